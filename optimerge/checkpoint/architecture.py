@@ -1,0 +1,67 @@
+"""Reads what a tensor is from its name: which decoder layer, or an embedding.
+
+Names are those of Hugging Face checkpoints. The layers of a vision or audio tower and of a
+multi-token-prediction head are no decoder layers.
+"""
+
+import re
+
+_LAYER = re.compile(r"(?:^|(?<=\.))(layers|layer|h|blocks|block)\.(\d+)(?=\.|$)", re.ASCII)
+_OTHER_TOWER = re.compile(
+    r"(^|\.)(vision\w*|visual\w*|vit|image_\w+|audio\w*|speech\w*|mtp\w*)\.", re.ASCII
+)
+_EMBEDDINGS = frozenset(
+    {
+        *("embed_tokens", "embed_tokens_per_layer", "embed_positions", "embed_in"),
+        *("wte", "wpe", "tok_embeddings", "word_embeddings", "position_embeddings"),
+        *("token_type_embeddings", "embeddings", "embedding"),
+    }
+)
+_HEADS = frozenset({"lm_head", "embed_out", "output_layer", "output"})
+
+
+def layer_of(name: str) -> int | None:
+    """Return the decoder layer that a tensor belongs to, from 0, or None.
+
+    >>> layer_of("model.layers.10.mlp.experts.3.up_proj.weight")
+    10
+    """
+    found = _LAYER.search(name)
+    if found is None or _OTHER_TOWER.search(name, 0, found.start()):
+        return None
+    return int(found.group(2))
+
+
+def with_layer(name: str, n: int) -> str:
+    """Return the name of the same tensor in layer `n`; a name without a layer is kept.
+
+    >>> with_layer("model.layers.10.input_layernorm.weight", 3)
+    'model.layers.3.input_layernorm.weight'
+    """
+    found = _LAYER.search(name)
+    if found is None or layer_of(name) is None:
+        return name
+    return f"{name[: found.start(2)]}{n}{name[found.end(2) :]}"
+
+
+def is_embedding(name: str) -> bool:
+    """Whether a tensor is a table of token or position embeddings (an output head is not)."""
+    return _owner(name) in _EMBEDDINGS and not _OTHER_TOWER.search(name)
+
+
+def is_head(name: str) -> bool:
+    """Whether a tensor is the weight of the output head: hidden size to vocabulary."""
+    # `output` is InternLM's head at the top, but a part of an attention block below a layer.
+    return _owner(name) in _HEADS and _LAYER.search(name) is None and name.endswith(".weight")
+
+
+def is_token_embedding(name: str) -> bool:
+    """Whether a tensor is the table with one row a token."""
+    positions = {"wpe", "embed_positions", "position_embeddings", "token_type_embeddings"}
+    return is_embedding(name) and _owner(name) not in positions and name.endswith(".weight")
+
+
+def _owner(name: str) -> str:
+    """Return the last part of the name that is a module."""
+    parts = name.split(".")
+    return parts[-2] if len(parts) > 1 and parts[-1] in {"weight", "bias"} else parts[-1]

@@ -1,0 +1,58 @@
+"""Names the content of a checkpoint by a hash that is cheap to take: a few blocks are read."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.headers import TensorInfo, read_header
+from optimerge.errors import CheckpointError
+
+SAMPLE_BYTES = 512
+
+
+def file_digest(file: Path) -> str:
+    """Return 32 hex digits that identify the content of one safetensors file.
+
+    Hashed (blake2b) are: the size of the file; its first 8 bytes and its header, byte for byte;
+    and of each tensor, in the order of their offsets, the 512 bytes in its middle (all of it if
+    it is shorter). Not hashed: the other bytes, the file's name and its times. So any training
+    step that moves every tensor is seen, and an edit of a few numbers by hand may not be.
+    """
+    tensors = sorted(read_header(file).values(), key=lambda info: (info.start, info.end))
+    digest = hashlib.blake2b(digest_size=16)
+    try:
+        with file.open("rb") as stream:
+            digest.update(file.stat().st_size.to_bytes(8, "little"))
+            length = stream.read(8)
+            digest.update(length)
+            digest.update(stream.read(int.from_bytes(length, "little")))
+            for info in tensors:
+                start, end = _middle(info)
+                stream.seek(start)
+                digest.update(stream.read(end - start))
+    except OSError as error:
+        raise CheckpointError(
+            f"{str(file)!r} cannot be read: {error.strerror}; check the disk"
+        ) from error
+    return digest.hexdigest()
+
+
+def checkpoint_digest(checkpoint: Checkpoint) -> str:
+    """Return 32 hex digits that identify a model: its config and its weight files.
+
+    Hashed (blake2b) are: config.json as sorted JSON without `_name_or_path` and
+    `transformers_version`; and the sorted `file_digest`s of its weight files. Where the folder is
+    and how its files are called does not matter; the same tensors in other shards do.
+    """
+    ignored = {"_name_or_path", "transformers_version"}
+    config = {key: value for key, value in checkpoint.config.items() if key not in ignored}
+    digest = hashlib.blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=16)
+    for part in sorted(map(file_digest, {info.file for info in checkpoint.tensors.values()})):
+        digest.update(part.encode())
+    return digest.hexdigest()
+
+
+def _middle(info: TensorInfo) -> tuple[int, int]:
+    start = info.start + max(info.bytes - SAMPLE_BYTES, 0) // 2
+    return start, min(start + SAMPLE_BYTES, info.end)

@@ -1,0 +1,144 @@
+"""Checks that models can be merged: same class, same tensors, same shapes, same heads."""
+
+from collections.abc import Iterable, Sequence
+
+from optimerge.checkpoint.architecture import is_embedding, is_head
+from optimerge.checkpoint.config import setting
+from optimerge.checkpoint.differences import differences as differences
+from optimerge.checkpoint.dtypes import FLOATS, TORCH_NAMES
+from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.headers import TensorInfo
+from optimerge.errors import CheckpointError
+
+_NAMED = 3
+"""How many tensors a message names before it says how many more there are."""
+_HEADS = (
+    ("num_attention_heads", "n_head", "n_heads"),
+    ("num_key_value_heads", "n_head_kv", "num_kv_heads"),
+    ("head_dim",),
+)
+
+
+def check_fit(checkpoints: Sequence[Checkpoint]) -> None:
+    """Raise CheckpointError unless every model can be merged with the first, tensor by tensor.
+
+    Legal differences (rope, context length, number types) are told by `differences`.
+    """
+    for checkpoint in checkpoints:
+        _check_numbers(checkpoint)
+    for other in checkpoints[1:]:
+        first = checkpoints[0]
+        _check_class(first, other)
+        _check_layers(first, other)
+        _check_vocabulary(first, other)
+        _check_names(first, other)
+        _check_shapes(first, other)
+        _check_heads(first, other)
+
+
+def _check_numbers(checkpoint: Checkpoint) -> None:
+    name = checkpoint.reference
+    quantised = checkpoint.config.get("quantization_config")
+    if quantised:
+        method = quantised.get("quant_method", "") if isinstance(quantised, dict) else quantised
+        raise CheckpointError(
+            f"{name!r} is quantised (quantization_config {str(method)!r} in its config.json); use "
+            "the original weights, or dequantise the model, and remove that key"
+        )
+    for info in checkpoint.tensors.values():
+        if not _usable(info):
+            raise CheckpointError(
+                f"{name!r} has {info.name} of type {TORCH_NAMES[info.dtype]}, which cannot be "
+                "merged; use the model's original weights, or dequantise it to bfloat16"
+            )
+
+
+def _usable(info: TensorInfo) -> bool:
+    """Whether a tensor is a float, or an integer buffer such as a causal mask, not a weight."""
+    if info.dtype in FLOATS:
+        return True
+    weight = "weight" in info.name.rpartition(".")[2] and len(info.shape) > 1
+    return info.dtype == "BOOL" or (info.dtype[0] in "IU" and not weight)
+
+
+def _check_class(first: Checkpoint, other: Checkpoint) -> None:
+    for key, ours, theirs in (
+        ("model_type", first.model_type, other.model_type),
+        ("architecture", first.architecture, other.architecture),
+    ):
+        if ours != theirs:
+            raise CheckpointError(
+                f"{first.reference!r} has the {key} {ours!r}, {other.reference!r} has {theirs!r}: "
+                "only fine-tunes of one base can be merged; leave one of them out"
+            )
+
+
+def _check_layers(first: Checkpoint, other: Checkpoint) -> None:
+    if first.layers != other.layers:
+        raise CheckpointError(
+            f"{first.reference!r} has {first.layers} layers, {other.reference!r} has "
+            f"{other.layers}: only models of one depth can be merged layer by layer; leave one "
+            "out, or name the layers of each with slices"
+        )
+
+
+def _check_vocabulary(first: Checkpoint, other: Checkpoint) -> None:
+    for name, ours in first.tensors.items():
+        theirs = other.tensors.get(name)
+        if theirs is None or not (is_embedding(name) or is_head(name)):
+            continue
+        if ours.shape[:1] != theirs.shape[:1] and ours.shape[1:] == theirs.shape[1:]:
+            raise CheckpointError(
+                f"{_shapes(first, other, ours, theirs)}: vocabularies of different size; "
+                "resize the embeddings of both to one tokenizer (resize_token_embeddings), or "
+                "leave one of them out"
+            )
+
+
+def _check_names(first: Checkpoint, other: Checkpoint) -> None:
+    for one, two in ((first, other), (other, first)):
+        lacking = [name for name in one.tensors if name not in two.tensors]
+        if lacking and all(map(is_head, lacking)):
+            raise CheckpointError(
+                f"{one.reference!r} has its own {lacking[0]}, {two.reference!r} ties its output "
+                "head to the token embedding: one sees two tensors where the other has one; "
+                f"untie {two.reference!r} (tie_word_embeddings false, the head saved too)"
+            )
+        if lacking:
+            raise CheckpointError(
+                f"{one.reference!r} has {_first_few(lacking)}, {two.reference!r} has not: only "
+                "models with the same tensors can be merged; leave one of them out"
+            )
+
+
+def _check_shapes(first: Checkpoint, other: Checkpoint) -> None:
+    for name, ours in first.tensors.items():
+        theirs = other.tensors[name]
+        if ours.shape != theirs.shape:
+            raise CheckpointError(
+                f"{_shapes(first, other, ours, theirs)}: only tensors of one shape can be "
+                "merged; leave one of the models out"
+            )
+
+
+def _check_heads(first: Checkpoint, other: Checkpoint) -> None:
+    """Refuse other heads in tensors of one shape: the same numbers would mean something else."""
+    for keys in _HEADS:
+        ours, theirs = setting(first.config, *keys), setting(other.config, *keys)
+        if ours is not None and theirs is not None and ours != theirs:
+            raise CheckpointError(
+                f"{first.reference!r} has {keys[0]} {ours}, {other.reference!r} has {theirs} in "
+                "its config.json: their attention weights have one shape but another meaning; "
+                "leave one of them out"
+            )
+
+
+def _shapes(first: Checkpoint, other: Checkpoint, ours: TensorInfo, theirs: TensorInfo) -> str:
+    one, two = (" x ".join(map(str, info.shape)) or "a number" for info in (ours, theirs))
+    return f"{first.reference!r} has {ours.name} {one}, {other.reference!r} has {two}"
+
+
+def _first_few(names: Iterable[str]) -> str:
+    found = list(names)
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return ", ".join(found[:_NAMED]) + more

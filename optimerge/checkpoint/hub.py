@@ -1,0 +1,97 @@
+"""Finds a model of the Hugging Face Hub in the local cache, or downloads it.
+
+Only safetensors, JSON, chat templates and tokenizer files are ever asked for: no pickled weights
+and no code.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from optimerge.errors import CheckpointError
+
+WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "*.txt")
+UNWANTED = ("*/*.safetensors", "*/*.json", "consolidated*", "*.bin", "*.pt", "*.pth", "*.py")
+"""Subfolders and `consolidated*` hold a second copy of the weights in another layout."""
+TIMEOUT_SECONDS = 8.0
+"""How long one answer of the Hub may take: a machine without network must not hang."""
+
+
+def hub_folder(reference: str, repository: str, revision: str | None) -> Path:
+    """Return the snapshot folder of a Hub model, from the cache if it is whole, else downloaded.
+
+    A cached snapshot is used without asking the Hub whether there is a newer one. CheckpointError
+    if the Hub is needed and HF_HUB_OFFLINE is set, or it cannot be reached or has no such model.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    arguments: dict[str, Any] = {
+        "revision": revision,
+        "allow_patterns": list(WANTED),
+        "ignore_patterns": list(UNWANTED),
+        "etag_timeout": TIMEOUT_SECONDS,
+    }
+    try:
+        cached = Path(
+            huggingface_hub.snapshot_download(repository, local_files_only=True, **arguments)
+        )
+        if _is_whole(cached):
+            return cached
+    except (LocalEntryNotFoundError, HFValidationError):
+        pass  # not in the cache: the Hub is asked next, and it says what is wrong with the name
+    if _offline():
+        raise _unreachable(reference, "HF_HUB_OFFLINE is set and the local cache does not hold it")
+    try:
+        # snapshot_download sets no limit on its first question; this one does.
+        huggingface_hub.HfApi().model_info(repository, revision=revision, timeout=TIMEOUT_SECONDS)
+        return Path(huggingface_hub.snapshot_download(repository, **arguments))
+    except HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", "no status")
+        login = "; log in with `hf auth login` if it is gated" if status in {401, 403} else ""
+        raise _unreachable(reference, f"the Hub answered {status}{login}") from error
+    except (OSError, ValueError) as error:
+        raise _unreachable(reference, _first_line(error)) from error
+    except Exception as error:
+        # The HTTP library's own errors share no base class with ours, and it is another
+        # library in another release of huggingface_hub.
+        if type(error).__module__.partition(".")[0] not in {"httpx", "httpx2", "requests"}:
+            raise
+        raise _unreachable(reference, _first_line(error)) from error
+
+
+def _unreachable(reference: str, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"{reference!r} is neither a folder nor a model of the Hub that can be reached; correct "
+        f"the path, or download the model on a machine with network ({why})"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _offline() -> bool:
+    named = (os.environ.get("HF_HUB_OFFLINE"), os.environ.get("TRANSFORMERS_OFFLINE"))
+    return any((value or "").upper() in {"1", "ON", "YES", "TRUE"} for value in named)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a cached snapshot has its config and every shard that its index names.
+
+    An interrupted download, or a tool that fetched the config alone, leaves less.
+    """
+    if not (folder / "config.json").is_file():
+        return False
+    if (folder / "model.safetensors").is_file():
+        return True
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return False
+    try:
+        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        return all((folder / shard).is_file() for shard in set(weight_map.values()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False

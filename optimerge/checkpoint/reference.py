@@ -1,0 +1,96 @@
+"""Turns the name of a model in a recipe into a folder on this machine.
+
+A name is mergekit's: a folder, or a model of the Hugging Face Hub, with `@revision` behind it
+for another branch, tag or commit. `+adapter` is refused.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from optimerge.checkpoint.hub import hub_folder
+from optimerge.errors import CheckpointError
+
+_HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """A model as a recipe names it: a folder or a Hub id, and a revision or None."""
+
+    path: str
+    revision: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "ModelReference":
+        """Parse `path`, `hub/id` or `path@revision`; CheckpointError for an adapter or nonsense."""
+        path, at, revision = text.partition("@")
+        if "+" in text:
+            raise CheckpointError(
+                f"{text!r} names a LoRA adapter after '+': LoRA adapters are not merged yet: "
+                "merge the adapter into its base first"
+            )
+        if not path.strip() or "\0" in text or "@" in revision or (at and not revision):
+            raise CheckpointError(
+                f"{text!r} is no name of a model: write a folder, a Hub id such as org/name, "
+                "or either with one @revision behind it"
+            )
+        return cls(path=path, revision=revision or None)
+
+    def __str__(self) -> str:
+        return self.path if self.revision is None else f"{self.path}@{self.revision}"
+
+
+def resolve(reference: str, relative_to: Path | None = None) -> Path:
+    """Return the folder of a model, downloading it from the Hub if it must.
+
+    A relative name is looked for in `relative_to`, then in the current folder, then in the local
+    Hub cache, then on the Hub. An existing folder that is called exactly as the reference wins, so
+    folders may have `@` and `+` in their names. CheckpointError if nothing is found.
+    """
+    literal = _local(reference, relative_to)
+    if literal is not None:
+        return literal
+    model = ModelReference.parse(reference)
+    folder = _local(model.path, relative_to)
+    if folder is not None:
+        raise CheckpointError(
+            f"{reference!r}: {str(folder)!r} is a local folder, which has no revision "
+            f"{model.revision!r}; leave out '@{model.revision}' or name the model of the Hub"
+        )
+    if not _HUB_ID.fullmatch(model.path):
+        places = [str(relative_to)] if relative_to is not None else []
+        raise CheckpointError(
+            f"{reference!r} is no folder (relative names are looked for in "
+            f"{' and '.join([*places, str(Path.cwd())])}) and cannot be a model of the Hub; "
+            "correct the path"
+        )
+    return hub_folder(reference, model.path, model.revision)
+
+
+def _local(name: str, relative_to: Path | None) -> Path | None:
+    """Return the existing folder of that name, or None; CheckpointError for a file."""
+    if not name or "\0" in name:
+        return None
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{name!r}: the home folder is not known ({error}); write the path without '~'"
+        ) from error
+    # Joining with an absolute path gives the absolute path: one loop serves both.
+    for start in (relative_to, Path.cwd()):
+        candidate = path if start is None else start / path
+        try:
+            if candidate.is_dir():
+                return candidate.resolve()
+            is_file = candidate.is_file()
+        except OSError as error:
+            raise CheckpointError(
+                f"{name!r} cannot be looked up: {error.strerror}; correct the path"
+            ) from error
+        if is_file:
+            raise CheckpointError(
+                f"{str(candidate)!r} is a file; name the folder that holds the model's config.json"
+            )
+    return None

@@ -1,0 +1,131 @@
+"""Copies what stands beside the weights: config, tokenizer, chat template, licence.
+
+Never weights, pickles, code or the donor's README (it describes another model).
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from optimerge.checkpoint.config import INNER, LAYERS
+from optimerge.checkpoint.folder import Checkpoint
+from optimerge.errors import CheckpointError
+
+COPIED = (
+    *("generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.json", "vocab.txt", "merges.txt", "*.tiktoken", "spiece.model", "*.bpe.model"),
+    *("chat_template.*", "additional_chat_templates/*.jinja", "processor_config.json"),
+    *("preprocessor_config.json", "video_preprocessor_config.json"),
+    *("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*"),
+)
+REFUSED = ("*.py", "*.pyc", "*.so", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
+"""Also where COPIED matches: `tokenizer_x.py` is code."""
+
+
+@dataclass(frozen=True)
+class SideFiles:
+    """What was copied to the new model, what was left behind, and what a person should know."""
+
+    copied: tuple[str, ...]
+    dropped: tuple[str, ...]
+    """Files that are code, pickles or not known here; weights and subfolders are not listed."""
+    notes: tuple[str, ...]
+
+
+def copy_side_files(
+    donor: Checkpoint,
+    directory: Path,
+    dtype: str | None,
+    layers: int | None,
+    layer_types: Sequence[str] | None = None,
+) -> SideFiles:
+    """Write config.json into `directory` and copy the donor's tokenizer and its like there.
+
+    `dtype` (torch's name), `layers` and `layer_types` replace the config's where given.
+    CheckpointError if the config lists one type a layer and it is not known which ones remain.
+    """
+    config = _changed(donor, dtype, layers, layer_types)
+    (directory / "config.json").write_text(
+        json.dumps(config, indent=2, ensure_ascii=False) + "\n", "utf-8"
+    )
+    copied, dropped = ["config.json"], []
+    for file in sorted((*donor.path.glob("*"), *donor.path.glob("additional_chat_templates/*"))):
+        name = file.relative_to(donor.path).as_posix()
+        if not file.is_file() or name == "config.json" or _is_weight(name):
+            continue
+        if not _wanted(name):
+            dropped.append(name)
+            continue
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        # The content alone: in the Hub's cache these are links, often read-only.
+        shutil.copyfile(file, directory / name)
+        copied.append(name)
+    return SideFiles(tuple(copied), tuple(dropped), tuple(_notes(donor, dropped)))
+
+
+def _wanted(name: str) -> bool:
+    if any(fnmatch(name, pattern) for pattern in REFUSED):
+        return False
+    return any(fnmatch(name, pattern) for pattern in COPIED)
+
+
+def _is_weight(name: str) -> bool:
+    return name.endswith((".safetensors", ".safetensors.index.json"))
+
+
+def _notes(donor: Checkpoint, dropped: list[str]) -> list[str]:
+    code = [name for name in dropped if name.endswith(".py")]
+    if not donor.config.get("auto_map") and not code:
+        return []
+    names = ", ".join(code) or "none in this folder"
+    return [
+        f"{donor.reference!r} needs code of its own (auto_map in config.json; files: {names}); it "
+        "is not copied: put it beside the new model if you trust it"
+    ]
+
+
+def _changed(
+    donor: Checkpoint, dtype: str | None, layers: int | None, layer_types: Sequence[str] | None
+) -> dict[str, Any]:
+    # Not the donor's path on this machine: the new model may be published.
+    config: dict[str, Any] = {
+        key: value for key, value in donor.config.items() if key != "_name_or_path"
+    }
+    inner = next((key for key in INNER if isinstance(config.get(key), dict)), None)
+    places = [config]
+    if inner is not None:
+        config[inner] = dict(config[inner])
+        places.append(config[inner])
+    for place in places:
+        if dtype is not None:
+            for key in ("dtype", "torch_dtype"):
+                if key in place or (key == "dtype" and place is config):
+                    place[key] = dtype
+        if layers is not None:
+            _set_layers(donor, place, layers, layer_types)
+    if layers is not None and not any(key in place for place in places for key in LAYERS):
+        places[-1][LAYERS[0]] = layers
+    return config
+
+
+def _set_layers(
+    donor: Checkpoint, place: dict[str, Any], layers: int, layer_types: Sequence[str] | None
+) -> None:
+    for key in LAYERS:
+        if key in place:
+            place[key] = layers
+    old = place.get("layer_types")
+    if not isinstance(old, list) or (layer_types is None and len(old) == layers):
+        return
+    new = list(layer_types) if layer_types is not None else old[:1] * layers
+    if len(new) != layers or (layer_types is None and len(set(old)) > 1):
+        raise CheckpointError(
+            f"config.json of {donor.reference!r} has layer_types for {len(old)} layers of "
+            f"{len(set(old))} kinds, and the new model has {layers} layers; "
+            "keep the number of layers, or give the kind of each"
+        )
+    place["layer_types"] = new

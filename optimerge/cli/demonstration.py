@@ -1,0 +1,86 @@
+"""What `optimerge demo` does and says."""
+
+import shlex
+import time
+from pathlib import Path
+
+from optimerge.cli.quiet import quiet
+from optimerge.cli.screen import duration, err, out
+from optimerge.cli.searching import export_trial, front_of, print_front, run_search
+from optimerge.cli.tables import mean_of, task_names
+from optimerge.front.choose import choose
+from optimerge.records.run import Run, make_writable, open_run
+from optimerge.space.read import read_space
+from optimerge.space.settings import overridden
+from optimerge.zoo.config import DEFAULT
+from optimerge.zoo.make import Zoo, default_directory, make_zoo
+
+STORY = """\
+optimerge demo: one base model, three fine-tunes, and the question which merge of them is best.
+Each fine-tune learnt one puzzle and forgot others; the search looks for merges that keep all."""
+
+
+def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> int:
+    """Make the zoo, search it, print the front and the next commands; return the exit code."""
+    console = out()
+    console.print(STORY + "\n")
+    make_writable(folder)
+    started = time.monotonic()
+    with quiet(folder / "log.txt", scoring=True):
+        zoo = make_zoo(zoo_folder or default_directory(), DEFAULT, _say)
+    trained = time.monotonic()
+    space = overridden(read_space(zoo.space), trials)
+    code = run_search(space, folder, "cpu", last_words=False)
+    searched = time.monotonic()
+    with quiet(folder / "log.txt"):
+        run = open_run(folder)
+        print_front(run)
+        recipe = folder / "recipe.yaml"
+        export_trial(folder, "knee", recipe)
+        _judge(run)
+    made = "found in the cache" if zoo.reused else f"trained in {duration(trained - started)}"
+    console.print(f"\nTime: models {made}, search {duration(searched - trained)}.")
+    _next(folder, recipe, zoo)
+    return code
+
+
+def _say(text: str) -> None:
+    err().print(text, style="dim")
+
+
+def _judge(run: Run) -> None:
+    """Say whether a merge beats the parents on the mean, from what was measured."""
+    front = front_of(run)
+    tasks = task_names(front.trials, front.objectives)
+    merges = [t for t in front.trials if not t.is_parent]
+    parents = [t for t in front.trials if t.is_parent]
+    if not merges or not parents:
+        return
+    best = max(merges, key=lambda t: mean_of(t, tasks))
+    parent = max(parents, key=lambda t: mean_of(t, tasks))
+    gain = mean_of(best, tasks) - mean_of(parent, tasks)
+    verdict = "beats" if gain > 0 else "does not beat"
+    out().print(
+        f"\nOn the mean of the tasks the best merge (trial {best.name}, "
+        f"{mean_of(best, tasks):.3f}) {verdict} the best parent ({parent.name}, {mean_of(parent, tasks):.3f}). These are the\n"
+        "scores that the search itself looked at, so the winner is flattered a little."
+    )
+    knee = choose(front, "knee")
+    out().print(
+        f"The knee of the front, the best bargain over all objectives, is trial {knee.name}."
+    )
+
+
+def _next(folder: Path, recipe: Path, zoo: Zoo) -> None:
+    run = shlex.quote(str(folder))
+    out().print(
+        f"The knee's recipe: {recipe}\n\n"
+        "Next:\n"
+        f"  optimerge show {run} TRIAL              one trial whole, with its recipe\n"
+        f"  optimerge build {shlex.quote(str(recipe))} merged    the merge as a checkpoint\n"
+        f"  optimerge demo --trials 100                   search on, in the same run\n"
+        f"With your own models: copy {zoo.space},\n"
+        "name your base, experts and lm-eval tasks in it, then\n"
+        "  optimerge check my-space.yaml\n"
+        "  optimerge search my-space.yaml --hours 9"
+    )

@@ -1,0 +1,43 @@
+"""`optimerge front`: the Pareto front of a run."""
+
+from pathlib import Path
+
+import click
+
+from optimerge.cli.options import RUN
+
+
+@click.command("front")
+@RUN
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="table for the screen; csv and json for programs.",
+)
+def command(run: Path, form: str) -> None:
+    """Print the Pareto front of a run: the trials that no other beats on every objective.
+
+    Works while the search runs. json is a list of objects with number, name, parent, values and
+    stderr by objective, params.
+
+    \b
+    Examples:
+      optimerge front runs/mine
+      optimerge front runs/mine --format csv > front.csv
+    """
+    from optimerge.cli.quiet import quiet
+    from optimerge.cli.searching import front_of, print_front
+    from optimerge.front.table import front_table, to_csv, to_json
+    from optimerge.records.run import open_run
+
+    with quiet():
+        opened = open_run(run)
+        if form == "table":
+            print_front(opened)
+        elif form == "csv":
+            click.echo(to_csv(front_table(front_of(opened))), nl=False)
+        else:
+            click.echo(to_json(front_of(opened)))

@@ -1,0 +1,88 @@
+"""The entry point: finds the command, turns errors into one sentence and an exit code.
+
+Exit codes: 0 done; 2 bad input (one sentence, no traceback); 1 our fault (the traceback is in a
+file that the message names); 130 on Ctrl-C.
+"""
+
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import click
+
+from optimerge import __version__
+from optimerge.cli import (
+    build,
+    check,
+    demo,
+    export,
+    front,
+    methods,
+    samplers,
+    search,
+    show,
+    status,
+    zoo,
+)
+from optimerge.errors import OptimergeError
+
+ROAD = """
+The usual road:
+
+\b
+  optimerge check SPACE       do the models fit together, is there memory, are the tasks there
+  optimerge search SPACE      search overnight; the same command goes on after a stop
+  optimerge front RUN         the Pareto front in the morning
+  optimerge export RUN        the chosen merge as a recipe that mergekit builds too
+  optimerge build RECIPE OUT  the checkpoint
+
+No models at hand? `optimerge demo` shows all of it in three minutes, without a GPU.
+"""
+
+
+@click.group(
+    help="Search for the best merge of your fine-tuned language models.\n" + ROAD,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="optimerge")
+def cli() -> None:
+    """Group of all commands; its help is given above."""
+
+
+for module in (demo, zoo, check, search, status, front, show, export, build, methods, samplers):
+    cli.add_command(module.command)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; return the exit code."""
+    try:
+        code = cli.main(arguments, prog_name="optimerge", standalone_mode=False)
+    except OptimergeError as error:
+        click.echo(f"Error: {error}", err=True)
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except Exception as error:
+        click.echo(_our_fault(error), err=True)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _our_fault(error: Exception) -> str:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="optimerge-error-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write("".join(traceback.format_exception(error)))
+    return (
+        f"Error: optimerge failed ({type(error).__name__}: {str(error).partition(chr(10))[0]}); "
+        f"the traceback is in {Path(file.name)}, please report it"
+    )

@@ -1,0 +1,35 @@
+"""Options and arguments that several commands share."""
+
+from pathlib import Path
+
+import click
+
+RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+SPACE = click.argument("space", type=click.Path(path_type=Path))
+DEVICE = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="DEV",
+    help="Where to merge and score: cpu, cuda, cuda:1; auto takes cuda if it is there.",
+)
+
+
+def chosen_device(name: str) -> str:
+    """Return the device to use; OptimergeError if it is not there."""
+    import torch
+
+    from optimerge.errors import OptimergeError
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise OptimergeError(f"--device {name}: no such device; give cpu, cuda or cuda:N") from None
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise OptimergeError(
+            f"--device {name}: {count} CUDA devices are there; give cpu or another"
+        )
+    return name

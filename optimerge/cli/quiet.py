@@ -1,0 +1,73 @@
+"""Keeps the libraries' chatter off the screen and in the run's log."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+LIBRARIES = ("transformers", "datasets", "lm_eval", "lm-eval", "huggingface_hub")
+
+_ENVIRONMENT = {
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+}
+
+
+@contextmanager
+def quiet(log: Path | None = None, *, scoring: bool = False) -> Iterator[None]:
+    """Send log messages and warnings of all libraries to `log` (None: nowhere).
+
+    `scoring`: also hush the libraries that only building and scoring import (seconds to import).
+    Leaves the logging of the process as it found it.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level
+    handler = _handler(log)
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        _hush_reading()
+        if scoring:
+            _hush_scoring()
+        try:
+            yield
+        finally:
+            logging.captureWarnings(False)
+            root.handlers, root.level = kept
+            handler.close()
+
+
+def _handler(log: Path | None) -> logging.Handler:
+    if log is None:
+        return logging.NullHandler()
+    handler = logging.FileHandler(log, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return handler
+
+
+def _hush_reading() -> None:
+    import optuna
+
+    optuna.logging.disable_default_handler()
+    optuna.logging.enable_propagation()
+
+
+def _hush_scoring() -> None:
+    """Take away the handlers that the libraries give their own loggers, and their bars."""
+    import datasets
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    for name in LIBRARIES:
+        logger = logging.getLogger(name)
+        logger.handlers = []
+        logger.propagate = True

@@ -1,0 +1,50 @@
+"""What goes to the screen: one console for results, one for progress, one way with numbers."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def out() -> "Console":
+    """Return the console for results: standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err() -> "Console":
+    """Return the console for progress and remarks: standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def number(value: float) -> str:
+    """Return a score as people read it: three decimals, or three digits of a large one."""
+    if value != value:
+        return "-"
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:.3g}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people read it.
+
+    >>> duration(42.2), duration(150), duration(9300)
+    ('42 s', '2 min 30 s', '2 h 35 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: float) -> str:
+    """Return bytes as people read them, in powers of 1024."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"

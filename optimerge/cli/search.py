@@ -1,0 +1,63 @@
+"""`optimerge search`: start a search, or go on with one."""
+
+from pathlib import Path
+
+import click
+
+from optimerge.cli.options import DEVICE, SPACE, chosen_device
+
+
+@click.command("search")
+@SPACE
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Run folder; default runs/NAME for a space NAME.yaml.",
+)
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    help="Finished trials of the run in all, parents and earlier trials included. "
+    "Default: the space's, or 200 if there are no hours.",
+)
+@click.option("--hours", type=click.FloatRange(0, min_open=True), help="Hours from now.")
+@click.option(
+    "--sampler", metavar="S", help="See `optimerge samplers`. Default: the space's, or auto."
+)
+@click.option("--seed", type=click.IntRange(0), help="Seed of proposals, items and masks.")
+@click.option("--exact", is_flag=True, help="Merge as mergekit does, bit for bit; slower.")
+@click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
+@DEVICE
+def command(
+    space: Path,
+    run_dir: Path | None,
+    trials: int | None,
+    hours: float | None,
+    sampler: str | None,
+    seed: int | None,
+    exact: bool,
+    dry_run: bool,
+    device: str,
+) -> None:
+    """Search the space for the best merges; the same command goes on after a stop.
+
+    Every candidate is built in memory and scored; the run folder keeps every trial. Ctrl-C
+    finishes the running trial and stops; a second Ctrl-C stops now and puts the trial back.
+
+    \b
+    Examples:
+      optimerge search search_spaces/mine.yaml --hours 9
+      optimerge search search_spaces/mine.yaml --trials 300      # goes on to 300
+    """
+    from optimerge.cli.check import print_check
+    from optimerge.cli.searching import run_search
+    from optimerge.space.read import read_space
+    from optimerge.space.settings import overridden
+
+    wanted = overridden(read_space(space), trials, hours, sampler, seed, exact)
+    if dry_run:
+        print_check(wanted)
+        return
+    folder = run_dir or Path("runs") / space.stem
+    code = run_search(wanted, folder, chosen_device(device))
+    raise click.exceptions.Exit(code)

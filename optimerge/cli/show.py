@@ -1,0 +1,54 @@
+"""`optimerge show`: one trial whole."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from optimerge.cli.options import RUN
+
+if TYPE_CHECKING:
+    from optimerge.records.types import Trial
+
+
+@click.command("show")
+@RUN
+@click.argument("trial")
+def command(run: Path, trial: str) -> None:
+    """Print one trial whole: scores, sparsity, seconds, parameters, recipe.
+
+    TRIAL is a trial's number, or a parent's name as `optimerge front` prints it.
+
+    \b
+    Examples:
+      optimerge show runs/mine 17
+      optimerge show runs/mine base
+    """
+    from optimerge.cli.quiet import quiet
+    from optimerge.records.run import find_trial, open_run
+
+    with quiet():
+        found = find_trial(open_run(run), trial)
+    click.echo("\n".join(describe(found)))
+
+
+def describe(trial: "Trial") -> list[str]:
+    """Return a trial as lines of text."""
+    title = f"parent {trial.name}" if trial.is_parent else f"trial {trial.number}"
+    lines = [f"{title}: {trial.state}, from {trial.origin}"]
+    if trial.error:
+        lines.append(f"why: {trial.error}")
+    for name, score in trial.scores.items():
+        error = f" +- {score.stderr:.4f} over {score.items} items" if score.stderr else ""
+        better = "larger" if score.direction == "maximize" else "smaller"
+        lines.append(f"  {name}: {score.value:.4f}{error} ({better} is better)")
+    if trial.stats:
+        s = trial.stats
+        lines.append(
+            f"  differs from the base in {s.nonzero} of {s.parameters} parameters "
+            f"({s.nonzero_share:.1%}); L1 {s.l1:.6g}, L2 {s.l2:.6g}"
+        )
+    if trial.seconds:
+        lines.append("  seconds: " + ", ".join(f"{k} {v:.2f}" for k, v in trial.seconds.items()))
+    lines += [f"  {name} = {value}" for name, value in trial.params.items()]
+    return [*lines, "", trial.recipe.rstrip()] if trial.recipe else lines

@@ -1,0 +1,63 @@
+"""`optimerge status`: how far a run is."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from optimerge.cli.options import RUN
+
+if TYPE_CHECKING:
+    from optimerge.records.run import Run
+
+
+@click.command("status")
+@RUN
+def command(run: Path) -> None:
+    """Print how far a run is: trials, rate, hypervolume, best per objective, failures.
+
+    Reads the run folder only, so it works while the search runs.
+
+    \b
+    Example:
+      optimerge status runs/mine
+    """
+    from optimerge.cli.quiet import quiet
+    from optimerge.records.run import open_run
+
+    with quiet():
+        click.echo("\n".join(describe(open_run(run))))
+
+
+def describe(run: "Run") -> list[str]:
+    """Return a run's state as lines of text."""
+    from optimerge.cli.screen import duration, number
+    from optimerge.cli.searching import front_of
+    from optimerge.cli.tables import best_values
+    from optimerge.records.activity import activity
+
+    trials = run.trials()
+    states = Counter(t.state for t in trials)
+    front = front_of(run)
+    live = activity(run)
+    lines = [
+        f"run {run.name}: {'searching now' if live.running else 'no search is at work in it'}",
+        "trials: " + (", ".join(f"{n} {state}" for state, n in states.items()) or "none yet"),
+    ]
+    if live.seconds_per_trial:
+        rate = 3600 / live.seconds_per_trial
+        lines.append(f"rate: {rate:.0f} trials an hour ({duration(live.seconds_per_trial)} each)")
+    if live.goal and live.running and live.seconds_per_trial:
+        left = max(0, live.goal - run.finished()) * live.seconds_per_trial
+        lines.append(f"end: {live.goal} trials in about {duration(left)}")
+    if run.reference is not None:
+        lines.append(
+            f"hypervolume: {front.relative_hypervolume:.3f} in units of the parents' range"
+        )
+    for name, best in best_values(front.trials, run.info.objectives).items():
+        lines.append(f"best {name}: {number(best)}")
+    lines.append(f"front: {len(front.members)} trials; optimerge front {run.folder}")
+    errors = Counter(t.error for t in trials if t.state == "failed")
+    lines += [f"failed {n} times: {reason}" for reason, n in errors.most_common(5)]
+    return lines

@@ -1,0 +1,49 @@
+"""The error tree: everything a user can cause is an OptimergeError.
+
+    OptimergeError          bad input: one sentence on stderr, exit code 2, no traceback
+    ├── RecipeError         a recipe or search-space file says something impossible
+    ├── MethodError         a merge method got numbers or tensors it cannot merge
+    ├── CheckpointError     a model's files are missing, cut or do not fit together
+    ├── TaskError           an lm-eval task or metric cannot be used
+    ├── RunError            a run folder cannot be read, written or resumed
+    └── TrialError          one candidate cannot be built or scored: a failed trial, not the end
+
+A message is one sentence that names the file, the key, the value and the remedy.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class OptimergeError(Exception):
+    """Bad input, said in one sentence."""
+
+
+class RecipeError(OptimergeError):
+    """A recipe or a search space that cannot mean anything."""
+
+
+class MethodError(OptimergeError):
+    """Numbers or tensors that a merge method cannot merge."""
+
+
+class CheckpointError(OptimergeError):
+    """Model files that are missing, cut, or of another shape than their partners."""
+
+
+class TaskError(OptimergeError):
+    """An lm-eval task or metric that is not there or cannot be used."""
+
+
+class RunError(OptimergeError):
+    """A run folder that cannot be read, written or resumed."""
+
+
+class TrialError(OptimergeError):
+    """One candidate that cannot be built or scored."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the nearest known name, or "" if none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,85 @@
+"""Writes a trial's recipe, with its evidence as comments; mergekit builds it as it stands."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from optimerge.errors import RunError
+from optimerge.methods.protocol import MergeMethod, Required
+from optimerge.methods.registry import method_named
+from optimerge.recipe.read import parse_recipe
+from optimerge.recipe.schema import Recipe
+from optimerge.recipe.values import Value
+from optimerge.recipe.write import recipe_text
+from optimerge.records.run import Run
+from optimerge.records.types import Score, Trial
+
+
+def export_text(run: Run, trial: Trial, reason: str) -> str:
+    """Return the recipe file of a trial; the same trial gives the same bytes.
+
+    Every default is written out, so that another version of mergekit merges the same.
+    RunError if the trial has no scores.
+    """
+    if trial.state != "complete":
+        raise RunError(f"{run.folder}: trial {trial.name} is {trial.state}: {trial.error}")
+    recipe = complete(parse_recipe(trial.recipe, f"trial {trial.name}"))
+    block = recipe.block.model_copy(
+        update={"run": run.name, "trial": trial.name if trial.is_parent else trial.number}
+    )
+    recipe = recipe.model_copy(update={"optimerge": block})
+    lines = [*_head(run, trial, reason), *_evidence(trial.scores), *_builders(recipe)]
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines) + recipe_text(recipe)
+
+
+def write_export(text: str, path: Path) -> None:
+    """Write the recipe file whole or not at all; RunError if it cannot be written."""
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise RunError(f"{path}: cannot be written ({error.strerror}); give another -o") from None
+
+
+def complete(recipe: Recipe) -> Recipe:
+    """Return the recipe with every default of its method written out, at the lowest priority."""
+    method = method_named(recipe.merge_method)
+    return recipe.model_copy(update={"parameters": {**_defaults(method), **recipe.parameters}})
+
+
+def _defaults(method: MergeMethod) -> Mapping[str, Value]:
+    return {
+        p.name: Value.model_validate(p.default)
+        for p in method.parameters
+        if not isinstance(p.default, Required) and p.default is not None
+    }
+
+
+def _head(run: Run, trial: Trial, reason: str) -> list[str]:
+    what = f"parent {trial.name}" if trial.is_parent else f"trial {trial.number}"
+    return [f"Exported by optimerge from run {run.name}, {what}: {reason}.", "", "Search scores:"]
+
+
+def _evidence(scores: Mapping[str, Score]) -> list[str]:
+    return [
+        f"  {name}: {score.value:.4f}"
+        + (f" +- {score.stderr:.4f} ({score.items} items)" if score.stderr else "")
+        + f", {'larger' if score.direction == 'maximize' else 'smaller'} is better"
+        for name, score in scores.items()
+    ]
+
+
+def _builders(recipe: Recipe) -> list[str]:
+    seed = recipe.block.seed
+    stochastic = method_named(recipe.merge_method).stochastic
+    exact = recipe.block.mode == "exact"
+    lines = ["", "Build it: optimerge build THIS_FILE OUT"]
+    if not stochastic:
+        return [*lines, "or:       mergekit-yaml THIS_FILE OUT"]
+    lines.append(f"or:       mergekit-yaml THIS_FILE OUT --random-seed {seed}")
+    if not exact:
+        lines.append("          (mergekit draws other random masks: a sister of what was scored)")
+    return lines

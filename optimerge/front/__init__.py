@@ -1,0 +1,1 @@
+"""The Pareto front: dominance, hypervolume, knee, tables. Arrays are losses: smaller is better."""

@@ -1,0 +1,1 @@
+"""The merge engine: candidates are built in place, in one resident model."""

@@ -1,0 +1,1 @@
+"""How entries are chosen: by counter-based hash (`hashed`), or as mergekit does (`exact`)."""

@@ -1,0 +1,51 @@
+"""SplitMix64 in counter mode: random numbers that are a function of a key and a position.
+
+word(j) = mix(key + (j + 1) * GAMMA) in 64-bit wrap-around arithmetic; a word gives four signed
+16-bit uniforms, lowest bits first. In torch: int64 with logical shifts made of shift and mask,
+so CPU and GPU give the same bits.
+
+Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014,
+https://doi.org/10.1145/2660193.2660195
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+
+PER_WORD = 4
+GAMMA = 0x9E3779B97F4A7C15
+ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+LAST_SHIFT = 31
+
+
+def as_signed(word: int) -> int:
+    """Return the signed 64-bit integer with the bits of an unsigned one."""
+    word &= (1 << 64) - 1
+    return word - (1 << 64) if word >> 63 else word
+
+
+def words(key: int, first: int, count: int, on: "device | str" = "cpu") -> "Tensor":
+    """Return the int64 words `first` to `first + count - 1` under a key."""
+    import torch
+
+    word = torch.arange(first + 1, first + count + 1, dtype=torch.int64, device=on)
+    word.mul_(as_signed(GAMMA)).add_(key)
+    for shift, factor in ROUNDS:
+        _mix(word, shift).mul_(as_signed(factor))
+    return _mix(word, LAST_SHIFT)
+
+
+def uniforms(key: int, first: int, count: int, on: "device | str" = "cpu") -> "Tensor":
+    """Return the int16 uniforms of the entries `first` to `first + count - 1` of a tensor."""
+    import torch
+
+    start = first // PER_WORD
+    stop = -(-(first + count) // PER_WORD)
+    skipped = first - start * PER_WORD
+    return words(key, start, stop - start, on).view(torch.int16)[skipped : skipped + count]
+
+
+def _mix(word: "Tensor", shift: int) -> "Tensor":
+    """Exclusive-or a word, in place, with itself shifted right, filling up with zeros."""
+    return word.bitwise_xor_((word >> shift).bitwise_and_((1 << (64 - shift)) - 1))

@@ -1,0 +1,49 @@
+"""Counts what a merge changed, on the weights as written.
+
+Sums run in float64: a float32 running sum over 7e9 entries loses nearly all of it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from optimerge.records.types import MergeStats
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Change:
+    """One tensor's difference from the base."""
+
+    parameters: int
+    nonzero: int
+    l1: float
+    squares: float
+
+
+def change(merged: "Tensor", base: "Tensor") -> Change:
+    """Return how `merged` differs from `base`; equal shapes, any float dtypes."""
+    import torch
+
+    difference = merged.float() - base.float()
+    return Change(
+        parameters=difference.numel(),
+        nonzero=int(torch.count_nonzero(difference)),
+        l1=float(difference.abs().sum(dtype=torch.float64)),
+        squares=float(difference.double().square().sum()),
+    )
+
+
+def total(changes: Iterable[Change], seconds: float) -> MergeStats:
+    """Return the whole model's statistics from its tensors'."""
+    kept = list(changes)
+    return MergeStats(
+        seconds=seconds,
+        parameters=sum(c.parameters for c in kept),
+        nonzero=sum(c.nonzero for c in kept),
+        l1=sum(c.l1 for c in kept),
+        l2=sqrt(sum(c.squares for c in kept)),
+    )

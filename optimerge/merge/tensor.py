@@ -1,0 +1,76 @@
+"""Merges the tensors of one name: the one place where plan, method and selection meet.
+
+The resident engine and the streaming build both call it, so what is scored is what is built.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Literal
+
+from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
+from optimerge.methods.protocol import Selection, TensorGroup
+from optimerge.methods.registry import method_named
+
+if TYPE_CHECKING:
+    import torch
+
+Mode = Literal["fast", "exact"]
+Read = Callable[[InputTensor], "torch.Tensor"]
+
+
+@dataclass(frozen=True)
+class Selections:
+    """Makes the selection of each tensor of one merge: `seed` keys every random choice.
+
+    fast: a hash of (seed, tensor, input, entry), the same on every device and in any order.
+    exact: mergekit's own random stream, drawn on the CPU in the plan's order, and magnitude
+    ties broken by lowest index; tensors must be taken in the plan's order.
+    """
+
+    mode: Mode
+    seed: int
+
+    def __call__(self, plan: MergePlan) -> Iterator[tuple[TensorPlan, Selection]]:
+        """Yield each tensor's plan with its selection, in the plan's order."""
+        if self.mode == "exact":
+            import torch
+
+            from optimerge.merge.selection.exact import ExactSelection
+
+            generator = torch.Generator().manual_seed(self.seed)
+            for tensor in plan.tensors:
+                yield tensor, ExactSelection(generator)
+            return
+        from optimerge.merge.selection.hashed import HashedSelection
+
+        for tensor in plan.tensors:
+            inputs = [str(index) for index in range(len(tensor.inputs))]
+            yield tensor, HashedSelection(self.seed, tensor.name, inputs)
+
+
+def merge_tensor(
+    tensor: TensorPlan, math: "torch.dtype | None", read: Read, select: Selection
+) -> "torch.Tensor":
+    """Return the merged tensor in the math dtype (None: the inputs' dtypes, promoted)."""
+    import torch
+
+    base = read(tensor.base) if tensor.base else None
+    inputs = [read(item) for item in tensor.inputs]
+    present = [base, *inputs] if base is not None else inputs
+    dtype = math or reduce(torch.promote_types, [t.dtype for t in present])
+    group = TensorGroup(
+        base=None if base is None else base.to(dtype),
+        inputs=tuple(t.to(dtype) for t in inputs),
+        numbers=tuple(item.numbers for item in tensor.inputs),
+        shared=tensor.shared,
+        select=select,
+    )
+    return method_named(tensor.method).kernel(group)
+
+
+def torch_dtype(name: str | None) -> "torch.dtype | None":
+    """Return the torch dtype of that name; None for None."""
+    import torch
+
+    return None if name is None else getattr(torch, name)

@@ -1,0 +1,1 @@
+"""Merge methods: one file a method, with its parameters, legal ranges, traits and kernel."""

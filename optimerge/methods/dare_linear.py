@@ -1,0 +1,36 @@
+"""DARE: task arithmetic on randomly thinned task vectors.
+
+Each entry of x_i - b is kept with probability density_i. With rescale (the default) what is
+left is scaled to the L1 norm of the whole task vector: mergekit's rule, where the paper divides
+by the density. Formulas in `task_vectors`.
+
+Yu et al., "Language models are Super Mario", 2023, https://arxiv.org/abs/2311.03099
+"""
+
+from typing import TYPE_CHECKING
+
+from optimerge.methods import parameters
+from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.sparsify import random
+from optimerge.methods.task_vectors import combine
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def merge(group: TensorGroup) -> "Tensor":
+    """Thin at random, add."""
+    return combine(group, random, elect=False)
+
+
+METHOD = MergeMethod(
+    name="dare_linear",
+    summary="randomly thinned task vectors, added",
+    paper="https://arxiv.org/abs/2311.03099",
+    base="required",
+    parameters=parameters.task_arithmetic(normalize=False, rescale=True),
+    kernel=merge,
+    least_inputs=0,
+    locality="tensor",
+    stochastic=True,
+)

@@ -1,0 +1,59 @@
+"""RAM+ (tensor-local): RAM with a model's unique changes made larger the more it shares.
+
+As `ram`, but entries that only model i changes are multiplied by
+
+    1 + r * clip(shared_i / max(unique_i, epsilon), 0, alpha)
+
+where shared_i and unique_i count, in this tensor, the active entries of model i that other
+models change too, and those they do not. mergekit computes this factor in float32 whatever the
+dtype of the inputs, and so do we.
+
+"Reinforced Agent Merging", 2026, https://arxiv.org/abs/2601.13572
+"""
+
+from typing import TYPE_CHECKING
+
+from optimerge.methods.overlap import EPSILON, active_changes
+from optimerge.methods.parameters import real
+from optimerge.methods.protocol import MergeMethod, Parameter, TensorGroup
+from optimerge.methods.task_vectors import base_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def merge(group: TensorGroup) -> "Tensor":
+    """Average shared changes, add unique ones a little larger."""
+    base = base_of(group)
+    if not group.inputs:
+        return base.clone()
+    deltas, active, models = active_changes(group)
+    unique = models == 1
+    factors = _factors(group, active.flatten(1), unique.flatten()).view(-1, *[1] * base.dim())
+    alone = deltas * unique * factors
+    together = deltas * ~unique / models.clamp(min=1)
+    return (base + (alone + together).sum(dim=0)).to(base.dtype)
+
+
+def _factors(group: TensorGroup, active: "Tensor", unique: "Tensor") -> "Tensor":
+    """Return what each model's unique changes are multiplied by."""
+    unique_counts = (active & unique).sum(dim=1)
+    shared_counts = (active & ~unique).sum(dim=1)
+    ratio = shared_counts / unique_counts.clamp(min=real(group.shared, "epsilon"))
+    return 1 + real(group.shared, "r") * ratio.clamp(min=0, max=real(group.shared, "alpha"))
+
+
+METHOD = MergeMethod(
+    name="ramplus_tl",
+    summary="ram with unique changes made larger",
+    paper="https://arxiv.org/abs/2601.13572",
+    base="required",
+    parameters=(
+        Parameter("r", "how much larger, a unit of shared / unique", 0.1, usual=(0.0, 0.5)),
+        Parameter("alpha", "most that shared / unique counts for", 0.2, low=0.0, usual=(0.0, 1.0)),
+        EPSILON,
+    ),
+    kernel=merge,
+    least_inputs=0,
+    locality="tensor",
+)

@@ -1,0 +1,33 @@
+"""Adds weighted task vectors to the base: y = b + lambda * sum_i w_i (x_i - b).
+
+With normalize, the sum is divided by the sum of the weights. As in mergekit, density and
+rescale are accepted and change nothing.
+
+Ilharco et al., "Editing models with task arithmetic", 2022, https://arxiv.org/abs/2212.04089
+"""
+
+from typing import TYPE_CHECKING
+
+from optimerge.methods import parameters
+from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.sparsify import whole
+from optimerge.methods.task_vectors import combine
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def merge(group: TensorGroup) -> "Tensor":
+    """Add the weighted task vectors to the base."""
+    return combine(group, whole, elect=False)
+
+
+METHOD = MergeMethod(
+    name="task_arithmetic",
+    summary="base plus weighted task vectors",
+    paper="https://arxiv.org/abs/2212.04089",
+    base="required",
+    parameters=parameters.task_arithmetic(normalize=False, rescale=False),
+    kernel=merge,
+    least_inputs=0,
+)

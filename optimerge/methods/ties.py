@@ -1,0 +1,39 @@
+"""TIES: trim each task vector, elect a sign for each entry, add what agrees with it.
+
+Of each task vector x_i - b the share density_i of largest magnitudes is kept (floor, but at
+least one entry unless the density is 0). Signs are elected by the sum of the weighted, trimmed
+task vectors; a sum of 0 elects +. With normalize (the default) an entry is divided by the
+weights of the models that kept it and agree, so it does not shrink with the density. A negative
+weight turns that model's vote around and enters the divisor with its sign. Formulas in
+`task_vectors`. mergekit breaks ties at the magnitude threshold by an unstable sort, without a
+rule; here the group's `Selection` has one.
+
+Yadav et al., "TIES-Merging", 2023, https://arxiv.org/abs/2306.01708
+"""
+
+from typing import TYPE_CHECKING
+
+from optimerge.methods import parameters
+from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.sparsify import largest
+from optimerge.methods.task_vectors import combine
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def merge(group: TensorGroup) -> "Tensor":
+    """Trim, elect signs, add what agrees."""
+    return combine(group, largest, elect=True)
+
+
+METHOD = MergeMethod(
+    name="ties",
+    summary="trimmed task vectors with sign election",
+    paper="https://arxiv.org/abs/2306.01708",
+    base="required",
+    parameters=parameters.task_arithmetic(normalize=True, rescale=False),
+    kernel=merge,
+    least_inputs=0,
+    locality="tensor",
+)

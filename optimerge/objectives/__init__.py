@@ -1,0 +1,1 @@
+"""Objectives: what a candidate is scored on, behind one protocol."""

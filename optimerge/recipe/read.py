@@ -1,0 +1,137 @@
+"""Reads recipes from YAML; every complaint is one sentence with file, key and remedy."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from optimerge.errors import RecipeError, did_you_mean
+from optimerge.recipe.check import check_recipe
+from optimerge.recipe.schema import Recipe
+
+LARGEST_FILE = 1_000_000
+"""Bytes; a recipe of a hundred layers is about 100 kB."""
+
+T = TypeVar("T", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice (plain YAML keeps the last, silently)."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is not text", key_node.start_mark
+                )
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return a YAML file's top-level mapping; RecipeError if there is none."""
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise RecipeError(f"{path}: {size} bytes is no recipe (at most {LARGEST_FILE})")
+        return parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise RecipeError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise RecipeError(f"{path}: is a folder; give a YAML file") from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def parse_yaml(text: str, file: str) -> dict[str, Any]:
+    """Return YAML text's top-level mapping; `file` names it in complaints."""
+    try:
+        data = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader with one more check)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise RecipeError(f"{file}: {_yaml_problem(error)}") from None
+    if not isinstance(data, dict):
+        raise RecipeError(f"{file}: holds no keys; a recipe starts with `merge_method:`")
+    return data
+
+
+def _yaml_problem(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0] or "is nested too deep"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe file."""
+    recipe = validate(Recipe, read_yaml(path), str(path))
+    check_recipe(recipe, str(path))
+    return recipe
+
+
+def parse_recipe(text: str, file: str = "recipe") -> Recipe:
+    """Read and check a recipe from text; `file` names it in complaints."""
+    recipe = validate(Recipe, parse_yaml(text, file), file)
+    check_recipe(recipe, file)
+    return recipe
+
+
+def validate(schema: type[T], data: Mapping[str, Any], file: str) -> T:
+    """Return `data` as a `schema`; RecipeError for the first thing that is wrong with it."""
+    try:
+        return schema.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(f"{file}: {_sentence(error, schema)}") from None
+
+
+def _sentence(error: ValidationError, schema: type[BaseModel]) -> str:
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    loc, kind = first["loc"], first["type"]
+    parent = _path(loc[:-1])
+    if kind == "extra_forbidden":
+        known = _keys_at(schema, loc[:-1])
+        hint = did_you_mean(str(loc[-1]), known) or f"; known: {', '.join(known)}"
+        return f"{parent + ': ' if parent else ''}unknown key {loc[-1]!r}{hint}"
+    if kind == "missing":
+        return f"{parent + ': ' if parent else ''}the key {loc[-1]!r} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(first["input"], dict | list) else f" (it is {first['input']!r})"
+    where = f"{_path(loc)}: " if loc else ""
+    return f"{where}{message[:1].lower()}{message[1:]}{given}"
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc]
+    hidden = (".cases", ".TaskObjective", ".SparsityObjective")
+    return "".join(part for part in parts if part not in hidden).lstrip(".")
+
+
+def _keys_at(schema: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    found: type[BaseModel] = schema
+    for part in loc:
+        if isinstance(part, str) and part in found.model_fields:
+            found = _model_in(found.model_fields[part].annotation) or found
+        elif isinstance(part, str):
+            found = next((m for m in _models_in(found) if m.__name__ == part), found)
+    return list(found.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for part in getattr(annotation, "__args__", ()):
+        if found := _model_in(part):
+            return found
+    return None
+
+
+def _models_in(schema: type[BaseModel]) -> list[type[BaseModel]]:
+    return [schema, *schema.__subclasses__()]

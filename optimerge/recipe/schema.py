@@ -1,0 +1,131 @@
+"""The recipe file: mergekit's schema, with unknown keys refused.
+
+mergekit 0.1.5 ignores keys that it does not know; a misspelt `densty` merges without a word
+there and is an error here. The top-level block `optimerge:` is ours; mergekit ignores it.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from optimerge.recipe.values import Value
+
+Dtype = Literal["bfloat16", "float16", "float32", "float64"]
+Parameters = dict[str, Value | None]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class InputModel(_Strict):
+    """A model that takes part whole."""
+
+    model: str
+    parameters: Parameters = {}
+
+
+class SliceSource(_Strict):
+    """A range of a model's layers; the end is exclusive."""
+
+    model: str
+    layer_range: tuple[Annotated[int, Field(ge=0)], int]
+    parameters: Parameters = {}
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.layer_range[0] >= self.layer_range[1]:
+            raise ValueError(f"layer_range {list(self.layer_range)} holds no layer: [start, end)")
+        return self
+
+    @property
+    def length(self) -> int:
+        """Number of layers."""
+        return self.layer_range[1] - self.layer_range[0]
+
+
+class Slice(_Strict):
+    """Layers of the output, made from as many layers of each source."""
+
+    sources: Annotated[list[SliceSource], Field(min_length=1)]
+    base_model: str | None = None
+    parameters: Parameters = {}
+
+    @model_validator(mode="after")
+    def _equal_lengths(self) -> Self:
+        lengths = {source.length for source in self.sources}
+        if len(lengths) > 1:
+            raise ValueError(f"all sources of a slice need as many layers; got {sorted(lengths)}")
+        return self
+
+
+class Module(_Strict):
+    """One part of a model that has several; plain decoders have only "default"."""
+
+    models: Annotated[list[InputModel], Field(min_length=1)] | None = None
+    slices: Annotated[list[Slice], Field(min_length=1)] | None = None
+    parameters: Parameters = {}
+
+
+class Tokenizer(_Strict):
+    """Which tokenizer the output has."""
+
+    source: str = "union"
+    tokens: dict[str, Any] | None = None
+    pad_to_multiple_of: Annotated[int, Field(ge=1)] | None = None
+
+
+class OptimergeBlock(_Strict):
+    """How optimerge scored this recipe, so that it rebuilds the same tensors."""
+
+    mode: Literal["fast", "exact"] = "fast"
+    seed: int = 0
+    run: str | None = None
+    trial: int | str | None = None
+    version: str | None = None
+
+
+class Recipe(Module):
+    """One merge: method, models, numbers, dtypes."""
+
+    merge_method: str
+    base_model: str | None = None
+    modules: dict[str, Module] | None = None
+    dtype: Dtype | None = None
+    out_dtype: Dtype | None = None
+    tokenizer: Tokenizer | None = None
+    tokenizer_source: str | None = None
+    chat_template: str | None = None
+    optimerge: OptimergeBlock | None = None
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Self:
+        given = [k for k in ("models", "slices", "modules") if getattr(self, k) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none of them"
+            raise ValueError(f"give exactly one of models, slices, modules; found {found}")
+        if self.tokenizer and self.tokenizer_source:
+            raise ValueError("give tokenizer or tokenizer_source, not both")
+        return self
+
+    @property
+    def block(self) -> OptimergeBlock:
+        """The `optimerge:` block, or its defaults."""
+        return self.optimerge or OptimergeBlock()
+
+    def bodies(self) -> list[tuple[str, Module]]:
+        """Return (key path, part) of all that may hold models or slices: itself, its modules."""
+        return [("", self), *((f"modules.{k}.", m) for k, m in (self.modules or {}).items())]
+
+    def references(self) -> tuple[str, ...]:
+        """Return every model named, once each, base first, then in the order of the file."""
+        return tuple(dict.fromkeys(r for r in self._all_references() if r))
+
+    def _all_references(self) -> Iterator[str | None]:
+        yield self.base_model
+        for _, body in self.bodies():
+            yield from (model.model for model in body.models or [])
+            for part in body.slices or []:
+                yield part.base_model
+                yield from (source.model for source in part.sources)

@@ -1,0 +1,122 @@
+"""What a parameter may be in a recipe, and what it means for one tensor.
+
+A value is a number (or a name, or a switch), a gradient over layers (a list), one filtered value,
+or a list of filtered values. Semantics as mergekit 0.1.5: `docs/recipe-format.md`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from optimerge.errors import RecipeError
+from optimerge.methods.protocol import Number, Parameter
+
+Scalar = bool | int | float | str
+Gradient = list[Scalar]
+
+
+class Filtered(BaseModel):
+    """A value for the tensors whose name contains `filter`; no filter or "*" matches all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    filter: str | None = None
+    value: Scalar | Gradient | None
+
+    def matches(self, tensor: str) -> bool:
+        """Whether the value is for the tensor of that name: plain substring, as upstream."""
+        return self.filter in (None, "*") or str(self.filter) in tensor
+
+
+class Value(BaseModel):
+    """A parameter's value in any of its four forms, kept in one: filtered values in order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cases: tuple[Filtered, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _any_form(cls, data: Any) -> Any:
+        if isinstance(data, dict) and set(data) == {"cases"}:
+            return data
+        if isinstance(data, dict):
+            return {"cases": (data,)}
+        if isinstance(data, list) and data and all(isinstance(part, dict) for part in data):
+            return {"cases": tuple(data)}
+        if isinstance(data, list) and any(isinstance(part, dict | list) for part in data):
+            raise ValueError("a list holds numbers (a gradient) or filtered values, not both")
+        return {"cases": ({"value": data},)}
+
+    def at(self, tensor: str, depth: float) -> Scalar | None:
+        """Return the value for a tensor at `depth` (0 first layer, 1 last); None: no value here.
+
+        The first case that matches decides; a tensor that no case matches has no value.
+        """
+        for case in self.cases:
+            if case.matches(tensor):
+                return interpolate(case.value, depth)
+        return None
+
+    def plain(self) -> Any:
+        """Return the shortest YAML form."""
+        cases = [case.model_dump() for case in self.cases]
+        if len(cases) == 1 and cases[0]["filter"] is None:
+            return cases[0]["value"]
+        return [{k: v for k, v in case.items() if v is not None} for case in cases]
+
+
+def interpolate(value: Scalar | Gradient | None, depth: float) -> Scalar | None:
+    """Return a gradient's value at `depth`: linear between numbers, the lower step otherwise."""
+    if not isinstance(value, list):
+        return value
+    if not value:
+        return None
+    position = depth * (len(value) - 1)
+    low = int(position)
+    if not all(_is_number(part) for part in value):
+        return value[low]
+    return _between(value, low, position - low)
+
+
+def _is_number(value: Scalar) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _between(knots: Sequence[Any], low: int, fraction: float) -> float:
+    high = min(low + 1, len(knots) - 1)
+    return float((1 - fraction) * knots[low] + fraction * knots[high])
+
+
+def coerce(value: Scalar, parameter: Parameter, where: str) -> Number:
+    """Return the value in the parameter's kind, inside its legal range; RecipeError otherwise."""
+    number = _as_kind(value, parameter, where)
+    if not isinstance(number, bool) and not parameter.low <= number <= parameter.high:
+        raise RecipeError(
+            f"{where}: {parameter.name} is {value}, and must lie between "
+            f"{parameter.low:g} and {parameter.high:g}"
+        )
+    return number
+
+
+_SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _as_kind(value: Scalar, parameter: Parameter, where: str) -> bool | int | float:
+    try:
+        if parameter.kind == "boolean":
+            return _SWITCHES[str(value).lower()]
+        number = float(value)
+        if parameter.kind == "integer":
+            if number != int(number):
+                raise ValueError
+            return int(number)
+        if number != number:
+            raise ValueError
+        return number
+    except (ValueError, KeyError, OverflowError):
+        wanted = {"real": "a number", "integer": "a whole number", "boolean": "true or false"}
+        raise RecipeError(
+            f"{where}: {parameter.name} is {value!r}, and must be {wanted[parameter.kind]}"
+        ) from None

@@ -1,0 +1,1 @@
+"""What a study keeps: trials, scores, merge statistics, and the storage they live in."""

@@ -1,0 +1,178 @@
+"""A run folder: one study journal, one log. The journal is the only record of the run.
+
+    runs/NAME/study.journal   the study: its trials, and what they are trials of
+    runs/NAME/log.txt         what the libraries said, tracebacks of failed trials
+
+Two Optuna studies share the journal: "search" holds the points of the search space, "parents"
+the base and the experts as given (they need not be points of the space).
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optimerge.errors import RunError, did_you_mean
+from optimerge.records.attributes import as_trial
+from optimerge.records.types import Direction, Trial
+
+if TYPE_CHECKING:
+    import optuna
+
+FORMAT = 1
+JOURNAL = "study.journal"
+SEARCH, PARENTS = "search", "parents"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What a run is a run of; fixed when the run is made, kept in the study."""
+
+    space: str
+    """The search-space file as text."""
+    space_file: str
+    """Where it lay: relative paths in it are relative to its folder."""
+    digest: str
+    """Digest of what must not change between resumes."""
+    objectives: Mapping[str, Direction]
+    layers: int
+    seed: int
+    exact: bool
+    items: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each task's search items."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder opened for reading or writing."""
+
+    folder: Path
+    search: "optuna.Study"
+    parents: "optuna.Study"
+    info: RunInfo
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def trials(self) -> list[Trial]:
+        """Return every trial: parents first, then the points of the space by number.
+
+        A parent that is also a point of the space stands in both studies; it is listed once.
+        """
+        objectives = self.info.objectives
+        parents = [as_trial(t, objectives, numbered=False) for t in self._stored(self.parents)]
+        points = [as_trial(t, objectives) for t in self._stored(self.search)]
+        return parents + [t for t in points if not t.is_parent and t.origin != "withdrawn"]
+
+    def finished(self) -> int:
+        """Count the trials that count against a budget: completed, pruned or failed."""
+        return sum(t.state in ("complete", "pruned", "failed") for t in self.trials())
+
+    @property
+    def reference(self) -> list[float] | None:
+        """The reference point (losses), once the parents are scored."""
+        return self.search.user_attrs.get("reference")
+
+    def _stored(self, study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
+        return study.get_trials(deepcopy=False)
+
+
+def open_run(folder: Path) -> Run:
+    """Open an existing run; RunError if the folder holds none, or one of another format."""
+    import optuna
+
+    if not (folder / JOURNAL).is_file():
+        raise RunError(f"{folder}: holds no run ({JOURNAL} is not there); see `optimerge search`")
+    storage = _storage(folder / JOURNAL)
+    try:
+        search = optuna.load_study(study_name=SEARCH, storage=storage)
+        parents = optuna.load_study(study_name=PARENTS, storage=storage)
+        info = _info(search.user_attrs["run"], folder)
+    except KeyError:
+        raise RunError(f"{folder}: the run was never started; delete it and search anew") from None
+    return Run(folder, search, parents, info)
+
+
+def create_run(folder: Path, info: RunInfo) -> Run:
+    """Make a new run; RunError if the folder cannot be written."""
+    make_writable(folder)
+    storage = _storage(folder / JOURNAL)
+    directions = list(info.objectives.values())
+    parents = _study(storage, PARENTS, directions)
+    search = _study(storage, SEARCH, directions)
+    search.set_metric_names(list(info.objectives))
+    search.set_user_attr("run", asdict(info))
+    return Run(folder, search, parents, info)
+
+
+def make_writable(folder: Path) -> None:
+    """Make the folder if need be; RunError if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".write-test-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise RunError(
+            f"{folder}: cannot be written ({error.strerror}); give another --run-dir"
+        ) from None
+
+
+def mend_journal(folder: Path) -> int:
+    """Cut off a last line torn by a crash; return the bytes cut. Only for the sole writer."""
+    path = folder / JOURNAL
+    if not path.exists():
+        return 0
+    with path.open("r+b") as file:
+        data = file.read()
+        whole = data.rfind(b"\n") + 1
+        if whole < len(data):
+            file.truncate(whole)
+            file.flush()
+            os.fsync(file.fileno())
+        return len(data) - whole
+
+
+def _study(storage: Any, name: str, directions: list[Direction]) -> "optuna.Study":
+    import optuna
+
+    return optuna.create_study(
+        study_name=name, storage=storage, directions=directions, load_if_exists=True
+    )
+
+
+def _storage(journal: Path) -> "optuna.storages.JournalStorage":
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+    backend = JournalFileBackend(str(journal), lock_obj=JournalFileOpenLock(str(journal)))
+    try:
+        return JournalStorage(backend)
+    except (ValueError, json.JSONDecodeError, KeyError, PermissionError) as error:
+        raise RunError(f"{journal}: cannot be read as a study journal ({error})") from None
+
+
+def _info(kept: Mapping[str, Any], folder: Path) -> RunInfo:
+    if kept.get("format") != FORMAT:
+        raise RunError(
+            f"{folder}: the run has format {kept.get('format')}, this optimerge reads {FORMAT}; "
+            "open it with the optimerge that wrote it"
+        )
+    return RunInfo(**kept)
+
+
+def find_trial(run: Run, name: str) -> Trial:
+    """Return the trial of that number, or the parent of that name; RunError if there is none."""
+    trials = run.trials()
+    for trial in trials:
+        if name in (trial.name, f"trial:{trial.number}", str(trial.number)):
+            return trial
+    known = [t.name for t in trials]
+    hint = did_you_mean(name, known) or f"; there are {', '.join(known[:8])}, ..."
+    raise RunError(f"{run.folder}: no trial {name!r}{hint if known else '; there is none yet'}")

@@ -1,0 +1,73 @@
+"""The plain records that all rooms exchange; none holds a tensor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Direction = Literal["maximize", "minimize"]
+State = Literal["complete", "failed", "pruned", "running", "waiting"]
+Param = float | int | str | bool
+
+
+@dataclass(frozen=True)
+class MergeStats:
+    """What one merge did to the resident model, counted on the weights as written."""
+
+    seconds: float
+    parameters: int
+    """Entries that have a base entry to compare with."""
+    nonzero: int
+    """Entries that differ from the base."""
+    l1: float
+    """Sum of |merged - base|."""
+    l2: float
+    """Square root of the sum of (merged - base)^2."""
+
+    @property
+    def nonzero_share(self) -> float:
+        """Share of the parameters that differ from the base, 0 to 1."""
+        return self.nonzero / self.parameters if self.parameters else 0.0
+
+
+@dataclass(frozen=True)
+class Score:
+    """One objective's value on one candidate, with what is known of its error."""
+
+    value: float
+    stderr: float | None
+    """Standard error over items; 0 for exact objectives, None where it is unknown."""
+    items: int
+    """Items scored; 0 for objectives that are not a mean over items."""
+    direction: Direction
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate of a study: what was asked, what was built, what came out."""
+
+    number: int | None
+    """Number in the study; None for a parent that is not a point of the space."""
+    state: State
+    origin: str
+    """"base", "expert:NAME", "warm:NAME" or "sampler"."""
+    params: Mapping[str, Param]
+    recipe: str
+    """The recipe as YAML text; "" if the trial failed before it was known."""
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    """By objective name, in the study's order."""
+    stats: MergeStats | None = None
+    error: str = ""
+    """Why a failed trial failed, in one sentence."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Wall seconds by stage: propose, merge, score."""
+
+    @property
+    def is_parent(self) -> bool:
+        """Whether this is the base or an expert as given."""
+        return self.origin == "base" or self.origin.startswith("expert:")
+
+    @property
+    def name(self) -> str:
+        """What tables call it: a parent's name, or the trial number."""
+        return self.origin.removeprefix("expert:") if self.is_parent else str(self.number)

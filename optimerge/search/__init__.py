@@ -1,0 +1,1 @@
+"""The search: a loop over plain records; start reading at study.py."""

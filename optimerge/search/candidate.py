@@ -1,0 +1,60 @@
+"""Builds one candidate and scores it; what goes wrong becomes part of the record."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from optimerge.errors import OptimergeError
+from optimerge.objectives.make import score_all
+from optimerge.objectives.protocol import Candidate
+from optimerge.recipe.schema import Recipe
+from optimerge.records.types import MergeStats, Score
+from optimerge.search.session import Session
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one candidate: scores, or the reason why there are none."""
+
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    stats: MergeStats | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+def attempt(session: Session, recipe: Recipe) -> Outcome:
+    """Write the candidate into the resident model and score it.
+
+    Whatever goes wrong with one candidate (NaN, out of memory, a task that raises) is returned
+    as its error, with the traceback in the log: the night goes on.
+    """
+    started = time.perf_counter()
+    stats: MergeStats | None = None
+    try:
+        stats = session.engine.apply(recipe)
+        merged = time.perf_counter()
+        scores = score_all(session.objectives, Candidate(session.engine.model, stats))
+    except OptimergeError as error:
+        log.warning("candidate failed: %s", error, exc_info=error.__cause__)
+        return Outcome(stats=stats, error=str(error))
+    except Exception as error:  # the one place where a candidate's failure is caught
+        log.exception("candidate failed")
+        _free_memory()
+        return Outcome(stats=stats, error=f"{type(error).__name__}: {_first_line(error)}")
+    seconds = {"merge": merged - started, "score": time.perf_counter() - merged}
+    return Outcome(scores, stats, seconds)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or "no message"
+
+
+def _free_memory() -> None:
+    """Give memory back after a failure, so that an out-of-memory candidate costs only itself."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

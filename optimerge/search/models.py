@@ -1,0 +1,72 @@
+"""The models of a search space: headers opened, fit checked, no weights loaded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from optimerge.checkpoint.fit import check_fit
+from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
+from optimerge.errors import RecipeError
+from optimerge.merge.plan import make_plan
+from optimerge.records.types import Param
+from optimerge.space.labels import short_names
+from optimerge.space.objectives import SparsityObjective
+from optimerge.space.space import SearchSpace
+
+
+@dataclass(frozen=True)
+class Models:
+    """The base model and its experts, opened (headers only)."""
+
+    checkpoints: tuple[Checkpoint, ...]
+    """Base first, then the experts in the space's order; references as the space gives them."""
+    places: Mapping[str, str]
+    """Where each reference leads from any folder: a folder's full path, a Hub name as it is."""
+
+    @property
+    def base(self) -> Checkpoint:
+        """The base model."""
+        return self.checkpoints[0]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Short name of every model by reference."""
+        return short_names(c.reference for c in self.checkpoints)
+
+
+def open_models(space: SearchSpace) -> Models:
+    """Open the headers of all models of a space and check that they fit together."""
+    recipe = space.any_recipe
+    if not recipe.base_model:
+        if any(isinstance(spec, SparsityObjective) for spec in space.objectives):
+            raise RecipeError(f"{space.file}: sparsity needs a base; add `base_model: MODEL`")
+        raise RecipeError(f"{space.file}: the key 'base_model' is missing; a search needs one")
+    checkpoints = tuple(open_checkpoint(r, space.folder) for r in recipe.references())
+    check_fit(checkpoints)
+    models = Models(checkpoints, {c.reference: _place(c, space.folder) for c in checkpoints})
+    _check_layer_groups(space, models)
+    by_reference = {c.reference: c for c in checkpoints}
+    for method in space.methods:
+        make_plan(space.recipe(_lowest(space, method), models.base.layers), by_reference)
+    return models
+
+
+def _place(checkpoint: Checkpoint, folder: Path) -> str:
+    name = Path(checkpoint.reference).expanduser()
+    local = any((start / name).is_dir() for start in (folder, Path.cwd()))
+    return str(checkpoint.path.resolve()) if local else checkpoint.reference
+
+
+def _check_layer_groups(space: SearchSpace, models: Models) -> None:
+    for dimension in space.dimensions:
+        groups = dimension.range.layer_groups
+        if groups and groups > models.base.layers:
+            raise RecipeError(
+                f"{space.file}: {dimension.name}: {groups} layer groups for "
+                f"{models.base.layers} layers; give at most {models.base.layers}"
+            )
+
+
+def _lowest(space: SearchSpace, method: str) -> dict[str, Param]:
+    point: dict[str, Param] = {d.name: d.range.ends[0] for d in space.active(method)}
+    return {**point, "merge_method": method}

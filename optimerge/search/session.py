@@ -1,0 +1,133 @@
+"""Everything a search needs in memory: space, run, resident model, objectives."""
+
+import importlib.metadata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from optimerge.checkpoint.folder import Checkpoint
+from optimerge.errors import RunError
+from optimerge.merge.engine import Engine, load_engine
+from optimerge.objectives.make import make_objectives
+from optimerge.objectives.protocol import Objective
+from optimerge.recipe.read import parse_yaml
+from optimerge.recipe.schema import InputModel, OptimergeBlock, Recipe
+from optimerge.recipe.write import dump_yaml, with_references
+from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
+from optimerge.records.types import Param
+from optimerge.search.models import Models, open_models
+from optimerge.space.same import first_difference, fixed_part, space_digest
+from optimerge.space.space import SearchSpace
+
+Say = Callable[[str], None]
+PACKAGES = ("optimerge", "torch", "transformers", "lm-eval", "optuna", "datasets")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A search with its models loaded and its run open."""
+
+    space: SearchSpace
+    models: Models
+    engine: Engine
+    objectives: Sequence[Objective]
+    run: Run
+
+    def recipe(self, params: Mapping[str, Param]) -> Recipe:
+        """Return the recipe of a point as it is scored, stored and exported."""
+        return self._placed(self.space.recipe(params, self.models.base.layers))
+
+    def parent_recipe(self, reference: str) -> Recipe:
+        """Return the recipe that copies the base or an expert as it is."""
+        copied = Recipe(merge_method="passthrough", models=[InputModel(model=reference)])
+        return self._placed(copied)
+
+    def _placed(self, recipe: Recipe) -> Recipe:
+        """Fill in what makes the recipe mean the same everywhere: dtypes, seed."""
+        block = OptimergeBlock(
+            mode=self.engine.mode,
+            seed=self.engine.seed,
+            version=importlib.metadata.version("optimerge"),
+        )
+        out = recipe.out_dtype or self.models.base.dtype
+        return recipe.model_copy(update={"out_dtype": out, "optimerge": block})
+
+    def stored(self, recipe: Recipe) -> Recipe:
+        """Return the recipe with model references that lead somewhere from any folder."""
+        return with_references(recipe, self.models.places)
+
+
+def open_session(
+    space: SearchSpace, folder: Path, *, device: str, say: Say = lambda _: None
+) -> Session:
+    """Check, load and open all that the search needs; nothing is written before all fits."""
+    if (folder / JOURNAL).exists():
+        _refuse_other_space(open_run(folder), space)
+    make_writable(folder)
+    say("reading model headers")
+    models = open_models(space)
+    say(f"loading base and {len(models.checkpoints) - 1} experts")
+    engine = load_engine(
+        models.checkpoints,
+        device=device,
+        out_dtype=space.any_recipe.out_dtype,
+        mode="exact" if space.search.exact else "fast",
+        seed=space.search.seed,
+    )
+    say("building tasks")
+    objectives = make_objectives(
+        space.objectives,
+        model=engine.model,
+        tokenizer=_tokenizer(models.base),
+        include_path=space.include_path,
+        seed=space.search.seed,
+        batch_size=space.search.batch_size,
+    )
+    info = _info(space, models, objectives)
+    run = _open_or_create(folder, info)
+    return Session(space, models, engine, objectives, run)
+
+
+def _refuse_other_space(run: Run, space: SearchSpace) -> None:
+    if run.info.digest == space_digest(space.data):
+        return
+    old = fixed_part(parse_yaml(run.info.space, run.info.space_file))
+    found = first_difference(old, fixed_part(space.data)) or "it differs"
+    raise RunError(
+        f"{run.folder}: holds a run of another search space: {found}; "
+        "give another --run-dir, or the space that the run was started with"
+    )
+
+
+def _open_or_create(folder: Path, info: RunInfo) -> Run:
+    if not (folder / JOURNAL).exists():
+        return create_run(folder, info)
+    run = open_run(folder)
+    if run.info.items != info.items:
+        task = next(t for t in info.items if run.info.items.get(t) != info.items[t])
+        raise RunError(
+            f"{folder}: the items of {task!r} are not those that the run was started with; "
+            "put the task's files back, or give another --run-dir"
+        )
+    return replace(run, info=replace(run.info, versions=info.versions))
+
+
+def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -> RunInfo:
+    digests = {o.name: getattr(o, "digest", "") for o in objectives}
+    return RunInfo(
+        space=dump_yaml(dict(space.data)),
+        space_file=str(space.file.resolve()),
+        digest=space_digest(space.data),
+        objectives={o.name: o.direction for o in objectives},
+        layers=models.base.layers,
+        seed=space.search.seed,
+        exact=space.search.exact,
+        items={name: digest for name, digest in digests.items() if digest},
+        versions={package: importlib.metadata.version(package) for package in PACKAGES},
+    )
+
+
+def _tokenizer(base: Checkpoint) -> object:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(base.path, trust_remote_code=False)

@@ -1,0 +1,109 @@
+"""The loop: ask, build, score, tell, until the budget is used.
+
+    for trial in ask(until trials or hours are used):
+        recipe = space.recipe(trial.params)
+        stats  = engine.apply(recipe)          # in place, in the resident model
+        scores = [objective.score(engine.model) for objective in objectives]
+        tell(trial, scores, stats)
+
+The study (Optuna's, in the run folder) is the only record; nothing else is kept between trials.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from optimerge.errors import RunError
+from optimerge.recipe.write import recipe_text
+from optimerge.records.attributes import as_trial, trial_attributes
+from optimerge.records.types import Param, Trial
+from optimerge.search.budget import Budget, Stop
+from optimerge.search.candidate import Outcome, attempt
+from optimerge.search.parents import fix_reference, score_parents
+from optimerge.search.proposals import propose
+from optimerge.search.samplers.registry import NamedSampler
+from optimerge.search.session import Session
+from optimerge.search.tell import put_back, tell
+from optimerge.search.warm_start import AVERAGE, average_points
+
+if TYPE_CHECKING:
+    import optuna
+
+FAILURES_IN_A_ROW = 10
+"""After so many failed trials in a row the fault is not the candidates'."""
+
+
+class Observer(Protocol):
+    """What is told how the search goes: a progress bar, a test."""
+
+    def trial(self, trial: Trial) -> None:
+        """Called after every finished trial, parents included."""
+        ...
+
+
+def search(
+    session: Session, budget: Budget, sampler: NamedSampler, stop: Stop, observer: Observer
+) -> None:
+    """Search until the budget is used or a stop is asked for; earlier trials of the run count.
+
+    RunError after ten failed trials in a row.
+    """
+    put_back_interrupted(session)
+    for trial in score_parents(session, budget, stop):
+        observer.trial(trial)
+    fix_reference(session)
+    _enqueue_warm_start(session)
+    failures = 0
+    while not stop.requested and budget.left(session.run.finished()):
+        trial = _one_trial(session, sampler)
+        observer.trial(trial)
+        failures = failures + 1 if trial.state == "failed" else 0
+        if failures >= FAILURES_IN_A_ROW:
+            raise RunError(
+                f"{session.run.folder}: {failures} trials in a row failed, the last because "
+                f"{trial.error}; see log.txt there, mend the cause, and search again"
+            )
+
+
+def _one_trial(session: Session, sampler: NamedSampler) -> Trial:
+    study, run = session.run.search, session.run
+    started = time.perf_counter()
+    asked, params = propose(study, session.space, sampler, run.info.seed, run.finished())
+    try:
+        return _score(session, asked, params, time.perf_counter() - started)
+    except KeyboardInterrupt:
+        put_back(study, asked.number)
+        raise
+
+
+def _score(
+    session: Session, asked: "optuna.Trial", params: Mapping[str, Param], proposing: float
+) -> Trial:
+    recipe = session.recipe(params)
+    outcome = attempt(session, recipe)
+    seconds = {"propose": proposing, **outcome.seconds}
+    text = recipe_text(session.stored(recipe))
+    origin = str(asked.user_attrs.get("origin", "sampler"))
+    kept = trial_attributes(origin, text, outcome.scores, outcome.stats, seconds)
+    return as_trial(
+        tell(session.run.search, asked.number, outcome, kept), session.run.info.objectives
+    )
+
+
+def put_back_interrupted(session: Session) -> None:
+    """Repeat the trials that a killed search left running; only the sole writer may call this."""
+    for trial in session.run.search.get_trials(deepcopy=False):
+        if trial.state.name == "RUNNING":
+            put_back(session.run.search, trial.number)
+
+
+def _enqueue_warm_start(session: Session) -> None:
+    study = session.run.search
+    if study.user_attrs.get("warm start"):
+        return
+    for point in average_points(session.space, len(session.models.checkpoints) - 1):
+        study.enqueue_trial(point, user_attrs={"origin": AVERAGE}, skip_if_exists=True)
+    study.set_user_attr("warm start", True)
+
+
+__all__ = ["Observer", "Outcome", "search"]

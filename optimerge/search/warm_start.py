@@ -1,0 +1,79 @@
+"""Where a search starts: points of the space that are the base, an expert, the plain average."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from optimerge.methods.protocol import Required
+from optimerge.methods.registry import method_named
+from optimerge.records.types import Param
+from optimerge.space.ranges import Dimension
+from optimerge.space.space import SearchSpace
+
+AVERAGE = "warm:average"
+
+
+def parent_points(space: SearchSpace, expert: str | None) -> Iterator[dict[str, Param]]:
+    """Yield points that should give the expert (None: the base) unchanged, a method each.
+
+    Weight 1 on the expert and 0 on the others, nothing dropped, nothing scaled. Whether a point
+    does give the parent depends on the fixed numbers too: build it and compare.
+    """
+    for method in space.methods:
+        wanted = {"weight": 0.0, "density": 1.0, "lambda": 1.0, "t": 1.0 if expert else 0.0}
+        point = _point(space, method, wanted, expert)
+        if point is not None:
+            yield point
+
+
+def average_points(space: SearchSpace, experts: int) -> Iterator[dict[str, Param]]:
+    """Yield the uniform average of the experts, a method each, where the space holds it."""
+    for method in space.methods:
+        wanted = {"weight": 1 / experts, "density": 1.0, "lambda": 1.0, "t": 0.5}
+        point = _point(space, method, wanted, None)
+        if point is not None:
+            yield point
+
+
+def _point(
+    space: SearchSpace, method: str, wanted: Mapping[str, float], expert: str | None
+) -> dict[str, Param] | None:
+    point: dict[str, Param] = {}
+    for dimension in space.active(method):
+        if dimension.name == "merge_method":
+            point["merge_method"] = method
+            continue
+        parameter = method_named(method).parameter(parameter_name(dimension))
+        assert parameter is not None
+        value = wanted.get(parameter.name, parameter.default)
+        if parameter.name == "weight" and expert and model_of(space, dimension) == expert:
+            value = 1.0
+        if isinstance(value, Required) or value is None or not _inside(dimension, value):
+            return None
+        point[dimension.name] = value
+    return point
+
+
+def _inside(dimension: Dimension, value: float | bool) -> bool:
+    r = dimension.range
+    if r.choices is not None:
+        return value in r.choices
+    assert r.low is not None
+    assert r.high is not None
+    if r.step is not None:
+        steps = (value - r.low) / r.step
+        return r.low <= value <= r.high and abs(steps - round(steps)) < 1e-9
+    return r.low <= value <= r.high
+
+
+def parameter_name(dimension: Dimension) -> str:
+    """Return the name of the parameter that a dimension belongs to."""
+    return str(dimension.site[dimension.site.index("parameters") + 1])
+
+
+def model_of(space: SearchSpace, dimension: Dimension) -> str | None:
+    """Return the model that a dimension's parameter belongs to, None for shared ones."""
+    place: Any = space.template
+    for key in dimension.site[: dimension.site.index("parameters")]:
+        place = place[key]
+    found = place.get("model")
+    return found if isinstance(found, str) else None

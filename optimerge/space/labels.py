@@ -1,0 +1,53 @@
+"""Short names for models: what dimensions and tables call an expert."""
+
+from collections.abc import Iterable
+from pathlib import PurePath
+from typing import Any
+
+
+def short_names(references: Iterable[str]) -> dict[str, str]:
+    """Return the shortest ending of each reference that tells it from the others.
+
+    >>> short_names(["org/math-7b", "org/code-7b"])
+    {'org/math-7b': 'math-7b', 'org/code-7b': 'code-7b'}
+    >>> short_names(["a/model", "b/model"])
+    {'a/model': 'a/model', 'b/model': 'b/model'}
+    """
+    wanted = list(dict.fromkeys(references))
+    return {r: next(n for n in _endings(r) if _tells(n, r, wanted)) for r in wanted}
+
+
+def _endings(reference: str) -> list[str]:
+    parts = PurePath(reference).parts or (reference,)
+    return ["/".join(parts[-k:]) for k in range(1, len(parts) + 1)] + [reference]
+
+
+def _tells(name: str, reference: str, others: list[str]) -> bool:
+    if name == reference:
+        return True
+    return not any(name in _endings(other) for other in others if other != reference)
+
+
+def labels_of(template: dict[str, Any]) -> dict[tuple[str | int, ...], str]:
+    """Return the label of every place in a recipe's data that has `parameters`."""
+    places = dict(_places(template, ()))
+    names = short_names(places.values())
+    return {site: _label(site, names[model]) for site, model in places.items()}
+
+
+def _places(data: Any, site: tuple[str | int, ...]) -> Iterable[tuple[tuple[str | int, ...], str]]:
+    items: Iterable[tuple[Any, Any]] = ()
+    if isinstance(data, dict):
+        if isinstance(data.get("model"), str):
+            yield site, data["model"]
+        items = data.items()
+    elif isinstance(data, list):
+        items = enumerate(data)
+    for key, part in items:
+        yield from _places(part, (*site, key))
+
+
+def _label(site: tuple[str | int, ...], name: str) -> str:
+    if "slices" not in site:
+        return name
+    return f"slice {int(site[site.index('slices') + 1]) + 1}.{name}"

@@ -1,0 +1,96 @@
+"""Ranges: what a search space may put where a recipe takes a number or a name."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from optimerge.methods.protocol import Kind
+
+Choice = bool | int | float | str
+
+
+class Range(BaseModel):
+    """`{low, high}` with optional log and step, or `{choices}`; one value for all or one a part.
+
+    `layer_groups: k` gives one value to each of k equal groups of layers; `filters: [a, b]` one
+    to the tensors whose name contains a, one to those that contain b, and one to the rest.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    step: Annotated[float, Field(gt=0)] | None = None
+    choices: Annotated[tuple[Choice, ...], Field(min_length=1)] | None = None
+    layer_groups: Annotated[int, Field(ge=1)] | None = None
+    filters: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.choices is not None:
+            if self.low is not None or self.high is not None or self.log or self.step:
+                raise ValueError("give choices, or low and high, not both")
+            if len(set(map(repr, self.choices))) < len(self.choices):
+                raise ValueError("a choice is given twice")
+            return self
+        if self.low is None or self.high is None:
+            raise ValueError(f"the range has no {'low' if self.low is None else 'high'}")
+        if not self.low <= self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}; swap them")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a log range needs low above 0; low is {self.low:g}")
+        if self.log and self.step:
+            raise ValueError("give log or step, not both")
+        return self
+
+    @property
+    def ends(self) -> tuple[Choice, ...]:
+        """The values to hold against a parameter's legal range: both ends, or every choice."""
+        if self.choices is not None:
+            return self.choices
+        assert self.low is not None
+        assert self.high is not None
+        return (self.low, self.high)
+
+    @property
+    def parts(self) -> list[tuple[int | None, str | None]]:
+        """One (layer group, filter) for each value; filter None: all, or the rest."""
+        groups: list[int | None] = list(range(self.layer_groups)) if self.layer_groups else [None]
+        filters: list[str | None] = [*self.filters, None] if self.filters else [None]
+        return [(group, name) for name in filters for group in groups]
+
+
+def is_range(data: Any) -> bool:
+    """Whether plain data stands for a range."""
+    return isinstance(data, dict) and bool({"low", "high", "choices"} & data.keys())
+
+
+class Dimension(BaseModel):
+    """One coordinate of the search: one value of one range."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    site: tuple[str | int, ...]
+    """Where in the recipe's data the range stands."""
+    range: Range
+    kind: Kind | None
+    """The parameter's kind; None for names (the merge method)."""
+    group: int | None = None
+    filter: str | None = None
+    methods: frozenset[str] = frozenset()
+    """The methods that have the parameter; empty: all."""
+
+    def active(self, method: str) -> bool:
+        """Whether a candidate of that method has this dimension."""
+        return not self.methods or method in self.methods
+
+    @property
+    def text(self) -> str:
+        """The range as people read it."""
+        r = self.range
+        if r.choices is not None:
+            return "{" + ", ".join(map(str, r.choices)) + "}"
+        extra = " log" if r.log else f" step {r.step:g}" if r.step else ""
+        return f"[{r.low:g}, {r.high:g}]{extra}"

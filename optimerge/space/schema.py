@@ -1,0 +1,51 @@
+"""The blocks of a search-space file that stand beside the recipe."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from optimerge.space.objectives import SparsityObjective, TaskObjective
+
+
+def _kind_of(data: Any) -> str:
+    if isinstance(data, SparsityObjective) or (isinstance(data, dict) and "sparsity" in data):
+        return "SparsityObjective"
+    return "TaskObjective"
+
+
+AnyObjective = Annotated[
+    Annotated[TaskObjective, Tag("TaskObjective")]
+    | Annotated[SparsityObjective, Tag("SparsityObjective")],
+    Discriminator(_kind_of),
+]
+
+
+class SearchSettings(BaseModel):
+    """How long and how to search; the command line overrides each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sampler: str = "auto"
+    trials: Annotated[int, Field(ge=1)] | None = None
+    """Finished trials of the run, parents and failed ones included; default 200 if no hours."""
+    hours: Annotated[float, Field(gt=0)] | None = None
+    """Hours of one invocation."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    exact: bool = False
+    """Merge as mergekit does, its random stream and tie-breaking included; slower."""
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    """Rows in a forward pass when scoring."""
+
+
+class Blocks(BaseModel):
+    """What a search-space file holds beside the recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)]
+    include_path: str | None = None
+    """Folder with local lm-eval task files, relative to the search-space file."""
+    search: SearchSettings = SearchSettings()
+
+
+BLOCKS = tuple(Blocks.model_fields)

@@ -1,0 +1,32 @@
+"""Settings of a search that the command line overrides."""
+
+from dataclasses import replace
+from typing import Any
+
+from optimerge.space.space import SearchSpace
+
+
+def overridden(
+    space: SearchSpace,
+    trials: int | None = None,
+    hours: float | None = None,
+    sampler: str | None = None,
+    seed: int | None = None,
+    exact: bool = False,
+) -> SearchSpace:
+    """Return the space with the given settings in place of its own.
+
+    A budget given on the command line replaces the file's whole: `--hours 9` is not cut short
+    by `trials:` in the file.
+    """
+    given: dict[str, Any] = {"sampler": sampler, "seed": seed, "exact": exact or None}
+    if trials is not None or hours is not None:
+        given |= {"trials": trials, "hours": hours}
+        budget = {"trials", "hours"}
+    else:
+        budget = set()
+    update = {k: v for k, v in given.items() if v is not None or k in budget}
+    settings = space.search.model_copy(update=update)
+    plain = settings.model_dump(exclude_none=True, exclude_defaults=True)
+    data = {**space.data, "search": plain}
+    return replace(space, search=settings, data=data)

@@ -1,0 +1,122 @@
+"""The search space: a recipe with ranges; a point of it is a recipe."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from optimerge.methods.registry import method_named
+from optimerge.recipe.read import validate
+from optimerge.recipe.schema import Recipe
+from optimerge.records.types import Param
+from optimerge.space.objectives import ObjectiveSpec, objective_name
+from optimerge.space.ranges import Dimension
+from optimerge.space.schema import SearchSettings
+
+Site = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """A checked search-space file."""
+
+    file: Path
+    data: Mapping[str, Any]
+    """The file's data as read."""
+    template: Mapping[str, Any]
+    """The recipe part of it; at every site of a dimension stands a value of its range."""
+    methods: tuple[str, ...]
+    dimensions: tuple[Dimension, ...]
+    """All dimensions; those of the parameters that a method lacks are not part of its points."""
+    objectives: tuple[ObjectiveSpec, ...]
+    include_path: Path | None
+    search: SearchSettings
+
+    @property
+    def folder(self) -> Path:
+        """What relative model paths are relative to."""
+        return self.file.parent
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """Names of the objectives, in the file's order."""
+        return tuple(objective_name(spec) for spec in self.objectives)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether points of different methods have different dimensions."""
+        return any(d.methods and d.methods != set(self.methods) for d in self.dimensions)
+
+    def active(self, method: str) -> list[Dimension]:
+        """Return the dimensions of a method's points."""
+        return [d for d in self.dimensions if d.active(method)]
+
+    @cached_property
+    def any_recipe(self) -> Recipe:
+        """One recipe of the space, to read models and dtypes from."""
+        return self._assemble(self.template, self.methods[0])
+
+    def recipe(self, params: Mapping[str, Param], layers: int) -> Recipe:
+        """Return the recipe of a point; `layers` of the base model spread the layer groups.
+
+        Values of layer groups become a gradient with one value a layer, which `mergekit` reads
+        back as just those values.
+        """
+        data = deepcopy(dict(self.template))
+        method = str(params.get("merge_method", self.methods[0]))
+        for site, dimensions in self._sites(method):
+            _put(data, site, _value(dimensions, params, layers))
+        return self._assemble(data, method)
+
+    def _sites(self, method: str) -> Iterator[tuple[Site, list[Dimension]]]:
+        sites: dict[Site, list[Dimension]] = {}
+        for dimension in self.active(method):
+            if dimension.site != ("merge_method",):
+                sites.setdefault(dimension.site, []).append(dimension)
+        yield from sites.items()
+
+    def _assemble(self, data: Mapping[str, Any], method: str) -> Recipe:
+        kept = _without_foreign(deepcopy(dict(data)), method, self.methods)
+        kept["merge_method"] = method
+        kept.setdefault("dtype", "float32")
+        return validate(Recipe, kept, str(self.file))
+
+
+def _put(data: Any, site: Site, value: Any) -> None:
+    for key in site[:-1]:
+        data = data[key]
+    data[site[-1]] = value
+
+
+def _value(dimensions: Iterable[Dimension], params: Mapping[str, Param], layers: int) -> Any:
+    by_filter: dict[str | None, list[Param]] = {}
+    for dimension in dimensions:
+        by_filter.setdefault(dimension.filter, []).append(params[dimension.name])
+    spread = {name: _spread(values, layers) for name, values in by_filter.items()}
+    if len(spread) == 1 and None in spread:
+        return spread[None]
+    return [{"filter": n, "value": v} if n else {"value": v} for n, v in spread.items()]
+
+
+def _spread(values: list[Param], layers: int) -> Any:
+    if len(values) == 1:
+        return values[0]
+    return [values[layer * len(values) // layers] for layer in range(layers)]
+
+
+def _without_foreign(data: Any, method: str, methods: tuple[str, ...]) -> Any:
+    """Drop parameters that this method lacks and another method of the space has."""
+    own = {p.name for p in method_named(method).parameters}
+    others = {p.name for name in methods for p in method_named(name).parameters} - own
+    if isinstance(data, list):
+        return [_without_foreign(part, method, methods) for part in data]
+    if not isinstance(data, dict):
+        return data
+    return {
+        key: {k: v for k, v in part.items() if k not in others}
+        if key == "parameters" and isinstance(part, dict)
+        else _without_foreign(part, method, methods)
+        for key, part in data.items()
+    }

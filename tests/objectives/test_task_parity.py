@@ -1,0 +1,223 @@
+"""Scores are lm-eval's own, to the last bit, on the same documents and batch size."""
+
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lm_eval.evaluator
+import pytest
+import torch
+from lm_eval.models.huggingface import HFLM
+from lm_eval.tasks import TaskManager
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+from optimerge.errors import TrialError
+from optimerge.objectives.make import score_all
+from optimerge.objectives.protocol import Candidate
+from optimerge.objectives.runs import TaskRun
+from optimerge.objectives.scorer import TaskScorer
+from optimerge.objectives.tasks import load_tasks
+from optimerge.space.objectives import TaskObjective
+
+BATCH = 8
+METRICS = {
+    "pick": ["acc", "acc_norm", "mcc"],
+    "next": ["acc", "perplexity"],
+    "text": ["word_perplexity", "byte_perplexity", "bits_per_byte"],
+    "say": ["exact_match,first", "exact_match,last"],
+    "own": ["score", "spread"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_environment_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts half a second of processes, and is no part of a score."""
+    monkeypatch.setattr(lm_eval.evaluator, "add_env_info", lambda results: None)
+
+
+@pytest.fixture
+def load(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, tasks: Path
+) -> Callable[..., list[TaskScorer]]:
+    def load(name: str, metrics: Sequence[str], **fields: Any) -> list[TaskScorer]:
+        specs = [TaskObjective(task=name, metric=m, name=m, **fields) for m in metrics]
+        return load_tasks(
+            specs,
+            model=model,
+            tokenizer=tokenizer,
+            include_path=tasks,
+            seed=7,
+            batch_size=BATCH,
+        )
+
+    return load
+
+
+@pytest.fixture
+def reference(tokenizer: PreTrainedTokenizerFast, tasks: Path) -> Callable[..., dict[str, Any]]:
+    def reference(model: LlamaForCausalLM, name: str, **options: Any) -> dict[str, Any]:
+        lm = HFLM(pretrained=model, tokenizer=copy.deepcopy(tokenizer), batch_size=BATCH)
+        found = lm_eval.evaluator.simple_evaluate(
+            model=lm,
+            tasks=[name],
+            task_manager=TaskManager(include_defaults=False, include_path=str(tasks)),
+            **{"bootstrap_iters": 0, **options},
+        )
+        assert found is not None
+        return dict(found)
+
+    return reference
+
+
+def values(result: dict[str, Any], name: str, metrics: Sequence[str]) -> dict[str, float]:
+    of_task = result["results"][name]
+    return {m: of_task[m if "," in m else f"{m},none"] for m in metrics}
+
+
+def ours(scorers: list[TaskScorer], candidate: Candidate) -> dict[str, float]:
+    return {name: score.value for name, score in score_all(scorers, candidate).items()}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_equal_to_simple_evaluate_before_and_after_a_change_of_weights(
+    name: str,
+    candidate: Candidate,
+    load: Callable[..., list[TaskScorer]],
+    reference: Callable[..., dict[str, Any]],
+    make_model: Callable[[int], LlamaForCausalLM],
+) -> None:
+    metrics, model = METRICS[name], candidate.model
+    scorers = load(name, metrics, search_items=37)
+    ids = list(scorers[0].items.search)
+    first = ours(scorers, candidate)
+    assert first == values(reference(model, name, samples={name: ids}), name, metrics)
+
+    model.load_state_dict(make_model(1).state_dict())
+    second = ours(scorers, candidate)
+    assert second == values(reference(model, name, samples={name: ids}), name, metrics)
+    assert second != first
+
+
+def test_every_metric_of_the_parity_tests_is_neither_none_nor_all(
+    candidate: Candidate, load: Callable[..., list[TaskScorer]]
+) -> None:
+    for name in ("pick", "next", "say", "own"):
+        value = ours(load(name, METRICS[name][:1]), candidate)[METRICS[name][0]]
+        assert 0.1 < value < 0.9, name
+
+
+def test_sampled_generation_is_lm_evals_and_the_same_each_time(
+    candidate: Candidate,
+    load: Callable[..., list[TaskScorer]],
+    reference: Callable[..., dict[str, Any]],
+) -> None:
+    scorers = load("dream", ["exact_match,first"])
+    first = ours(scorers, candidate)
+    result = reference(candidate.model, "dream")
+    assert first == values(result, "dream", ["exact_match,first"])
+    assert ours(scorers, candidate) == first
+
+
+@pytest.mark.parametrize("name", ["pick", "say"])
+def test_random_examples_are_those_of_the_full_run(
+    name: str,
+    candidate: Candidate,
+    load: Callable[..., list[TaskScorer]],
+    reference: Callable[..., dict[str, Any]],
+) -> None:
+    (scorer,) = load(name, METRICS[name][:1], search_items=25, num_fewshot=2)
+    wanted = set(scorer.items.search)
+    full = reference(candidate.model, name, num_fewshot=2)
+    samples = [s for s in full["samples"][name] if s["filter"] == scorer.metric.filter]
+    chosen = [s for s in samples if s["doc_id"] in wanted]
+    prompts = [tuple(args) for s in chosen for args in s["arguments"]]
+    assert prompts == [each.args for each in scorer.run._instances]
+    assert prompts[0][0].count("Q:") == 3
+    found = scorer.run.evaluate(candidate.model).values[str(scorer.metric)]
+    assert list(found) == [s[scorer.metric.name] for s in chosen]
+
+
+def test_the_whole_task_with_examples_equals_simple_evaluate(
+    candidate: Candidate,
+    load: Callable[..., list[TaskScorer]],
+    reference: Callable[..., dict[str, Any]],
+) -> None:
+    scorers = load("pick", METRICS["pick"], num_fewshot=2)
+    result = reference(candidate.model, "pick", num_fewshot=2)
+    assert ours(scorers, candidate) == values(result, "pick", METRICS["pick"])
+
+
+def test_standard_errors_are_lm_evals_for_means_and_unknown_for_others(
+    candidate: Candidate,
+    load: Callable[..., list[TaskScorer]],
+    reference: Callable[..., dict[str, Any]],
+) -> None:
+    score = score_all(load("say", ["exact_match,first"]), candidate)["exact_match,first"]
+    result = reference(candidate.model, "say", bootstrap_iters=10)
+    assert score.stderr == result["results"]["say"]["exact_match_stderr,first"]
+    assert score.items == 60
+    assert score_all(load("next", ["perplexity"]), candidate)["perplexity"].stderr is None
+    (one,) = load("say", ["exact_match,first"], search_items=1)
+    assert one.score(candidate).stderr is None
+
+
+def test_forgotten_reset_of_answers_would_be_seen(
+    candidate: Candidate,
+    load: Callable[..., list[TaskScorer]],
+    make_model: Callable[[int], LlamaForCausalLM],
+) -> None:
+    """The fault that the parity test must catch: answers of the first candidate for ever."""
+    scorers = load("pick", ["acc"])
+    instances = scorers[0].run._instances
+    first = ours(scorers, candidate)
+    candidate.model.load_state_dict(make_model(1).state_dict())
+    scorers[0].run._instances = _KeepsAnswers(instances)
+    assert ours(scorers, candidate) == first
+    scorers[0].run._instances = instances
+    assert ours(scorers, candidate) != first
+
+
+class _KeepsAnswers(list[Any]):
+    """Instances whose answers cannot be reset: the first loop over them finds none."""
+
+    def __iter__(self) -> Any:
+        self.loops = getattr(self, "loops", 0) + 1
+        return iter(()) if self.loops == 1 else super().__iter__()
+
+
+def test_one_run_serves_all_metrics_of_a_task(
+    candidate: Candidate,
+    load: Callable[..., list[TaskScorer]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+    evaluate = TaskRun.evaluate
+    monkeypatch.setattr(
+        TaskRun, "evaluate", lambda run, model: (calls.append(run.name), evaluate(run, model))[1]
+    )
+    scores = score_all(load("pick", METRICS["pick"]), candidate)
+    assert calls == ["pick"]
+    assert list(scores) == METRICS["pick"]
+    assert len({score.seconds for score in scores.values()}) == 1
+
+
+def test_bfloat16_is_scored_with_a_float32_softmax(
+    candidate: Candidate, load: Callable[..., list[TaskScorer]]
+) -> None:
+    (scorer,) = load("own", ["spread"])
+    candidate.model.to(torch.bfloat16)
+    found = scorer.run.evaluate(candidate.model).values["spread,none"]
+    rounded = [float(torch.tensor(value).bfloat16()) for value in found]
+    assert sum(a != b for a, b in zip(found, rounded, strict=True)) > len(found) / 2
+
+
+@pytest.mark.parametrize("name", ["pick", "text", "say"])
+def test_nan_weights_are_a_failed_trial(
+    name: str, candidate: Candidate, load: Callable[..., list[TaskScorer]]
+) -> None:
+    scorers = load(name, METRICS[name][:1])
+    with torch.no_grad():
+        candidate.model.model.norm.weight.fill_(float("nan"))
+    with pytest.raises(TrialError, match=f"task '{name}'.*nan|task '{name}'.*NaN"):
+        score_all(scorers, candidate)
