@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from optimerge.checkpoint.architecture import is_embedding, is_head
+from optimerge.checkpoint.architecture import is_head, is_token_embedding
 from optimerge.checkpoint.config import setting
 from optimerge.checkpoint.differences import differences as differences
 from optimerge.checkpoint.dtypes import FLOATS, TORCH_NAMES
@@ -83,9 +83,11 @@ def _check_layers(first: Checkpoint, other: Checkpoint) -> None:
 
 
 def _check_vocabulary(first: Checkpoint, other: Checkpoint) -> None:
-    for name, ours in first.tensors.items():
-        theirs = other.tensors.get(name)
-        if theirs is None or not (is_embedding(name) or is_head(name)):
+    # The embedding is named first: its number of rows is the vocabulary.
+    tables = [*filter(is_token_embedding, first.tensors), *filter(is_head, first.tensors)]
+    for name in tables:
+        ours, theirs = first.tensors[name], other.tensors.get(name)
+        if theirs is None:
             continue
         if ours.shape[:1] != theirs.shape[:1] and ours.shape[1:] == theirs.shape[1:]:
             raise CheckpointError(

@@ -72,7 +72,7 @@ def _weight_map(index: Path) -> dict[str, str]:
         raise CheckpointError(f"{str(index)!r} has no weight_map; copy or download it again")
     for shard in weight_map.values():
         # A name with a folder in it could lead out of the model's folder.
-        if not isinstance(shard, str) or shard != Path(shard).name or "\0" in shard:
+        if not isinstance(shard, str) or not shard or shard != Path(shard).name or "\0" in shard:
             raise CheckpointError(
                 f"{str(index)!r} names the shard {shard!r}, which is no file name; "
                 "copy or download it again"

@@ -62,8 +62,9 @@ def _judge(run: Run) -> None:
     verdict = "beats" if gain > 0 else "does not beat"
     out().print(
         f"\nOn the mean of the tasks the best merge (trial {best.name}, "
-        f"{mean_of(best, tasks):.3f}) {verdict} the best parent ({parent.name}, {mean_of(parent, tasks):.3f}). These are the\n"
-        "scores that the search itself looked at, so the winner is flattered a little."
+        f"{mean_of(best, tasks):.3f}) {verdict} the best parent "
+        f"({parent.name}, {mean_of(parent, tasks):.3f}).\nThese are the scores that the search "
+        "itself looked at, so the winner is flattered a little."
     )
     knee = choose(front, "knee")
     out().print(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from optimerge.front.layers import rank_pairs, rank_rows
 
 _BLOCK = 128
-"""Rows filtered at once: bounds the working memory to 128 bytes a row of the front."""
+"""Rows filtered at once: bounds the working memory to some 256 bytes a row of the front."""
 
 
 def non_dominated(losses: ArrayLike) -> NDArray[np.bool_]:

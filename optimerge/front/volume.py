@@ -67,8 +67,8 @@ def _space(sides: NDArray[np.float64]) -> float:
 
     The outline of the boxes so far is a staircase: widths ascend, depths descend (Beume, Fonseca,
     López-Ibáñez, Paquete and Vahrenhold 2009, "On the complexity of computing the hypervolume
-    indicator"). A Python list moves its tail at each insertion; below some 100 000 points that
-    costs less than a balanced tree would.
+    indicator"). A list moves its tail at each insertion, which a balanced tree would not; at the
+    sizes of fronts that is a short copy.
     """
     widths, depths = [0.0, inf], [inf, 0.0]
     volume = 0.0

@@ -94,7 +94,7 @@ METHOD = MergeMethod(
     base="ignored",
     parameters=(
         Parameter("max_iter", "most steps towards the mean", 10, kind="integer", low=0),
-        Parameter("tol", "angle below which the mean is found", 1e-5, low=0.0),
+        Parameter("tol", "angle below which the mean is found", 1e-5, low=1e-12),
     ),
     kernel=merge,
     locality="tensor",

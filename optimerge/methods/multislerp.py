@@ -7,8 +7,9 @@ weights w_i divided by their sum if `normalize_weights`:
     T = sum w_i (u_i - <u_i, m> m),  tn = |T| + eps
     y = b + (m cos tn + T sin(tn) / tn) * sum w_i |X_i|
 
-If the w_i u_i cancel, two models are averaged plainly and more are an error. A single model is
-returned as it is, as in mergekit, whatever its weight.
+If the w_i u_i cancel, two models are averaged plainly and more are an error. If all X_i are 0
+(nobody trained this tensor) y = b, where mergekit stops. A single model is returned as it is,
+as in mergekit, whatever its weight.
 
 Goddard, "Multi-SLERP", 2025, https://goddard.blog/posts/multislerp-wow-what-a-cool-idea
 """
@@ -37,7 +38,9 @@ def merge(group: TensorGroup) -> "Tensor":
     units = rows / (norms + eps)
     mean = (units * weights).sum(dim=0)
     length = torch.linalg.vector_norm(mean)
-    if length.item() < eps:
+    if not norms.any():
+        mixed = rows[0]
+    elif length.item() < eps:
         mixed = _cancelled(rows, weights)
     else:
         mixed = _on_sphere(units, weights, mean / length, eps) * (norms * weights).sum()
@@ -94,7 +97,7 @@ METHOD = MergeMethod(
     parameters=(
         WEIGHT,
         Parameter("normalize_weights", "divide the weights by their sum", True, kind="boolean"),
-        Parameter("eps", "added to norms before dividing by them", 1e-8, low=0.0),
+        Parameter("eps", "added to norms before dividing by them", 1e-8, low=1e-12),
     ),
     kernel=merge,
     locality="tensor",

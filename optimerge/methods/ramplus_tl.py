@@ -40,7 +40,9 @@ def _factors(group: TensorGroup, active: "Tensor", unique: "Tensor") -> "Tensor"
     unique_counts = (active & unique).sum(dim=1)
     shared_counts = (active & ~unique).sum(dim=1)
     ratio = shared_counts / unique_counts.clamp(min=real(group.shared, "epsilon"))
-    return 1 + real(group.shared, "r") * ratio.clamp(min=0, max=real(group.shared, "alpha"))
+    larger = real(group.shared, "r") * ratio.clamp(min=0, max=real(group.shared, "alpha"))
+    # Without unique changes there is nothing to enlarge, and with epsilon 0 the ratio is NaN.
+    return 1 + larger.masked_fill(unique_counts == 0, 0)
 
 
 METHOD = MergeMethod(

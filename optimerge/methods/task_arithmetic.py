@@ -6,6 +6,7 @@ rescale are accepted and change nothing.
 Ilharco et al., "Editing models with task arithmetic", 2022, https://arxiv.org/abs/2212.04089
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
@@ -27,7 +28,10 @@ METHOD = MergeMethod(
     summary="base plus weighted task vectors",
     paper="https://arxiv.org/abs/2212.04089",
     base="required",
-    parameters=parameters.task_arithmetic(normalize=False, rescale=False),
+    parameters=tuple(
+        replace(p, usual=None) if p.name == "density" else p
+        for p in parameters.task_arithmetic(normalize=False, rescale=False)
+    ),
     kernel=merge,
     least_inputs=0,
 )

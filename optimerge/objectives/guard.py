@@ -4,6 +4,7 @@ import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -76,6 +77,19 @@ def no_bars() -> Iterator[None]:
 
 def _no_bar(iterable: Any, **_: Any) -> Any:
     return iterable
+
+
+@contextmanager
+def templates_compiled_once() -> Iterator[None]:
+    """Keep jinja templates: lm-eval compiles a task's templates anew for each document."""
+    from lm_eval.utils import env
+
+    # An attribute of the instance hides the method, and is deleted again.
+    env.from_string = cache(env.from_string)
+    try:
+        yield
+    finally:
+        del env.from_string
 
 
 @contextmanager

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import OptimergeError, TaskError, TrialError
 from optimerge.objectives.answers import GenerationPlan, LiveModel, LoglikelihoodPlan, make_plan
-from optimerge.objectives.guard import evaluation_mode, lm_eval_seeds, no_bars, no_cut_warnings
+from optimerge.objectives.guard import (
+    evaluation_mode,
+    lm_eval_seeds,
+    no_bars,
+    no_cut_warnings,
+    templates_compiled_once,
+)
 from optimerge.objectives.items import digest_items
 
 if TYPE_CHECKING:
@@ -36,7 +42,7 @@ def build_requests(task: Any) -> None:
     """
     for field in ("doc_to_text", "doc_to_target", "doc_to_choice"):
         setattr(task, field, _remember(getattr(task, field)))
-    with lm_eval_seeds(), no_bars():
+    with lm_eval_seeds(), no_bars(), templates_compiled_once():
         try:
             task.build_all_requests(rank=0, world_size=1)
         except Exception as error:

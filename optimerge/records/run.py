@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 JOURNAL = "study.journal"
 SEARCH, PARENTS = "search", "parents"
+WITHDRAWN = "withdrawn"
+"""Origin of a trial that was interrupted: its point is asked for again."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Run:
         objectives = self.info.objectives
         parents = [as_trial(t, objectives, numbered=False) for t in self._stored(self.parents)]
         points = [as_trial(t, objectives) for t in self._stored(self.search)]
-        return parents + [t for t in points if not t.is_parent and t.origin != "withdrawn"]
+        return [t for t in parents if t.is_parent] + [t for t in points if _is_own(t)]
 
     def finished(self) -> int:
         """Count the trials that count against a budget: completed, pruned or failed."""
@@ -81,6 +83,11 @@ class Run:
 
     def _stored(self, study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
         return study.get_trials(deepcopy=False)
+
+
+def _is_own(trial: Trial) -> bool:
+    """Whether the trial is a candidate of its own: no copy of a parent, not taken back."""
+    return not trial.is_parent and trial.origin != WITHDRAWN
 
 
 def open_run(folder: Path) -> Run:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from optimerge.space.ranges import Param
+
 Direction = Literal["maximize", "minimize"]
 State = Literal["complete", "failed", "pruned", "running", "waiting"]
-Param = float | int | str | bool
 
 
 @dataclass(frozen=True)

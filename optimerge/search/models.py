@@ -8,9 +8,9 @@ from optimerge.checkpoint.fit import check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.errors import RecipeError
 from optimerge.merge.plan import make_plan
-from optimerge.records.types import Param
 from optimerge.space.labels import short_names
 from optimerge.space.objectives import SparsityObjective
+from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
 
 

@@ -5,31 +5,28 @@ stands in the study "search" too, with the same scores, so that the sampler know
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError, TrialError
 from optimerge.front.losses import losses_of
 from optimerge.front.reference import reference_point, scales
 from optimerge.recipe.write import recipe_text
 from optimerge.records.attributes import as_trial, trial_attributes
-from optimerge.records.types import Param, Trial
+from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import attempt
 from optimerge.search.proposals import known_trial
 from optimerge.search.session import Session
 from optimerge.search.tell import tell
 from optimerge.search.warm_start import parent_points
+from optimerge.space.ranges import Param
 
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
+BASE = "base"
 
 
 def score_parents(session: Session, budget: Budget, stop: Stop) -> Iterator[Trial]:
     """Score the parents that the run does not have yet, and yield each."""
     done = {t.origin for t in session.run.trials() if t.is_parent and t.state == "complete"}
-    for reference, name in session.models.names.items():
-        is_base = reference == session.models.base.reference
-        origin = "base" if is_base else f"expert:{name}"
+    for reference, origin in origins(session).items():
         if origin in done or stop.requested or not budget.left(session.run.finished()):
             continue
         yield _score_parent(session, reference, origin)
@@ -42,20 +39,35 @@ def _score_parent(session: Session, reference: str, origin: str) -> Trial:
     outcome = attempt(session, recipe)
     text = recipe_text(session.stored(recipe))
     kept = trial_attributes(origin, text, outcome.scores, outcome.stats, outcome.seconds)
-    stored = tell(parents, asked.number, outcome, kept)
-    if not outcome.error:
-        _add_as_point(session, reference, stored)
-    return as_trial(stored, session.run.info.objectives, numbered=False)
+    return as_trial(
+        tell(parents, asked, outcome, kept), session.run.info.objectives, numbered=False
+    )
 
 
-def _add_as_point(session: Session, reference: str, stored: "FrozenTrial") -> None:
-    """Tell the sampler of the parent, if some point of the space builds just that model."""
-    is_base = reference == session.models.base.reference
-    for point in parent_points(session.space, None if is_base else reference):
-        if _builds(session, point, reference):
-            values, attributes = stored.values, stored.user_attrs
-            session.run.search.add_trial(known_trial(session.space, point, values, attributes))
-            return
+def add_parent_points(session: Session) -> None:
+    """Tell the sampler of every parent that some point of the space builds as it is."""
+    search = session.run.search
+    known = {t.user_attrs.get("origin") for t in search.get_trials(deepcopy=False)}
+    scored = {
+        t.user_attrs["origin"]: t
+        for t in session.run.parents.get_trials(deepcopy=False)
+        if t.state.name == "COMPLETE"
+    }
+    for reference, origin in origins(session).items():
+        if origin in known or origin not in scored:
+            continue
+        expert = None if origin == BASE else reference
+        for point in parent_points(session.space, expert):
+            if _builds(session, point, reference):
+                values, attributes = scored[origin].values, scored[origin].user_attrs
+                search.add_trial(known_trial(session.space, point, values, attributes))
+                break
+
+
+def origins(session: Session) -> dict[str, str]:
+    """Return what the trials of each parent are marked with, by reference, base first."""
+    base = session.models.base.reference
+    return {r: BASE if r == base else f"expert:{n}" for r, n in session.models.names.items()}
 
 
 def _builds(session: Session, point: Mapping[str, Param], reference: str) -> bool:
@@ -73,7 +85,8 @@ def fix_reference(session: Session) -> None:
     """
     run = session.run
     parents = [t for t in run.trials() if t.is_parent]
-    if run.reference is not None or len(parents) < len(session.models.checkpoints):
+    tried = {t.origin for t in parents}
+    if run.reference is not None or len(tried) < len(session.models.checkpoints):
         return
     scored = [t for t in parents if t.state == "complete"]
     if not scored:

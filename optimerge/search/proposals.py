@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
-from optimerge.records.types import Param
 from optimerge.search.samplers.registry import Ask, NamedSampler
-from optimerge.space.ranges import Dimension
+from optimerge.space.ranges import Dimension, Param
 from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from optimerge.recipe.read import parse_yaml
 from optimerge.recipe.schema import InputModel, OptimergeBlock, Recipe
 from optimerge.recipe.write import dump_yaml, with_references
 from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
-from optimerge.records.types import Param
 from optimerge.search.models import Models, open_models
+from optimerge.space.ranges import Param
 from optimerge.space.same import first_difference, fixed_part, space_digest
 from optimerge.space.space import SearchSpace
 

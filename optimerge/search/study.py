@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Protocol
 from optimerge.errors import RunError
 from optimerge.recipe.write import recipe_text
 from optimerge.records.attributes import as_trial, trial_attributes
-from optimerge.records.types import Param, Trial
+from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
-from optimerge.search.candidate import Outcome, attempt
-from optimerge.search.parents import fix_reference, score_parents
+from optimerge.search.candidate import attempt
+from optimerge.search.parents import add_parent_points, fix_reference, score_parents
 from optimerge.search.proposals import propose
 from optimerge.search.samplers.registry import NamedSampler
 from optimerge.search.session import Session
 from optimerge.search.tell import put_back, tell
 from optimerge.search.warm_start import AVERAGE, average_points
+from optimerge.space.ranges import Param
 
 if TYPE_CHECKING:
     import optuna
@@ -48,10 +49,12 @@ def search(
 
     RunError after ten failed trials in a row.
     """
+    session.run.search.set_user_attr("goal", budget.trials)
     put_back_interrupted(session)
     for trial in score_parents(session, budget, stop):
         observer.trial(trial)
     fix_reference(session)
+    add_parent_points(session)
     _enqueue_warm_start(session)
     failures = 0
     while not stop.requested and budget.left(session.run.finished()):
@@ -72,7 +75,7 @@ def _one_trial(session: Session, sampler: NamedSampler) -> Trial:
     try:
         return _score(session, asked, params, time.perf_counter() - started)
     except KeyboardInterrupt:
-        put_back(study, asked.number)
+        put_back(study, asked._trial_id)
         raise
 
 
@@ -85,16 +88,15 @@ def _score(
     text = recipe_text(session.stored(recipe))
     origin = str(asked.user_attrs.get("origin", "sampler"))
     kept = trial_attributes(origin, text, outcome.scores, outcome.stats, seconds)
-    return as_trial(
-        tell(session.run.search, asked.number, outcome, kept), session.run.info.objectives
-    )
+    return as_trial(tell(session.run.search, asked, outcome, kept), session.run.info.objectives)
 
 
 def put_back_interrupted(session: Session) -> None:
     """Repeat the trials that a killed search left running; only the sole writer may call this."""
-    for trial in session.run.search.get_trials(deepcopy=False):
-        if trial.state.name == "RUNNING":
-            put_back(session.run.search, trial.number)
+    for study in (session.run.parents, session.run.search):
+        for trial in study.get_trials(deepcopy=False):
+            if trial.state.name == "RUNNING":
+                put_back(study, trial._trial_id)
 
 
 def _enqueue_warm_start(session: Session) -> None:
@@ -104,6 +106,3 @@ def _enqueue_warm_start(session: Session) -> None:
     for point in average_points(session.space, len(session.models.checkpoints) - 1):
         study.enqueue_trial(point, user_attrs={"origin": AVERAGE}, skip_if_exists=True)
     study.set_user_attr("warm start", True)
-
-
-__all__ = ["Observer", "Outcome", "search"]

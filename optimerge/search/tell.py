@@ -3,40 +3,38 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from optimerge.records.run import WITHDRAWN
 from optimerge.search.candidate import Outcome
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-WITHDRAWN = "withdrawn"
-"""Origin of a trial that was interrupted: its point is asked for again."""
-
 
 def tell(
-    study: "optuna.Study", number: int, outcome: Outcome, attributes: Mapping[str, Any]
+    study: "optuna.Study", asked: "optuna.Trial", outcome: Outcome, attributes: Mapping[str, Any]
 ) -> "FrozenTrial":
     """End a running trial with its outcome and return it as stored.
 
     Attributes are written before the values: a trial that is killed in between is still running
     and is repeated, never complete without its recipe.
     """
-    trial_id = study.trials[number]._trial_id
     for key, value in attributes.items():
-        study._storage.set_trial_user_attr(trial_id, key, value)
+        asked.set_user_attr(key, value)
     if outcome.error:
-        study._storage.set_trial_user_attr(trial_id, "error", outcome.error)
-        return study.tell(number, state=_state("FAIL"))
-    return study.tell(number, [score.value for score in outcome.scores.values()])
+        asked.set_user_attr("error", outcome.error)
+        return study.tell(asked, state=_state("FAIL"))
+    return study.tell(asked, [score.value for score in outcome.scores.values()])
 
 
-def put_back(study: "optuna.Study", number: int) -> None:
+def put_back(study: "optuna.Study", trial_id: int) -> None:
     """End an interrupted trial as withdrawn, and have its point asked for again."""
-    trial = study.trials[number]
+    storage = study._storage
+    trial = storage.get_trial(trial_id)
     origin = trial.user_attrs.get("origin")
-    study._storage.set_trial_user_attr(trial._trial_id, "origin", WITHDRAWN)
-    study._storage.set_trial_user_attr(trial._trial_id, "error", "interrupted; repeated later")
-    study.tell(number, state=_state("FAIL"))
+    storage.set_trial_user_attr(trial_id, "origin", WITHDRAWN)
+    storage.set_trial_user_attr(trial_id, "error", "interrupted; repeated later")
+    study.tell(trial.number, state=_state("FAIL"))
     if trial.params:
         study.enqueue_trial(trial.params, user_attrs={"origin": origin} if origin else None)
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from optimerge.methods.protocol import Required
 from optimerge.methods.registry import method_named
-from optimerge.records.types import Param
-from optimerge.space.ranges import Dimension
+from optimerge.space.ranges import Dimension, Param
 from optimerge.space.space import SearchSpace
 
 AVERAGE = "warm:average"

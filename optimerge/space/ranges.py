@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from optimerge.methods.protocol import Kind
 
-Choice = bool | int | float | str
+Param = bool | int | float | str
+"""A value of a dimension: what a sampler proposes."""
 
 
 class Range(BaseModel):
@@ -22,7 +23,7 @@ class Range(BaseModel):
     high: float | None = None
     log: bool = False
     step: Annotated[float, Field(gt=0)] | None = None
-    choices: Annotated[tuple[Choice, ...], Field(min_length=1)] | None = None
+    choices: Annotated[tuple[Param, ...], Field(min_length=1)] | None = None
     layer_groups: Annotated[int, Field(ge=1)] | None = None
     filters: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
@@ -45,7 +46,7 @@ class Range(BaseModel):
         return self
 
     @property
-    def ends(self) -> tuple[Choice, ...]:
+    def ends(self) -> tuple[Param, ...]:
         """The values to hold against a parameter's legal range: both ends, or every choice."""
         if self.choices is not None:
             return self.choices

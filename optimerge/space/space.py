@@ -10,9 +10,8 @@ from typing import Any
 from optimerge.methods.registry import method_named
 from optimerge.recipe.read import validate
 from optimerge.recipe.schema import Recipe
-from optimerge.records.types import Param
 from optimerge.space.objectives import ObjectiveSpec, objective_name
-from optimerge.space.ranges import Dimension
+from optimerge.space.ranges import Dimension, Param
 from optimerge.space.schema import SearchSettings
 
 Site = tuple[str | int, ...]

@@ -21,7 +21,7 @@ WARM_UP = 0.05
 """Share of the steps in which the learning rate rises; it falls as a cosine after them."""
 LAST_RATE = 0.05
 """Share of the learning rate that is left at the end."""
-INIT = 0.02
+INIT, B2, WD = 0.02, 0.98, 0.01
 NO_TARGET = -100
 """cross_entropy's mark for a position without a target."""
 
@@ -98,7 +98,7 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     order = _order(len(data.inputs), steps * batch, generator)
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        model.parameters(), lr=rate, betas=(0.9, B2), weight_decay=WD, fused=True
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _share(step, steps))
     model.train()

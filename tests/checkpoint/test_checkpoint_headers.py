@@ -1,9 +1,9 @@
 import json
-import re
 import struct
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from safetensors import SafetensorError, safe_open
@@ -12,7 +12,7 @@ from optimerge.checkpoint.headers import MOST_HEADER_BYTES, read_header
 from optimerge.errors import CheckpointError
 
 FUZZ = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 ONE = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
 
@@ -56,14 +56,8 @@ def test_reads_where_tensors_lie(model, tensors):
         assert info.shape == tuple(tensors[name].shape)
         assert info.parameters == tensors[name].numel()
         assert info.bytes == 2 * tensors[name].numel()
-        values = tensors[name].view(torch_int16()).numpy().tobytes()
+        values = tensors[name].view(torch.int16).numpy().tobytes()
         assert content[info.start : info.end] == values
-
-
-def torch_int16():
-    import torch
-
-    return torch.int16
 
 
 def test_missing_file(tmp_path):
@@ -78,11 +72,9 @@ def test_missing_file(tmp_path):
         ({**ONE, "shape": [2]}, 4, ["shape [2]", "64 bits", "hold 32"]),
         ({**ONE, "shape": [True]}, 4, ["impossible shape"]),
         ({**ONE, "shape": 1}, 4, ["impossible shape"]),
-        ({**ONE, "shape": [0, 2**60], "data_offsets": [0, 0]}, 0, ["impossible shape"]),
         ({**ONE, "data_offsets": [4, 0]}, 4, ["impossible data_offsets"]),
         ({**ONE, "data_offsets": [0, 4, 8]}, 4, ["impossible data_offsets"]),
         ({**ONE, "data_offsets": [4, 8]}, 8, ["leaves a gap"]),
-        ({**ONE, "extra": 1}, 4, ["nothing else"]),
         ({"dtype": "F32"}, 4, ["must have dtype, shape and data_offsets"]),
         ([], 4, ["must have dtype"]),
         ({"dtype": "F4", "shape": [3], "data_offsets": [0, 1]}, 1, ["12 bits"]),
@@ -91,8 +83,21 @@ def test_missing_file(tmp_path):
 def test_entries_that_cannot_be(raw, entry, data, words):
     file = raw({"a": entry}, bytes(data))
     refused(file, "copy or download it again", *words)
-    if entry != {**ONE, "extra": 1} and 2**60 not in dict(entry or {}).get("shape", ()):
-        assert_safetensors_refuses(file)
+    assert_safetensors_refuses(file)
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({**ONE, "shape": [0, 2**60], "data_offsets": [0, 0]}, "impossible shape"),
+        ({**ONE, "shape": [0], "data_offsets": [0, 0], "extra": 1}, "nothing else"),
+    ],
+)
+def test_stricter_than_safetensors(raw, entry, words):
+    file = raw({"a": entry})
+    refused(file, words)
+    with safe_open(str(file), framework="pt") as opened:
+        assert list(opened.keys()) == ["a"]
 
 
 def assert_safetensors_refuses(file: Path) -> None:
@@ -102,7 +107,7 @@ def assert_safetensors_refuses(file: Path) -> None:
 
 def test_overlapping_tensors(raw):
     file = raw({"a": ONE, "b": {**ONE, "data_offsets": [2, 6]}}, bytes(6))
-    refused(file, "'b' overlaps", "4 is expected".replace("4", str(file.stat().st_size - 2)))
+    refused(file, "'b' overlaps", f"byte {file.stat().st_size - 2} is expected")
     assert_safetensors_refuses(file)
 
 
@@ -158,10 +163,7 @@ def test_every_cut_is_noticed(model, tmp_path):
     assert judge(file, content)
     for length in range(len(content)):
         file.write_bytes(content[:length])
-        message = refused(file, "expected" if length < 8 else "")
-        if length >= 8:
-            assert re.search(r"\d+", message.replace(str(file), "").replace("8", ""))
-        assert f"{length} " in message
+        refused(file, "it is cut", f"{length} " if length >= 8 else f"{length} found")
 
 
 @FUZZ

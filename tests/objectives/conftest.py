@@ -21,7 +21,7 @@ from optimerge.records.types import MergeStats
 WORDS = ["<pad>", "<unk>", "<eos>", "Q:", "A:", *"0123456789", *"abcdefghijklmnop"]
 STATS = MergeStats(seconds=0.1, parameters=100, nonzero=25, l1=4.0, l2=0.5)
 CONTEXT = 48
-DOCUMENTS = 60
+DOCUMENTS = 40
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +52,15 @@ def random_model(seed: int) -> LlamaForCausalLM:
                 eos_token_id=2,
             )
         ).eval()
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _one_thread() -> Iterator[None]:
+    """Two threads that wait for each other on a busy machine cost more than these models do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +142,7 @@ def write_tasks(folder: Path, documents: dict[str, list[dict[str, Any]]]) -> Non
     (folder / "helpers.py").write_text(HELPERS)
     (folder / "own.yaml").write_text(
         yaml.safe_dump({"task": "own", **common, "output_type": "loglikelihood"})
-        + "doc_to_target: '{{a}}'\nprocess_results: !function helpers.judge\nmetric_list:\n"
+        + "doc_to_target: ' {{a}}'\nprocess_results: !function helpers.judge\nmetric_list:\n"
         + "  - {metric: score, aggregation: mean, higher_is_better: true}\n"
         + "  - {metric: spread, aggregation: !function helpers.spread, higher_is_better: false}\n"
         + "  - {metric: never, aggregation: mean, higher_is_better: true}\n"

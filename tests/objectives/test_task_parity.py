@@ -88,7 +88,7 @@ def test_equal_to_simple_evaluate_before_and_after_a_change_of_weights(
     make_model: Callable[[int], LlamaForCausalLM],
 ) -> None:
     metrics, model = METRICS[name], candidate.model
-    scorers = load(name, metrics, search_items=37)
+    scorers = load(name, metrics, search_items=27)
     ids = list(scorers[0].items.search)
     first = ours(scorers, candidate)
     assert first == values(reference(model, name, samples={name: ids}), name, metrics)
@@ -156,7 +156,7 @@ def test_standard_errors_are_lm_evals_for_means_and_unknown_for_others(
     score = score_all(load("say", ["exact_match,first"]), candidate)["exact_match,first"]
     result = reference(candidate.model, "say", bootstrap_iters=10)
     assert score.stderr == result["results"]["say"]["exact_match_stderr,first"]
-    assert score.items == 60
+    assert score.items == 40
     assert score_all(load("next", ["perplexity"]), candidate)["perplexity"].stderr is None
     (one,) = load("say", ["exact_match,first"], search_items=1)
     assert one.score(candidate).stderr is None

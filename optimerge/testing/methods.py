@@ -1,0 +1,307 @@
+"""The laws of merge methods, as a pytest class to inherit.
+
+    from optimerge.testing.methods import MergeMethodLaws
+
+    class TestMine(MergeMethodLaws):
+        @pytest.fixture
+        def method(self) -> MergeMethod:
+            return METHOD
+
+A law that does not apply to the declared traits passes. Nothing but the declaration says which
+laws apply, so a method that passes here with the wrong traits declared is merely slow.
+"""
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from optimerge.errors import MethodError
+from optimerge.merge.selection.hashed import HashedSelection
+from optimerge.methods.protocol import MergeMethod, Number, Parameter, TensorGroup
+
+SHAPES = ((1,), (1, 1), (7,), (12, 10), (3, 4, 5))
+MATRIX = (12, 10)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is merged: tensors, names and numbers of some models, with or without a base."""
+
+    base: Tensor | None
+    inputs: tuple[Tensor, ...]
+    numbers: tuple[Mapping[str, Number], ...]
+    shared: Mapping[str, Number]
+    names: tuple[str, ...]
+    seed: int = 0
+
+    def group(self) -> TensorGroup:
+        """Return it as the method gets it."""
+        select = HashedSelection(self.seed, "model.weight", self.names)
+        return TensorGroup(self.base, self.inputs, self.numbers, self.shared, select)
+
+    def of(self, order: Sequence[int]) -> "Case":
+        """Return the case with these of its inputs, in this order."""
+        inputs, numbers, names = (
+            tuple(column[index] for index in order)
+            for column in (self.inputs, self.numbers, self.names)
+        )
+        return replace(self, inputs=inputs, numbers=numbers, names=names)
+
+    def cut(self, part: slice, *, flat: bool) -> "Case":
+        """Return the case with a part of every tensor: of its entries, or of its rows."""
+
+        def piece(tensor: Tensor) -> Tensor:
+            return (tensor.reshape(-1) if flat else tensor)[part]
+
+        base = None if self.base is None else piece(self.base)
+        return replace(self, base=base, inputs=tuple(map(piece, self.inputs)))
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return all its tensors."""
+        return self.inputs if self.base is None else (self.base, *self.inputs)
+
+    def having(self, parameter: Parameter, value: Number, *, first: bool = False) -> "Case":
+        """Return the case with another value of a parameter, for all inputs or the first."""
+        if not parameter.per_input:
+            return replace(self, shared={**self.shared, parameter.name: value})
+        numbers = tuple(
+            {**n, parameter.name: value} if index == 0 or not first else n
+            for index, n in enumerate(self.numbers)
+        )
+        return replace(self, numbers=numbers)
+
+
+def ordinary(parameter: Parameter, share: float) -> Number:
+    """Return an ordinary value of a parameter, `share` of the way through its usual range."""
+    if parameter.usual is not None:
+        low, high = parameter.usual
+        return low + (high - low) * share
+    return 0.5 if parameter.required else parameter.default  # type: ignore[return-value]  # required says that default is a Number
+
+
+def refused(method: MergeMethod, case: Case) -> bool:
+    """Say whether the method declares that it cannot merge these numbers."""
+    refuse = method.refuse
+    return refuse is not None and any(refuse(n, case.shared) for n in case.numbers)
+
+
+def make_case(
+    method: MergeMethod,
+    shape: tuple[int, ...] = MATRIX,
+    dtype: torch.dtype = torch.float32,
+    *,
+    based: bool,
+    device: str = "cpu",
+) -> Case:
+    """Return ordinary models: a base, and inputs that differ from it in most entries."""
+    stream = torch.Generator().manual_seed(5)
+    count = max(method.least_inputs, 3)
+    count = count if method.most_inputs is None else min(count, method.most_inputs)
+
+    def normal() -> Tensor:
+        return torch.randn(shape, generator=stream)
+
+    base = normal()
+    moved = [0.1 * normal() * (torch.rand(shape, generator=stream) < 0.6) for _ in range(count)]
+    shares = [1 / (index + 1.3) for index in range(count)]
+    return Case(
+        base=base.to(device, dtype) if based else None,
+        inputs=tuple((base + change).to(device, dtype) for change in moved),
+        numbers=tuple({p.name: ordinary(p, s) for p in method.per_input} for s in shares),
+        shared={p.name: ordinary(p, 0.7) for p in method.shared},
+        names=tuple(f"model-{index}" for index in range(count)),
+    )
+
+
+def bases(method: MergeMethod) -> tuple[bool, ...]:
+    """Return whether there is a base, for each way in which the method may be used."""
+    return {"required": (True,), "optional": (True, False), "ignored": (False,)}[method.base]
+
+
+def extremes(parameter: Parameter) -> tuple[Number, ...]:
+    """Return legal values at the edges of what a parameter may be."""
+    if parameter.kind == "boolean":
+        return (False, True)
+    values = (-2, 0, 1, 2, 50, parameter.low, parameter.high)
+    if parameter.kind == "real":
+        values += (1e-9, 1 - 1e-9)
+    legal = (v for v in values if parameter.low <= v <= parameter.high and abs(v) < 1e9)
+    return tuple(int(v) for v in legal) if parameter.kind == "integer" else tuple(legal)
+
+
+def near(found: Tensor, wanted: Tensor) -> bool:
+    """Say whether two results are equal but for the rounding of float32 sums."""
+    return torch.allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+class MergeMethodLaws:
+    """What every merge method must keep to; give the fixture `method`."""
+
+    @pytest.fixture
+    def cases(self, method: MergeMethod) -> Iterator[list[Case]]:
+        """Give an ordinary matrix to merge, for each way in which the method may be used."""
+        yield [make_case(method, based=based) for based in bases(method)]
+
+    def test_keeps_shape_dtype_and_device(self, method: MergeMethod) -> None:
+        """A merged tensor looks like its inputs, also with one entry or three dimensions."""
+        for based in bases(method):
+            for shape in SHAPES:
+                for dtype in (torch.float32, torch.bfloat16):
+                    for device in ("cpu", *(("cuda",) if torch.cuda.is_available() else ())):
+                        case = make_case(method, shape, dtype, based=based, device=device)
+                        merged = method.kernel(case.group())
+                        assert merged.shape == shape
+                        assert merged.dtype == dtype
+                        assert merged.device.type == device
+                        assert merged.isfinite().all()
+
+    def test_leaves_its_inputs_alone(self, method: MergeMethod, cases: list[Case]) -> None:
+        """A kernel writes to none of the tensors that it is given."""
+        for case in cases:
+            before = [tensor.clone() for tensor in case.tensors()]
+            method.kernel(case.group())
+            assert all(map(torch.equal, before, case.tensors()))
+
+    def test_returns_a_tensor_of_its_own(self, method: MergeMethod, cases: list[Case]) -> None:
+        """Writing to the result must not write to a model, whatever the numbers."""
+        for case in cases:
+            held = {tensor.untyped_storage().data_ptr() for tensor in case.tensors()}
+            for order in {(0,) * (method.least_inputs < 2), tuple(range(len(case.inputs)))}:
+                if len(order) >= method.least_inputs:
+                    merged = method.kernel(case.of(order).group())
+                    assert merged.untyped_storage().data_ptr() not in held
+
+    def test_strides_do_not_matter(self, method: MergeMethod, cases: list[Case]) -> None:
+        """A transposed view is merged as a copy of it is."""
+        for case in cases:
+            base = None if case.base is None else case.base.t()
+            turned = replace(case, base=base, inputs=tuple(x.t() for x in case.inputs))
+            copied = replace(
+                turned,
+                base=None if base is None else base.contiguous(),
+                inputs=tuple(x.contiguous() for x in turned.inputs),
+            )
+            assert near(method.kernel(turned.group()), method.kernel(copied.group()))
+
+    def test_inputs_equal_to_the_base_change_nothing(
+        self, method: MergeMethod, cases: list[Case]
+    ) -> None:
+        """Models that learned nothing merge to the base."""
+        for case in cases:
+            if case.base is not None:
+                same = replace(case, inputs=(case.base.clone(),) * len(case.inputs))
+                assert near(method.kernel(same.group()), case.base)
+
+    def test_order_of_inputs_does_not_matter(self, method: MergeMethod, cases: list[Case]) -> None:
+        """If it is declared symmetric: models may be listed in any order, with their numbers."""
+        for case in cases if method.symmetric else ():
+            backwards = case.of(range(len(case.inputs))[::-1])
+            assert near(method.kernel(backwards.group()), method.kernel(case.group()))
+
+    def test_a_model_with_weight_0_counts_for_nothing(
+        self, method: MergeMethod, cases: list[Case]
+    ) -> None:
+        """A model that is listed with weight 0 might as well not be listed."""
+        weight = method.parameter("weight")
+        for case in cases if weight and weight.per_input else ():
+            if 2 < len(case.inputs) > method.least_inputs:
+                order = range(len(case.inputs))
+                silent = case.having(weight, 0.0, first=True) if weight else case
+                absent = case.of(order[1:])
+                assert near(method.kernel(silent.group()), method.kernel(absent.group()))
+
+    def test_locality_is_as_declared(self, method: MergeMethod, cases: list[Case]) -> None:
+        """A merge in parts gives the parts of the merge: of entries, or of rows."""
+        flat = method.locality == "entry"
+        for case in cases if method.locality != "tensor" else ():
+            merged = method.kernel(case.group())
+            whole = merged.reshape(-1) if flat else merged
+            # Random masks go by position, so a part must begin where the tensor begins.
+            for part in (slice(0, 5), *(() if method.stochastic else (slice(5, 9),))):
+                found = method.kernel(case.cut(part, flat=flat).group())
+                assert near(found, whole[part])
+
+    def test_seed_decides_all_that_is_random(self, method: MergeMethod, cases: list[Case]) -> None:
+        """One seed gives one result; another seed another one, if declared stochastic."""
+        for case in cases:
+            first, again = method.kernel(case.group()), method.kernel(case.group())
+            other = method.kernel(replace(case, seed=1).group())
+            assert torch.equal(first, again)
+            assert torch.equal(first, other) != method.stochastic
+
+    def test_leaves_the_global_random_state_alone(
+        self, method: MergeMethod, cases: list[Case]
+    ) -> None:
+        """Nobody else's random numbers change because something was merged."""
+        for case in cases:
+            before = torch.get_rng_state(), random.getstate()
+            method.kernel(case.group())
+            assert torch.equal(torch.get_rng_state(), before[0])
+            assert random.getstate() == before[1]
+
+    def test_legal_extremes_give_finite_numbers(self, method: MergeMethod) -> None:
+        """What is legal and not refused can be merged, or is a MethodError: never a NaN."""
+        for based in bases(method):
+            for shape in SHAPES:
+                ordinary_case = make_case(method, shape, based=based)
+                for parameter in method.parameters:
+                    for value in extremes(parameter):
+                        case = ordinary_case.having(parameter, value)
+                        try:
+                            merged = method.kernel(case.group())
+                        except MethodError:
+                            continue
+                        assert merged.isfinite().all(), (parameter.name, value, shape)
+                        assert not refused(method, case), "refused, but merged"
+
+    def test_what_is_worth_searching_changes_the_result(
+        self, method: MergeMethod, cases: list[Case]
+    ) -> None:
+        """A parameter with a usual range is worth a dimension of a search."""
+        for case in cases:
+            for parameter in method.parameters:
+                if parameter.usual is not None:
+                    settings = [
+                        case.having(parameter, ordinary(parameter, share), first=True)
+                        for share in (0, 0.5, 1)
+                    ]
+                    results = [method.kernel(s.group()) for s in settings if not refused(method, s)]
+                    assert len(results) > 1, f"{parameter.name}: its usual range is refused"
+                    assert not torch.equal(results[0], results[-1]), parameter.name
+
+    def test_defaults_and_usual_ranges_are_legal(self, method: MergeMethod) -> None:
+        """What a recipe leaves out, and what a search proposes, can be merged."""
+        for p in method.parameters:
+            proposed = [*(p.usual or ()), *(() if p.required else (p.default,))]
+            numbers = [v for v in proposed if isinstance(v, int | float)]
+            assert all(p.low <= v <= p.high for v in numbers), p.name
+            assert (
+                p.required
+                or p.default is None
+                or isinstance(p.default, bool) == (p.kind == "boolean")
+            )
+        case = make_case(method, based=bases(method)[0])
+        for p in method.parameters:
+            if not p.required:
+                case = case.having(p, p.default)  # type: ignore[arg-type]  # not required: a Number
+        assert not refused(method, case)
+
+    def test_says_what_it_is(self, method: MergeMethod) -> None:
+        """A reader finds what the method does, its source, and what each parameter means."""
+        assert sys.modules[method.kernel.__module__].__doc__
+        assert method.kernel.__doc__
+        assert method.summary
+        assert method.paper.startswith("https://")
+        assert all(p.help for p in method.parameters)
+        assert len({p.name for p in method.parameters}) == len(method.parameters)
+
+    def test_importing_it_does_not_import_torch(self, method: MergeMethod) -> None:
+        """Listing methods and checking recipes is quick."""
+        code = f"import sys, {method.kernel.__module__}; sys.exit('torch' in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
