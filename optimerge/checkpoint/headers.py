@@ -15,7 +15,7 @@ from optimerge.checkpoint.dtypes import BITS
 from optimerge.errors import CheckpointError
 
 MOST_HEADER_BYTES = 100_000_000
-_MOST_ELEMENTS = 2**56
+_MOST_ELEMENTS, _MOST_DIMS = 2**56, 64
 _FIELDS = {"dtype", "shape", "data_offsets"}
 
 
@@ -128,21 +128,20 @@ def _tensor(file: Path, name: str, entry: Any, data: int) -> TensorInfo:
         _refuse(file, f"{name!r} must have dtype, shape and data_offsets and nothing else")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in BITS:
-        _refuse(file, f"{name!r} has the unknown dtype {dtype!r}")
-    if not _naturals(shape) or math.prod(max(size, 1) for size in shape) > _MOST_ELEMENTS:
+        _refuse(file, f"{name!r} has the unknown dtype {str(dtype)[:40]!r}")
+    if not _naturals(shape, _MOST_DIMS) or math.prod(max(n, 1) for n in shape) > _MOST_ELEMENTS:
         _refuse(file, f"{name!r} has the impossible shape {str(shape)[:80]}")
-    if not _naturals(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
+    if not _naturals(offsets, 2) or len(offsets) < 2 or offsets[0] > offsets[1]:
         _refuse(file, f"{name!r} has the impossible data_offsets {str(offsets)[:80]}")
     start, end = offsets
-    bits = math.prod(shape) * BITS[dtype]
-    if bits != 8 * (end - start):
-        what = f"{name!r} ({dtype}, shape {shape}) needs {bits} bits"
-        _refuse(file, f"{what}, its data_offsets hold {8 * (end - start)}")
+    bits, held = math.prod(shape) * BITS[dtype], 8 * (end - start)
+    if bits != held:
+        _refuse(file, f"{name!r} ({dtype}, {shape}) is {bits} bits, its data_offsets {held}")
     return TensorInfo(name, dtype, tuple(shape), file, data + start, data + end)
 
 
-def _naturals(value: Any) -> bool:
-    return isinstance(value, list) and all(type(size) is int for size in value)
+def _naturals(value: Any, most: int) -> bool:
+    return isinstance(value, list) and len(value) <= most and all(type(n) is int for n in value)
 
 
 def _refuse(file: Path, why: str) -> NoReturn:

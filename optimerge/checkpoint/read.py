@@ -38,7 +38,7 @@ class TensorReader:
         self._open.close()
 
     def read(self, name: str, device: str = "cpu") -> "Tensor":
-        """Return one tensor in the file's dtype; it may be written to, the file stays as it is.
+        """Return one tensor in the file's dtype, with memory of its own.
 
         CheckpointError if the model has no such tensor or its file cannot be read (any more).
         """
@@ -62,7 +62,9 @@ class TensorReader:
                 f"{str(info.file)!r} changed while it was in use: {name!r} had the shape "
                 f"{info.shape} and has {tuple(tensor.shape)}; start again"
             )
-        return tensor.to(device)
+        # safetensors gives a view of the mapped file, shared by all who read it: what one writes
+        # the next would read, and a file that is cut meanwhile would end the process.
+        return tensor.clone() if device == "cpu" else tensor.to(device)
 
     def _file(self, file: Path) -> Any:
         from safetensors import safe_open

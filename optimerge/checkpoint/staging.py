@@ -9,7 +9,7 @@ from pathlib import Path
 
 from optimerge.errors import CheckpointError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def stage(target: Path, overwrite: bool) -> Path:

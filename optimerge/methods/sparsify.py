@@ -70,10 +70,15 @@ def by_rank(group: TensorGroup, index: int, delta: "Tensor") -> "Tensor":
         return delta
     if density <= 0:
         return delta.new_zeros(delta.shape)
-    # One entry a row has no rank to speak of: it is kept with probability `density`.
     length = delta.shape[1] if delta.dim() > 1 else delta.numel()
     ranks = group.select.row_ranks(index, delta)
-    place = (ranks - 1) / (length - 1) if length > 1 else ranks * 0 + 0.5
+    if length > 1:
+        # In the dtype of the ranks: in bfloat16 the last rank of a long row is rounded, too.
+        last = ranks.new_full((), length) - 1
+        place = ((ranks - 1) / last).clamp(0, 1)
+    else:
+        # One entry a row has no rank to speak of: it is kept with probability `density`.
+        place = ranks.new_full(ranks.shape, 0.5)
     keep = (density - epsilon) + place * 2 * epsilon
     return in_work_dtype(group, delta, group.select.random(index, delta, keep))
 

@@ -104,4 +104,4 @@ def no_cut_warnings() -> Iterator[None]:
 
 
 def _says_more(record: logging.LogRecord) -> bool:
-    return not record.getMessage().startswith("Combined length of context")
+    return not record.getMessage().startswith(("Combined length of context", "Left truncation"))

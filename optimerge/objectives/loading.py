@@ -30,8 +30,8 @@ class TaskLibrary:
             include_defaults=False, include_path=None if include_path is None else str(include_path)
         )
 
-    def load(self, spec: TaskObjective) -> Any:
-        """Return a new lm-eval task object with its documents and its number of examples set."""
+    def load(self, spec: TaskObjective) -> tuple[Any, int]:
+        """Return a new lm-eval task object, its examples set, and how many documents it has."""
         manager = self._local if spec.task in self._local.all_tasks else self._built_in(spec)
         if spec.task not in manager.all_subtasks:
             kind = "group" if spec.task in manager.all_groups else "tag"
@@ -42,11 +42,12 @@ class TaskLibrary:
         with lm_eval_seeds(), no_bars():
             try:
                 (task,) = manager.load([spec.task])["tasks"].values()
+                documents = len(task.eval_docs)
             except Exception as error:
                 raise TaskError(_cannot_load(spec, manager, error)) from error
         _refuse(task, spec)
         _set_fewshot(task, spec)
-        return task
+        return task, documents
 
     def _built_in(self, spec: TaskObjective) -> Any:
         manager = _built_in_manager()

@@ -29,6 +29,11 @@ def task_metrics(task: Any) -> list[str]:
 def choose_metric(task: Any, spec: TaskObjective) -> Metric:
     """Return the metric that a spec names; by default the task's first, with its first filter."""
     known = task_metrics(task)
+    if not known:
+        raise TaskError(
+            f"objective {objective_name(spec)!r}: task {spec.task!r} has no metric; "
+            "give its YAML a metric_list"
+        )
     name, comma, chosen = (spec.metric or known[0]).partition(",")
     if not comma:
         chosen = _filters(task)[0]

@@ -3,22 +3,17 @@
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import OptimergeError, TaskError, TrialError
-from optimerge.objectives.answers import GenerationPlan, LiveModel, LoglikelihoodPlan, make_plan
-from optimerge.objectives.guard import (
-    evaluation_mode,
-    lm_eval_seeds,
-    no_bars,
-    no_cut_warnings,
-    templates_compiled_once,
-)
+from optimerge.objectives.guard import evaluation_mode, lm_eval_seeds, no_bars, no_cut_warnings
 from optimerge.objectives.items import digest_items
+from optimerge.objectives.live import LiveModel
+from optimerge.objectives.plans import GenerationPlan, make_plan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -32,41 +27,6 @@ class TaskAnswers:
 
     values: Mapping[str, tuple[Any, ...]]
     seconds: float
-
-
-def build_requests(task: Any) -> None:
-    """Render every document's prompts into the task's instances.
-
-    All of them, though few may be scored: random examples are drawn by position, so a document's
-    prompt would be another one if those before it were left out.
-    """
-    for field in ("doc_to_text", "doc_to_target", "doc_to_choice"):
-        setattr(task, field, _remember(getattr(task, field)))
-    with lm_eval_seeds(), no_bars(), templates_compiled_once():
-        try:
-            task.build_all_requests(rank=0, world_size=1)
-        except Exception as error:
-            raise TaskError(
-                f"lm-eval cannot build the prompts of task {task.task_name!r} "
-                f"({type(error).__name__}: {error}); mend its YAML or its documents"
-            ) from error
-
-
-def _remember(render: Callable[..., Any]) -> Callable[..., Any]:
-    """Render each document once: lm-eval compiles the template anew for each, each time.
-
-    The document is kept beside its text, so that its id cannot become another one's.
-    """
-    seen: dict[int, tuple[Any, Any]] = {}
-
-    def remembered(doc: Any, *template: Any) -> Any:
-        if template:
-            return render(doc, *template)
-        if id(doc) not in seen:
-            seen[id(doc)] = (doc, render(doc))
-        return seen[id(doc)][1]
-
-    return remembered
 
 
 class TaskRun:
@@ -140,15 +100,12 @@ class TaskRun:
         return {name: tuple(values) for name, values in found.items()}
 
     def _warn_of_cuts(self) -> None:
-        room = self.live.lm.max_length + 1
-        for plan, _ in self._plans:
-            if isinstance(plan, LoglikelihoodPlan):
-                cut = sum(len(context) + len(answer) > room for _, context, answer in plan.requests)
-                if cut:
-                    log.warning(
-                        "task %r: %d of %d prompts are longer than the model's context; their "
-                        "start is cut off, as lm-eval does",
-                        self.name,
-                        cut,
-                        len(plan.requests),
-                    )
+        for plan, instances in self._plans:
+            if plan.cut:
+                log.warning(
+                    "task %r: %d of %d prompts are longer than the model's context; their start "
+                    "is cut off, as lm-eval does",
+                    self.name,
+                    plan.cut,
+                    len(instances),
+                )

@@ -49,7 +49,7 @@ def load_tasks(
 
     Scores are those of `lm_eval.simple_evaluate` on the same documents with this batch size.
     """
-    from optimerge.objectives.answers import LiveModel
+    from optimerge.objectives.live import LiveModel
     from optimerge.objectives.runs import TaskRun
 
     if not specs:
@@ -64,7 +64,7 @@ def load_tasks(
                 f"objective {objective_name(spec)!r}: test_items is 0, so there is nothing to "
                 "test on; set test_items"
             )
-        tasks.build(task)
+        tasks.build(spec)
         key = (spec.task, facts.num_fewshot, ids)
         if key not in runs:
             runs[key] = TaskRun(task, ids, live)
@@ -88,8 +88,8 @@ class _Tasks:
         from optimerge.objectives.loading import TaskLibrary
 
         self._library = TaskLibrary(include_path)
-        self._loaded: dict[tuple[str, int | None], Any] = {}
-        self._built: list[Any] = []
+        self._loaded: dict[tuple[str, int | None], tuple[Any, int]] = {}
+        self._built: set[tuple[str, int | None]] = set()
 
     def look(
         self, spec: TaskObjective, specs: Sequence[TaskObjective], seed: int
@@ -97,8 +97,8 @@ class _Tasks:
         key = (spec.task, spec.num_fewshot)
         if key not in self._loaded:
             self._loaded[key] = self._library.load(spec)
-        task = self._loaded[key]
-        metric, documents = choose_metric(task, spec), len(task.eval_docs)
+        task, documents = self._loaded[key]
+        metric = choose_metric(task, spec)
         facts = TaskFacts(
             task=spec.task,
             metric=str(metric),
@@ -111,10 +111,11 @@ class _Tasks:
         )
         return task, facts
 
-    def build(self, task: Any) -> None:
-        """Render the task's prompts, once."""
-        from optimerge.objectives.runs import build_requests
+    def build(self, spec: TaskObjective) -> None:
+        """Render the prompts of a task that was looked at, once."""
+        from optimerge.objectives.prompts import build_requests
 
-        if not any(task is each for each in self._built):
-            build_requests(task)
-            self._built.append(task)
+        key = (spec.task, spec.num_fewshot)
+        if key not in self._built:
+            build_requests(self._loaded[key][0])
+            self._built.add(key)

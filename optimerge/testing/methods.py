@@ -14,7 +14,7 @@ laws apply, so a method that passes here with the wrong traits declared is merel
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -47,11 +47,12 @@ class Case:
 
     def of(self, order: Sequence[int]) -> "Case":
         """Return the case with these of its inputs, in this order."""
-        inputs, numbers, names = (
-            tuple(column[index] for index in order)
-            for column in (self.inputs, self.numbers, self.names)
+        return replace(
+            self,
+            inputs=tuple(self.inputs[index] for index in order),
+            numbers=tuple(self.numbers[index] for index in order),
+            names=tuple(self.names[index] for index in order),
         )
-        return replace(self, inputs=inputs, numbers=numbers, names=names)
 
     def cut(self, part: slice, *, flat: bool) -> "Case":
         """Return the case with a part of every tensor: of its entries, or of its rows."""
@@ -128,7 +129,7 @@ def extremes(parameter: Parameter) -> tuple[Number, ...]:
     """Return legal values at the edges of what a parameter may be."""
     if parameter.kind == "boolean":
         return (False, True)
-    values = (-2, 0, 1, 2, 50, parameter.low, parameter.high)
+    values: tuple[float, ...] = (-2, 0, 1, 2, 50, parameter.low, parameter.high)
     if parameter.kind == "real":
         values += (1e-9, 1 - 1e-9)
     legal = (v for v in values if parameter.low <= v <= parameter.high and abs(v) < 1e9)
@@ -144,9 +145,9 @@ class MergeMethodLaws:
     """What every merge method must keep to; give the fixture `method`."""
 
     @pytest.fixture
-    def cases(self, method: MergeMethod) -> Iterator[list[Case]]:
+    def cases(self, method: MergeMethod) -> list[Case]:
         """Give an ordinary matrix to merge, for each way in which the method may be used."""
-        yield [make_case(method, based=based) for based in bases(method)]
+        return [make_case(method, based=based) for based in bases(method)]
 
     def test_keeps_shape_dtype_and_device(self, method: MergeMethod) -> None:
         """A merged tensor looks like its inputs, also with one entry or three dimensions."""

@@ -69,7 +69,7 @@ def test_missing_file(tmp_path):
     [
         ({**ONE, "dtype": "F33"}, 4, ["'a'", "unknown dtype 'F33'"]),
         ({**ONE, "dtype": ["F32"]}, 4, ["unknown dtype"]),
-        ({**ONE, "shape": [2]}, 4, ["shape [2]", "64 bits", "hold 32"]),
+        ({**ONE, "shape": [2]}, 4, ["(F32, [2])", "64 bits", "data_offsets 32"]),
         ({**ONE, "shape": [True]}, 4, ["impossible shape"]),
         ({**ONE, "shape": 1}, 4, ["impossible shape"]),
         ({**ONE, "data_offsets": [4, 0]}, 4, ["impossible data_offsets"]),
@@ -91,6 +91,7 @@ def test_entries_that_cannot_be(raw, entry, data, words):
     [
         ({**ONE, "shape": [0, 2**60], "data_offsets": [0, 0]}, "impossible shape"),
         ({**ONE, "shape": [0], "data_offsets": [0, 0], "extra": 1}, "nothing else"),
+        ({**ONE, "shape": [0] * 65, "data_offsets": [0, 0]}, "impossible shape"),
     ],
 )
 def test_stricter_than_safetensors(raw, entry, words):

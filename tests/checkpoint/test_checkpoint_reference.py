@@ -1,6 +1,7 @@
-import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -158,28 +159,47 @@ def test_what_is_asked_of_the_hub(cache, monkeypatch, tmp_path):
     assert list(wanted) == [*files[:4], "merges.txt"]
 
 
-def test_silent_hub_does_not_hang(tmp_path):
+class Silent(BaseHTTPRequestHandler):
+    """A Hub that takes questions about models and never answers them."""
+
+    def do_GET(self):
+        if "/api/models/" in self.path:
+            self.server.asked.set()
+            self.server.stopped.wait(30)
+        else:
+            self.send_error(404)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def silent_hub():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
+        server.asked, server.stopped = threading.Event(), threading.Event()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.stopped.set()
+        server.shutdown()
+        thread.join()
+
+
+def test_silent_hub_does_not_hang(tmp_path, silent_hub):
     code = (
         "from optimerge.checkpoint import hub; hub.TIMEOUT_SECONDS = 0.2\n"
         "from optimerge.checkpoint.reference import resolve\n"
         "resolve('org/name')"
     )
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        environment = {
-            "HF_ENDPOINT": f"http://127.0.0.1:{silent.getsockname()[1]}",
-            "HF_HOME": str(tmp_path),
-            "PYTHONPATH": str(Path(hub.__file__).parents[2]),
-        }
-        ended = subprocess.run(
-            [sys.executable, "-c", code],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+    environment = {
+        "HF_ENDPOINT": f"http://127.0.0.1:{silent_hub.server_port}",
+        "HF_HOME": str(tmp_path),
+        "PYTHONPATH": str(Path(hub.__file__).parents[2]),
+    }
+    run = [sys.executable, "-c", code]
+    ended = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=25)
     assert "CheckpointError: 'org/name' is neither a folder nor a model" in ended.stderr
+    assert silent_hub.asked.is_set()
 
 
 def test_reading_headers_needs_no_heavy_import():

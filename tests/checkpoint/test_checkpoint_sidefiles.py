@@ -144,7 +144,6 @@ def test_digest_of_a_file_that_is_gone(tmp_path):
         file_digest(tmp_path / "no.safetensors")
 
 
-@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("shard_bytes", [4000, 10**9])
 def test_transformers_loads_what_we_write(tmp_path, shard_bytes):
     from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM

@@ -108,6 +108,11 @@ def test_unknown_metric_or_filter(load: Load) -> None:
     says(lambda: load("pick", metric="f1"), "no metric 'f1'; it has acc,none")
 
 
+def test_task_without_metrics(load: Load, vary: Callable[..., Path]) -> None:
+    folder = vary("pick", metric_list=[])
+    says(lambda: load("mine", include_path=folder), "'mine' has no metric; give its YAML")
+
+
 def test_metric_without_a_direction(load: Load, vary: Callable[..., Path]) -> None:
     metric = {"metric": "acc", "aggregation": "mean", "higher_is_better": None}
     folder = vary("pick", metric_list=[metric])
@@ -194,13 +199,15 @@ def test_answers_that_do_not_fit(load: Load, vary: Callable[..., Path]) -> None:
     says(lambda: load("mine", include_path=folder), "document 0 of task 'mine'", "0 tokens")
 
 
+@pytest.mark.parametrize("like", ["next", "say"])
 def test_prompts_longer_than_the_context_are_told_once(
     load: Load,
     vary: Callable[..., Path],
     candidate: Candidate,
     caplog: pytest.LogCaptureFixture,
+    like: str,
 ) -> None:
-    folder = vary("next", doc_to_text="Q: {{text}} A:")
+    folder = vary(like, doc_to_text="Q: {{text}} A:")
     (scorer,) = load("mine", include_path=folder)
     told = [r.getMessage() for r in caplog.records if r.name.startswith("optimerge")]
     assert len(told) == 1
