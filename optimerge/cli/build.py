@@ -30,12 +30,12 @@ def command(recipe: Path, out: Path, seed: int | None, exact: bool, device: str)
     from rich.progress import Progress
 
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import err
+    from optimerge.cli.screen import count, err
     from optimerge.export.build import build
 
     console = err()
     with (
-        quiet(scoring=True),
+        quiet(),
         Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("merging", total=None)
@@ -48,6 +48,6 @@ def command(recipe: Path, out: Path, seed: int | None, exact: bool, device: str)
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     click.echo(
-        f"wrote {built.directory}: {built.tensors} tensors, {built.parameters / 1e6:.1f} million "
+        f"wrote {built.directory}: {built.tensors} tensors, {count(built.parameters)} "
         f"parameters ({built.mode} mode, seed {built.seed})"
     )

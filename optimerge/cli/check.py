@@ -5,15 +5,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimerge.cli.options import SPACE
+from optimerge.cli.options import ALLOW_CODE, SPACE
 
 if TYPE_CHECKING:
     from optimerge.space.space import SearchSpace
 
 
+MEANING = {
+    "nonzero": "the share of parameters that differ from the base",
+    "l1": "the sum of |merged - base|",
+    "l2": "the root of the sum of (merged - base) squared",
+}
+
+
 @click.command("check")
 @SPACE
-def command(space: Path) -> None:
+@ALLOW_CODE
+def command(space: Path, allow_code: bool) -> None:
     """Check a search space: models fit together, dimensions, memory, tasks. Loads no weights.
 
     Reads configs and safetensors headers, and looks the tasks up.
@@ -24,19 +32,20 @@ def command(space: Path) -> None:
     """
     from optimerge.space.read import read_space
 
-    print_check(read_space(space))
+    print_check(read_space(space), allow_code=allow_code)
 
 
-def print_check(space: "SearchSpace") -> None:
+def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
     """Print what a search of the space would work on; OptimergeError if it would not."""
     from optimerge.checkpoint.differences import differences
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import size
+    from optimerge.cli.screen import count, size
     from optimerge.objectives.tasks import check_tasks
+    from optimerge.search.budget import DEFAULT_TRIALS
     from optimerge.search.memory import available, needed
     from optimerge.search.models import open_models
     from optimerge.search.samplers.registry import sampler_named
-    from optimerge.space.objectives import TaskObjective
+    from optimerge.space.objectives import SparsityObjective, TaskObjective, objective_name
 
     sampler_named(space.search.sampler)
     models = open_models(space)
@@ -45,7 +54,7 @@ def print_check(space: "SearchSpace") -> None:
         f"models: base {base.reference} and {len(models.checkpoints) - 1} experts "
         f"({', '.join(models.names[c.reference] for c in models.checkpoints[1:])}); "
         f"{base.architecture}, {base.layers} layers, {len(base.tensors)} tensors, "
-        f"{base.parameters / 1e6:.1f} million parameters, {base.dtype}: they fit together"
+        f"{count(base.parameters)} parameters, {base.dtype}: they fit together"
     )
     for note in differences(models.checkpoints):
         click.echo(f"note: {note}")
@@ -62,10 +71,19 @@ def print_check(space: "SearchSpace") -> None:
     click.echo(f"memory: about {size(want)} before scoring, {size(have)} there ({enough})")
     specs = [spec for spec in space.objectives if isinstance(spec, TaskObjective)]
     with quiet(scoring=True):
-        tasks = check_tasks(specs, space.include_path)
-    for name, about in tasks.items():
-        click.echo(f"task {name}: {about}")
-    others = [n for n in space.objective_names if n not in tasks]
-    click.echo(f"objectives: {', '.join(space.objective_names)}" if others else "")
-    goal = f"{space.search.trials} trials" if space.search.trials else "200 trials"
+        tasks = check_tasks(specs, space.include_path, space.search.seed, allow_code=allow_code)
+    for name, facts in tasks.items():
+        click.echo(
+            f"objective {name}: {facts.direction} {facts.metric} of task {facts.task}, "
+            f"{facts.num_fewshot or 0}-shot; {len(facts.items.search)} search items and "
+            f"{len(facts.items.test)} test items of {facts.documents}"
+        )
+    for spec in space.objectives:
+        if isinstance(spec, SparsityObjective):
+            click.echo(f"objective {objective_name(spec)}: minimize {MEANING[spec.sparsity]}")
+    goal = (
+        f"{space.search.hours:g} hours"
+        if space.search.hours
+        else f"{space.search.trials or DEFAULT_TRIALS} trials"
+    )
     click.echo(f"search: {space.search.sampler}, {goal}, seed {space.search.seed}")

@@ -14,6 +14,12 @@ DEVICE = click.option(
     help="Where to merge and score: cpu, cuda, cuda:1; auto takes cuda if it is there.",
 )
 
+ALLOW_CODE = click.option(
+    "--allow-code",
+    is_flag=True,
+    help="Let local task files run the Python functions that they name. Read them first.",
+)
+
 
 def chosen_device(name: str) -> str:
     """Return the device to use; OptimergeError if it is not there."""

@@ -48,3 +48,14 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
+
+
+def count(number_of: int) -> str:
+    """Return a large count as people read it.
+
+    >>> count(9616), count(1_234_567), count(7_240_000_000)
+    ('9 616', '1.23 million', '7.24 billion')
+    """
+    if number_of < 1e6:
+        return f"{number_of:,}".replace(",", " ")
+    return f"{number_of / 1e6:.3g} million" if number_of < 1e9 else f"{number_of / 1e9:.3g} billion"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import DEVICE, SPACE, chosen_device
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
 
 
 @click.command("search")
@@ -27,6 +27,7 @@ from optimerge.cli.options import DEVICE, SPACE, chosen_device
 @click.option("--seed", type=click.IntRange(0), help="Seed of proposals, items and masks.")
 @click.option("--exact", is_flag=True, help="Merge as mergekit does, bit for bit; slower.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
+@ALLOW_CODE
 @DEVICE
 def command(
     space: Path,
@@ -37,6 +38,7 @@ def command(
     seed: int | None,
     exact: bool,
     dry_run: bool,
+    allow_code: bool,
     device: str,
 ) -> None:
     """Search the space for the best merges; the same command goes on after a stop.
@@ -56,8 +58,8 @@ def command(
 
     wanted = overridden(read_space(space), trials, hours, sampler, seed, exact)
     if dry_run:
-        print_check(wanted)
+        print_check(wanted, allow_code=allow_code)
         return
     folder = run_dir or Path("runs") / space.stem
-    code = run_search(wanted, folder, chosen_device(device))
+    code = run_search(wanted, folder, chosen_device(device), allow_code=allow_code)
     raise click.exceptions.Exit(code)

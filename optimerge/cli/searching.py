@@ -24,7 +24,14 @@ from optimerge.space.space import SearchSpace
 log = logging.getLogger(__name__)
 
 
-def run_search(space: SearchSpace, folder: Path, device: str, *, last_words: bool = True) -> int:
+def run_search(
+    space: SearchSpace,
+    folder: Path,
+    device: str,
+    *,
+    allow_code: bool = False,
+    last_words: bool = True,
+) -> int:
     """Search until the budget is used or the user stops it; return the exit code (0 or 130)."""
     sampler = sampler_named(space.search.sampler)
     make_writable(folder)
@@ -32,7 +39,9 @@ def run_search(space: SearchSpace, folder: Path, device: str, *, last_words: boo
     with sole_writer(folder), quiet(folder / "log.txt", scoring=True), stopping() as stop:
         if cut := mend_journal(folder):
             log.warning("cut %d bytes of a torn last line off the journal", cut)
-        session = open_session(space, folder, device=device, say=_say)
+        if allow_code:
+            _say("local task files may run their own Python (--allow-code)")
+        session = open_session(space, folder, device=device, allow_code=allow_code, say=_say)
         budget = make_budget(space.search.trials, space.search.hours)
         before = session.run.finished()
         with SearchProgress(session.run, budget) as progress:

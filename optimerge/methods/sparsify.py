@@ -73,8 +73,8 @@ def by_rank(group: TensorGroup, index: int, delta: "Tensor") -> "Tensor":
     length = delta.shape[1] if delta.dim() > 1 else delta.numel()
     ranks = group.select.row_ranks(index, delta)
     if length > 1:
-        # In the dtype of the ranks: in bfloat16 the last rank of a long row is rounded, too.
-        last = ranks.new_full((), length) - 1
+        # In the dtype of the ranks and as they are made: bfloat16 rounds those of long rows.
+        last = ranks.new_full((), length - 1) + 1 - 1
         place = ((ranks - 1) / last).clamp(0, 1)
     else:
         # One entry a row has no rank to speak of: it is kept with probability `density`.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from optimerge.errors import TaskError, did_you_mean
+from optimerge.objectives.consent import refuse_code
 from optimerge.objectives.guard import OTHER_SEED, lm_eval_seeds, no_bars
 from optimerge.space.objectives import TaskObjective, objective_name
 
@@ -17,7 +18,7 @@ class TaskLibrary:
     lm-eval's index takes ten seconds to read, so it is read only for a name that is not local.
     """
 
-    def __init__(self, include_path: Path | None) -> None:
+    def __init__(self, include_path: Path | None, *, allow_code: bool = False) -> None:
         from lm_eval.tasks import TaskManager
 
         if include_path is not None and not include_path.is_dir():
@@ -26,19 +27,23 @@ class TaskLibrary:
                 "tasks' YAML files, or leave include_path out"
             )
         self.include_path = include_path
+        self.allow_code = allow_code
         self._local: Any = TaskManager(
             include_defaults=False, include_path=None if include_path is None else str(include_path)
         )
 
     def load(self, spec: TaskObjective) -> tuple[Any, int]:
         """Return a new lm-eval task object, its examples set, and how many documents it has."""
-        manager = self._local if spec.task in self._local.all_tasks else self._built_in(spec)
+        is_local = spec.task in self._local.all_tasks
+        manager = self._local if is_local else self._built_in(spec)
         if spec.task not in manager.all_subtasks:
             kind = "group" if spec.task in manager.all_groups else "tag"
             raise TaskError(
                 f"objective {objective_name(spec)!r}: {spec.task!r} is a {kind} of lm-eval, not "
                 "a task; name its tasks, one objective each"
             )
+        if is_local and not self.allow_code:
+            refuse_code(spec.task, Path(manager.task_index[spec.task].yaml_path))
         with lm_eval_seeds(), no_bars():
             try:
                 (task,) = manager.load([spec.task])["tasks"].values()

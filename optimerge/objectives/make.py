@@ -28,6 +28,7 @@ def make_objectives(
     *,
     batch_size: int = BATCH_SIZE,
     items: Literal["search", "test"] = "search",
+    allow_code: bool = False,
 ) -> list[Objective]:
     """Build the objectives of a space in its order; TaskError if two have one name."""
     check_names(specs)
@@ -40,6 +41,7 @@ def make_objectives(
             seed=seed,
             batch_size=batch_size,
             items=items,
+            allow_code=allow_code,
         )
     )
     return [

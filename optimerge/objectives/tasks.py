@@ -44,9 +44,11 @@ def load_tasks(
     seed: int,
     batch_size: int = BATCH_SIZE,
     items: Literal["search", "test"] = "search",
+    allow_code: bool = False,
 ) -> list[TaskScorer]:
     """Build a scorer for each spec; `items` says which of its two sets it scores on.
 
+    `allow_code`: whether local task files may name Python functions that are then run.
     Scores are those of `lm_eval.simple_evaluate` on the same documents with this batch size.
     """
     from optimerge.objectives.live import LiveModel
@@ -55,7 +57,7 @@ def load_tasks(
     if not specs:
         return []
     live = LiveModel(model, tokenizer, batch_size)
-    tasks, runs, scorers = _Tasks(include_path), dict[tuple[Any, ...], TaskRun](), []
+    tasks, runs, scorers = _Tasks(include_path, allow_code), dict[tuple[Any, ...], TaskRun](), []
     for spec in specs:
         task, facts = tasks.look(spec, specs, seed)
         ids = facts.items.search if items == "search" else facts.items.test
@@ -74,20 +76,24 @@ def load_tasks(
 
 
 def check_tasks(
-    specs: Sequence[TaskObjective], include_path: Path | None, seed: int = 0
+    specs: Sequence[TaskObjective],
+    include_path: Path | None,
+    seed: int = 0,
+    *,
+    allow_code: bool = False,
 ) -> dict[str, TaskFacts]:
     """Load each objective's documents and find its metric, without a model; by objective name."""
-    tasks = _Tasks(include_path)
+    tasks = _Tasks(include_path, allow_code)
     return {objective_name(spec): tasks.look(spec, specs, seed)[1] for spec in specs}
 
 
 class _Tasks:
     """Task objects, one for each task and number of examples."""
 
-    def __init__(self, include_path: Path | None) -> None:
+    def __init__(self, include_path: Path | None, allow_code: bool) -> None:
         from optimerge.objectives.loading import TaskLibrary
 
-        self._library = TaskLibrary(include_path)
+        self._library = TaskLibrary(include_path, allow_code=allow_code)
         self._loaded: dict[tuple[str, int | None], tuple[Any, int]] = {}
         self._built: set[tuple[str, int | None]] = set()
 

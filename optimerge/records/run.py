@@ -45,6 +45,8 @@ class RunInfo:
     items: Mapping[str, str] = field(default_factory=dict)
     """Digest of each task's search items."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    allow_code: bool = False
+    """Whether the user let local task files run their own Python."""
     format: int = FORMAT
 
 

@@ -38,7 +38,7 @@ class Score:
     stderr: float | None
     """Standard error over items; 0 for exact objectives, None where it is unknown."""
     items: int
-    """Items scored; 0 for objectives that are not a mean over items."""
+    """Documents scored; 0 for objectives that score no documents."""
     direction: Direction
     seconds: float
 

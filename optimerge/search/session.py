@@ -58,7 +58,12 @@ class Session:
 
 
 def open_session(
-    space: SearchSpace, folder: Path, *, device: str, say: Say = lambda _: None
+    space: SearchSpace,
+    folder: Path,
+    *,
+    device: str,
+    allow_code: bool = False,
+    say: Say = lambda _: None,
 ) -> Session:
     """Check, load and open all that the search needs; nothing is written before all fits."""
     if (folder / JOURNAL).exists():
@@ -82,8 +87,9 @@ def open_session(
         include_path=space.include_path,
         seed=space.search.seed,
         batch_size=space.search.batch_size,
+        allow_code=allow_code,
     )
-    info = _info(space, models, objectives)
+    info = replace(_info(space, models, objectives), allow_code=allow_code)
     run = _open_or_create(folder, info)
     return Session(space, models, engine, objectives, run)
 

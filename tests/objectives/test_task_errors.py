@@ -41,6 +41,7 @@ def load(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, tasks: Pat
             tokenizer=tokenizer,
             include_path=include_path,
             seed=0,
+            allow_code=True,
         )
 
     return load

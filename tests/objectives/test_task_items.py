@@ -93,6 +93,7 @@ def load(
             tokenizer=tokenizer,
             include_path=tasks,
             seed=seed,
+            allow_code=True,
             **options,  # type: ignore[arg-type]
         )
 

@@ -49,6 +49,7 @@ def load(
             include_path=tasks,
             seed=7,
             batch_size=BATCH,
+            allow_code=True,
         )
 
     return load

@@ -42,7 +42,7 @@ class ExactSelection:
 
     def row_ranks(self, index: int, delta: "Tensor") -> "Tensor":
         """Rank magnitudes along dim 1; in bfloat16 ranks above 256 lose precision."""
-        return stable_ranks(delta.abs()).to(work_dtype(delta))
+        return (stable_ranks(delta.abs()) - 1).to(work_dtype(delta)) + 1
 
     def random(self, index: int, delta: "Tensor", keep: "float | Tensor") -> "Tensor":
         """Draw from the stream; a bfloat16 task vector rounds the probability to bfloat16."""

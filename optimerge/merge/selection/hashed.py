@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from optimerge.merge.selection.ranks import middle_ranks
-from optimerge.merge.selection.splitmix import PER_WORD, as_signed, uniforms
+from optimerge.merge.selection.splitmix import as_signed, uniforms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,6 +85,3 @@ class HashedSelection:
     def _draw(self, index: int, delta: "Tensor", purpose: str) -> "Tensor":
         key = hash_key(self._seed, self._tensor, self._inputs[index], purpose)
         return uniforms(key, 0, delta.numel(), delta.device).view(delta.shape)
-
-
-assert PER_WORD == 4, "the masks of every stored study follow from four uniforms a word"
