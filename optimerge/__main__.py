@@ -1,0 +1,5 @@
+"""Lets `python -m optimerge` do what `optimerge` does."""
+
+from optimerge.cli.main import main
+
+main()
