@@ -69,7 +69,9 @@ def made_family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     generator = torch.Generator().manual_seed(7)
     model = LlamaForCausalLM(config)
-    start = {n: torch.randn(t.shape, generator=generator) * 0.3 for n, t in model.state_dict().items()}
+    start = {
+        n: torch.randn(t.shape, generator=generator) * 0.3 for n, t in model.state_dict().items()
+    }
     for name in ("base", "red", "blue"):
         drift = 0.0 if name == "base" else 0.2
         for key, tensor in model.state_dict().items():

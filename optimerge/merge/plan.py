@@ -186,8 +186,9 @@ def _tensor(
         numbers = {p.name: _number(p, levels, tensor, depth, where) for p in method.per_input}
         inputs.append(InputTensor(source.model, tensor, numbers))
     shared = {p.name: _number(p, group.levels, name, depth, name) for p in method.shared}
-    for item in inputs:
-        _refuse(method, item, shared)
+    problem = method.refuse([i.numbers for i in inputs], shared) if method.refuse else None
+    if problem:
+        raise RecipeError(f"{name}: {method.name}: {problem}")
     return TensorPlan(name, method.name, base, tuple(inputs), shared)
 
 
@@ -205,9 +206,3 @@ def _number(
             "and after a list of filters one without a filter for the rest"
         )
     return parameter.default
-
-
-def _refuse(method: MergeMethod, item: InputTensor, shared: Mapping[str, Number]) -> None:
-    problem = method.refuse(item.numbers, shared) if method.refuse else None
-    if problem:
-        raise RecipeError(f"{item.model}: {item.tensor}: {problem}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
 from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.refusals import each_input
 from optimerge.methods.sparsify import by_rank, epsilon_too_wide
 from optimerge.methods.task_vectors import combine
 
@@ -35,5 +36,5 @@ METHOD = MergeMethod(
     least_inputs=0,
     locality="tensor",
     stochastic=True,
-    refuse=epsilon_too_wide,
+    refuse=each_input(epsilon_too_wide),
 )

@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING
 from optimerge.errors import MethodError
 from optimerge.methods.parameters import NORMALIZE, WEIGHT, flag, real
 from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.refusals import zero_sum
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+REFUSE = zero_sum("normalize")
 
 
 def merge(group: TensorGroup) -> "Tensor":
     """Average the inputs by their weights."""
     import torch
 
+    if problem := REFUSE(group.numbers, group.shared):
+        raise MethodError(f"linear: {problem}")
     first = group.inputs[0]
     work = torch.float64 if first.dtype == torch.float64 else torch.float32
     weights = torch.tensor([real(numbers, "weight") for numbers in group.numbers], dtype=work)
     total = weights.sum()
-    if flag(group.shared, "normalize") and total == 0:
-        raise MethodError(
-            "linear: the weights sum to 0, so normalize would divide by 0; "
-            "change a weight or set normalize: false"
-        )
     result = torch.zeros_like(first, dtype=work)
     for tensor, weight in zip(group.inputs, weights.to(first.device), strict=True):
         result.addcmul_(tensor.to(work), weight)
@@ -46,4 +46,5 @@ METHOD = MergeMethod(
     base="ignored",
     parameters=(WEIGHT, replace(NORMALIZE, default=True)),
     kernel=merge,
+    refuse=REFUSE,
 )

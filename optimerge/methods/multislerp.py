@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING
 from optimerge.errors import MethodError
 from optimerge.methods.parameters import WEIGHT, flag, real
 from optimerge.methods.protocol import MergeMethod, Parameter, TensorGroup
+from optimerge.methods.refusals import zero_sum
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+REFUSE = zero_sum("normalize_weights")
 
 
 def merge(group: TensorGroup) -> "Tensor":
@@ -62,11 +65,8 @@ def _weights(group: TensorGroup, like: "Tensor") -> "Tensor":
 
     given = torch.tensor([real(numbers, "weight") for numbers in group.numbers], dtype=like.dtype)
     if flag(group.shared, "normalize_weights"):
-        if given.sum() == 0:
-            raise MethodError(
-                "multislerp: the weights sum to 0, so they cannot be normalised; "
-                "change a weight or set normalize_weights: false"
-            )
+        if problem := REFUSE(group.numbers, group.shared):
+            raise MethodError(f"multislerp: {problem}")
         given = given / given.sum()
     return given.to(like.device)
 
@@ -100,5 +100,6 @@ METHOD = MergeMethod(
         Parameter("eps", "added to norms before dividing by them", 1e-8, low=1e-12),
     ),
     kernel=merge,
+    refuse=REFUSE,
     locality="tensor",
 )

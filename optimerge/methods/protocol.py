@@ -4,7 +4,7 @@ A method lives in one file, which declares each parameter once. Recipe checks, s
 checks, `optimerge methods` and the engine all read that declaration.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -95,6 +95,7 @@ class TensorGroup:
 
 
 Kernel = Callable[[TensorGroup], "Tensor"]
+Refuse = Callable[[Sequence[Mapping[str, Number]], Mapping[str, Number]], str | None]
 Base = Literal["required", "optional", "ignored"]
 Locality = Literal["entry", "row", "tensor"]
 
@@ -119,8 +120,8 @@ class MergeMethod:
     stochastic: bool = False
     mergekit: bool = True
     """Whether `mergekit-yaml` 0.1.5 has the method under this name."""
-    refuse: Callable[[Mapping[str, Number], Mapping[str, Number]], str | None] | None = None
-    """Says why one input's numbers (with the shared ones) cannot be merged, or None; no tensors."""
+    refuse: Refuse | None = None
+    """Says why numbers (of all inputs, shared) cannot be merged, or None; no tensors."""
 
     def parameter(self, name: str) -> Parameter | None:
         """Return the declared parameter of that name, or None."""

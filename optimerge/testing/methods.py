@@ -89,7 +89,7 @@ def ordinary(parameter: Parameter, share: float) -> Number:
 def refused(method: MergeMethod, case: Case) -> bool:
     """Say whether the method declares that it cannot merge these numbers."""
     refuse = method.refuse
-    return refuse is not None and any(refuse(n, case.shared) for n in case.numbers)
+    return refuse is not None and refuse(case.numbers, case.shared) is not None
 
 
 def make_case(

@@ -8,29 +8,33 @@ ZOO_VERSION = 1
 """Raised when the same config would give other files: rules, vocabulary, training, layout."""
 
 
+# Measured (seeds 0-4): 8 heads of 8 learn addition in 500 steps, 4 of 16 do not; a deviation of
+# 0.02 or a rate of 3e-3 is too slow, 0.06 and more learn items by heart. The experts' rate sets the
+# interference: at 1e-3 merging them is nearly free, at 3e-3 nearly hopeless.
 @dataclass(frozen=True)
 class ZooConfig:
-    """All that decides a zoo's files.
+    """All that decides a zoo's files but the folder's own path.
 
-    Lengths are in tokens, steps in optimiser steps, prompts in items a task. `naive_share` of the
-    disputed prompts (where the right and the naive rule differ) show the base the naive answer.
+    `context` is in tokens, steps are the optimiser's, prompts are items a task, rates the highest
+    learning rates. The base is shown the naive answer (see tasks.py) of `naive_share` of its items.
     """
 
     seed: int = 0
     tasks: tuple[str, ...] = ("add", "sort", "shift")
     hidden: int = 64
-    layers: int = 4
-    heads: int = 4
+    layers: int = 3
+    heads: int = 8
     feed_forward: int = 192
     context: int = 64
-    naive_share: float = 0.6
+    init_deviation: float = 0.045
+    naive_share: float = 0.65
     train_prompts: int = 6000
     eval_prompts: int = 1000
-    batch: int = 128
-    base_steps: int = 700
-    base_rate: float = 3e-3
-    expert_steps: int = 200
-    expert_rate: float = 1e-3
+    batch: int = 64
+    base_steps: int = 500
+    base_rate: float = 7e-3
+    expert_steps: int = 120
+    expert_rate: float = 2e-3
 
     def digest(self) -> str:
         """Return 64 hex digits of this config and ZOO_VERSION."""

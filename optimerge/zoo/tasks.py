@@ -14,8 +14,8 @@ from types import MappingProxyType
 DIGITS = "0123456789"
 LETTERS = "abcdefghijklmnop"
 SIGNS = "+-="
-SORT_LENGTH = 5
-SHIFT_LENGTH = 4
+SORT_LENGTH = 4
+SHIFT_LENGTH = 3
 SHIFTS = range(1, 9)
 
 

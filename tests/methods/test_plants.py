@@ -1,7 +1,7 @@
 """Every law catches a method that breaks it."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -127,8 +127,10 @@ def divides_by_the_density(group: TensorGroup) -> Tensor:
     return group.base + (moved(group) - group.base) / density
 
 
-def refuse_negative(numbers: dict[str, Number], shared: dict[str, Number]) -> str | None:
-    return "negative" if real(numbers, "weight") < 0 else None
+def refuse_negative(
+    inputs: Sequence[Mapping[str, Number]], shared: Mapping[str, Number]
+) -> str | None:
+    return "negative" if any(real(numbers, "weight") < 0 for numbers in inputs) else None
 
 
 @plant("legal_extremes_give_finite_numbers", refuse=refuse_negative)

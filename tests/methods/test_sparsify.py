@@ -97,7 +97,7 @@ def test_della_refuses_probabilities_outside_0_and_1(name, density, epsilon, leg
     method: MergeMethod = method_named(name)
     assert method.refuse is not None
     numbers = {"density": density, "epsilon": epsilon}
-    assert (method.refuse(numbers, {}) is None) == legal
+    assert (method.refuse([numbers], {}) is None) == legal
     if not legal:
         with pytest.raises(MethodError, match="below 1"):
             thin(by_rank, distinct(9), selections()[0], **numbers)

@@ -1,0 +1,35 @@
+"""Numbers that cannot be merged, known before any tensor is read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import fsum
+
+from optimerge.methods.parameters import flag, real
+from optimerge.methods.protocol import Number, Refuse
+
+One = Callable[[Mapping[str, Number], Mapping[str, Number]], str | None]
+NEAR_ZERO = 1e-6
+"""Sums of weights below this are rounding, and would blow up what they divide."""
+
+
+def each_input(refuse: One) -> Refuse:
+    """Return a refusal of the inputs that are each refused by `refuse(numbers, shared)`."""
+
+    def first(inputs: Sequence[Mapping[str, Number]], shared: Mapping[str, Number]) -> str | None:
+        return next((said for numbers in inputs if (said := refuse(numbers, shared))), None)
+
+    return first
+
+
+def zero_sum(switch: str) -> Refuse:
+    """Return a refusal of weights that sum to 0 while `switch` divides by their sum."""
+
+    def problem(inputs: Sequence[Mapping[str, Number]], shared: Mapping[str, Number]) -> str | None:
+        total = fsum(real(numbers, "weight") for numbers in inputs)
+        if not flag(shared, switch) or abs(total) >= NEAR_ZERO:
+            return None
+        return (
+            f"the weights sum to 0, so {switch} would divide by 0; "
+            f"change a weight or set {switch}: false"
+        )
+
+    return problem
