@@ -1,0 +1,130 @@
+"""Make a zoo, or take the one that is there. Imports torch only to make one."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from optimerge.errors import RunError
+from optimerge.zoo.config import DEFAULT, ZooConfig
+from optimerge.zoo.folder import Zoo, entries, read_record, write_record
+from optimerge.zoo.task_files import write_tasks
+
+
+def default_directory(config: ZooConfig = DEFAULT) -> Path:
+    """Return the folder in the user's cache for this config.
+
+    The cache is `$OPTIMERGE_CACHE`, else `$XDG_CACHE_HOME/optimerge`, else `~/.cache/optimerge`.
+    """
+    if own := os.environ.get("OPTIMERGE_CACHE"):
+        cache = Path(own)
+    elif shared := os.environ.get("XDG_CACHE_HOME"):
+        cache = Path(shared) / "optimerge"
+    else:
+        cache = Path.home() / ".cache" / "optimerge"
+    return cache / f"zoo-{config.digest()[:8]}"
+
+
+def make_zoo(
+    directory: Path,
+    config: ZooConfig = DEFAULT,
+    progress: Callable[[str], None] | None = None,
+) -> Zoo:
+    """Return the zoo in `directory`, trained now unless one of the same config is there.
+
+    It is made in a hidden folder beside `directory` and renamed at the end: an interrupted making
+    leaves nothing. A zoo of another config is replaced, a moved one gets its paths written again.
+    `progress` is told one line at a time, now and then from another thread.
+
+    Raises:
+        RunError: `directory` holds anything else than a zoo, or cannot be written.
+    """
+    directory = directory.expanduser().absolute()
+    if zoo := _there(directory, config):
+        return zoo
+    _refuse_foreign(directory)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        half = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    except OSError as error:
+        raise RunError(f"{directory}: cannot be written ({error}); name another folder") from error
+    try:
+        seconds = _fill(half, directory, config, progress or (lambda _: None))
+        zoo = _install(half, directory, config)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+    return zoo or Zoo(directory, config, seconds, reused=False)
+
+
+def _there(directory: Path, config: ZooConfig) -> Zoo | None:
+    """Return the zoo of this config in the folder, its paths mended if it was moved."""
+    record = read_record(directory)
+    if record is None or record["digest"] != config.digest():
+        return None
+    if not all((directory / name).exists() for name in entries(config)):
+        return None
+    if record["location"] != str(directory):
+        write_tasks(directory, directory, config)
+        write_record(
+            directory,
+            config,
+            location=directory,
+            seconds=record["seconds"],
+            versions=record["versions"],
+        )
+    return Zoo(directory, config, record["seconds"], reused=True)
+
+
+def _refuse_foreign(directory: Path) -> None:
+    """Raise RunError unless the folder is free, empty, or a zoo and nothing but a zoo."""
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise RunError(f"{directory}: is a file; name a folder for the zoo")
+    names = {path.name for path in directory.iterdir()}
+    if not names:
+        return
+    record = read_record(directory)
+    if record is None:
+        raise RunError(f"{directory}: is not empty and not a zoo; name a new or an empty folder")
+    config = record["config"]
+    theirs = names - entries(DEFAULT) - set(config.get("tasks", ()))
+    if theirs:
+        raise RunError(
+            f"{directory}: the zoo there would be replaced, but the folder also holds "
+            f"{min(theirs)!r}; move that away or name another folder"
+        )
+
+
+def _fill(
+    half: Path, directory: Path, config: ZooConfig, say: Callable[[str], None]
+) -> dict[str, float]:
+    start = time.perf_counter()
+    from optimerge.zoo.create import create, versions
+
+    libraries = time.perf_counter() - start
+    half.chmod(0o755)
+    seconds = {"libraries": libraries, **create(half, directory, config, say)}
+    write_record(half, config, location=directory, seconds=seconds, versions=versions())
+    return seconds
+
+
+def _install(half: Path, directory: Path, config: ZooConfig) -> Zoo | None:
+    """Rename the finished folder into place; return another process's zoo if that came first."""
+    old = half.with_name(half.name + ".old")
+    try:
+        if zoo := _there(directory, config):
+            return zoo
+        _refuse_foreign(directory)
+        if directory.exists():
+            directory.rename(old)
+        half.rename(directory)
+    except OSError as error:
+        if zoo := _there(directory, config):
+            return zoo
+        raise RunError(f"{directory}: cannot be written ({error}); name another folder") from error
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+    return None
