@@ -21,7 +21,8 @@ def eval_tokens(config: ZooConfig, items: int | None = None) -> dict[str, Tokens
 def accuracy(model: LlamaForCausalLM, data: Tokens, batch: int = 250) -> float:
     """Return the share of items that greedy decoding answers in full, end mark included."""
     right = 0
-    for inputs, targets in zip(data.inputs.split(batch), data.targets.split(batch), strict=True):
+    parts = (torch.split(tensor, batch) for tensor in data)
+    for inputs, targets in zip(*parts, strict=True):
         best = model(inputs, use_cache=False).logits.argmax(-1)
         right += int(((best == targets) | (targets == NO_TARGET)).all(-1).sum())
     return right / len(data.inputs)

@@ -1,4 +1,4 @@
-"""The tasks: how a prompt is drawn, its right answer, and the naive one that is right half the time.
+"""The tasks: how a prompt is drawn, its right answer, and a naive one that is right half the time.
 
 A prompt is one line of words ending in `=`; an answer is one line of words without the end mark.
 The naive rules are what makes the zoo worth merging: a base that was taught mostly by them scores

@@ -57,7 +57,7 @@ def train(
         model.parameters(), lr=plan.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
     model.train()
-    for step, rows in enumerate(order.split(plan.batch)):
+    for step, rows in enumerate(torch.split(order, plan.batch)):
         optimizer.param_groups[0]["lr"] = plan.rate * _share(step, plan.steps)
         targets = data.targets[rows]
         wanted = targets != NO_TARGET
