@@ -33,8 +33,8 @@ class ZooConfig:
     batch: int = 64
     base_steps: int = 500
     base_rate: float = 7e-3
-    expert_steps: int = 120
-    expert_rate: float = 2e-3
+    expert_steps: int = 150
+    expert_rate: float = 2.5e-3
 
     def digest(self) -> str:
         """Return 64 hex digits of this config and ZOO_VERSION."""
