@@ -52,6 +52,7 @@ class Report:
     sweep: Mapping[float, Scores]
     points: tuple[Point, ...]
     seconds: Mapping[str, float]
+    cpu_seconds: float
     evaluated: int
 
     @property
@@ -99,9 +100,9 @@ class Report:
                 f"{len(self.front)} points",
             ),
             Promise(
-                f"made in {SECONDS_AT_MOST:.0f} s of wall time",
+                f"made in {SECONDS_AT_MOST:.0f} s of wall time (of two free cores)",
                 spent <= SECONDS_AT_MOST,
-                f"{spent:.1f} s",
+                f"{spent:.1f} s, {self.cpu_seconds:.1f} s of processor time",
             ),
         ]
 

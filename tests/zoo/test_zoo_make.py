@@ -77,6 +77,7 @@ def test_a_zoo_is_used_again(tiny: Zoo) -> None:
     again = make_zoo(tiny.directory, TINY)
     assert again.reused
     assert again.seconds == pytest.approx(tiny.seconds, abs=0.01)
+    assert again.cpu_seconds == pytest.approx(tiny.cpu_seconds, abs=0.01)
     assert set(again.seconds) == {"libraries", "items", "base", "experts", "files"}
 
 

@@ -15,6 +15,7 @@ GOOD = Report(
     sweep={0.1: {"add": 0.6, "sort": 0.6}, 0.4: {"add": 0.8, "sort": 0.8}},
     points=tuple(Point(f"p{i}", {"add": i / 10, "sort": 1 - i / 10}, 1.0) for i in range(8)),
     seconds={"base": 20.0, "experts": 10.0},
+    cpu_seconds=40.0,
     evaluated=1000,
 )
 FORGETFUL = {"add": 0.1, "sort": 0.95}
