@@ -92,7 +92,9 @@ def export_trial(folder: Path, how: str, file: Path | None) -> str:
     """Return the recipe text of the trial that `how` picks, and write it to `file` if given."""
     run = open_run(folder)
     trial = choose(front_of(run), how)
-    text = export_text(run, trial, how if how.startswith("trial:") else f"picked by {how}")
+    text = export_text(
+        run, trial, "picked by name" if how.startswith("trial:") else f"picked by {how}"
+    )
     if file is not None:
         write_export(text, file)
     return text

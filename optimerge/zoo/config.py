@@ -10,7 +10,7 @@ ZOO_VERSION = 1
 
 # Measured on seeds 0-4. Addition is the touchy task: on some seeds 4 heads of 16 do not learn it
 # in 500 steps, nor do deviations of 0.02 (too slow) and 0.06 (items by heart); 8 heads of 8 always
-# did. Experts of 120 steps at 2e-3 forgot too little to get in each other's way on one seed of five.
+# did. Experts of 120 steps at 2e-3 forgot too little on one seed of five to disturb each other.
 @dataclass(frozen=True)
 class ZooConfig:
     """All that decides a zoo's files but the folder's own path.
