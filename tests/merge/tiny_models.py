@@ -34,7 +34,7 @@ def _config(kind: str, drop: str = "", **more: Any) -> Config:
 
 
 _GPT2 = {"n_embd": 16, "n_layer": LAYERS, "n_head": 2, "n_positions": 32}
-_MOE = {"moe_intermediate_size": 12, "num_experts_per_tok": 2}
+_MOE = {"moe_intermediate_size": 8, "num_experts_per_tok": 2}
 _LAYER_KINDS = {"layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}
 _VISION = {"hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 2}
 _VISION |= {"num_attention_heads": 2, "image_size": 16, "patch_size": 8}
