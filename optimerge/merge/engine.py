@@ -15,7 +15,7 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import CheckpointError, TrialError
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan, make_plan
-from optimerge.merge.resident import load_model
+from optimerge.merge.resident import check_in_place, load_model
 from optimerge.merge.stats import Change, change, total
 from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets, verify_targets
@@ -132,6 +132,7 @@ def load_engine(
     not known (`find_targets`) or not proved (`verify_targets`).
     """
     base = checkpoints[0]
+    check_in_place(base)  # before gigabytes are read
     check_copied(checkpoints)
     return Engine(
         model=load_model(base, device, out_dtype),

@@ -55,7 +55,7 @@ def merged(folder: Path) -> Engine:
 def assert_built_alike(folder: Path, kind: str, tied: bool = False) -> Path:
     engine = merged(folder)
     out = built(folder, ARITHMETIC, folder / "out")
-    assert_one_model(engine.model, loaded(kind, tied, out).float())
+    assert_one_model(engine.model, loaded(kind, tied, out, torch.float32))
     return out
 
 
@@ -82,12 +82,6 @@ def test_a_wrong_place_in_a_fused_tensor_is_refused_before_a_merge(
 def test_an_operation_that_is_not_known_is_refused_in_one_sentence(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from transformers import core_model_loading
-
-    class Shuffled(core_model_loading.Concatenate):
-        pass
-
-    Shuffled.__name__ = "Shuffle"
     monkeypatch.setattr(
         conversion, "_kinds", lambda ops: [*(type(o).__name__ for o in ops), "Roll"]
     )
@@ -181,8 +175,7 @@ def test_constants_in_the_files_are_ignored_in_place_and_copied_by_a_build(
     folder = own("llama")
     edit(folder, lambda t: t.update(BUFFERS))
     assert set(opened(folder)[0].copied) == set(BUFFERS)
-    with pytest.warns() if False else torch.no_grad():
-        out = assert_built_alike(folder, "llama")
+    out = assert_built_alike(folder, "llama")
     written = load_file(out / "model.safetensors")
     assert all(torch.equal(written[name], tensor) for name, tensor in BUFFERS.items())
     assert all(written[name].dtype == tensor.dtype for name, tensor in BUFFERS.items())
