@@ -13,7 +13,8 @@ from optimerge.records.run import Run, make_writable, open_run
 from optimerge.space.read import read_space
 from optimerge.space.settings import overridden
 from optimerge.zoo.config import DEFAULT
-from optimerge.zoo.make import Zoo, default_directory, make_zoo
+from optimerge.zoo.folder import Zoo
+from optimerge.zoo.make import default_directory, make_zoo
 
 STORY = """\
 optimerge demo: one base model, three fine-tunes, and the question which merge of them is best.
