@@ -309,7 +309,6 @@ def test_changes_of_orthogonal_directions_are_added_whole_by_tsv_m() -> None:
 @pytest.mark.parametrize("name", ["iso_c", "tsv_m"])
 def test_matrices_without_full_rank_do_not_leave_their_directions(name: str) -> None:
     """The papers' code would fill up with directions that the library happens to return."""
-    base, _ = models((12, 9), 0)
     draw = np.random.default_rng(1)
     left, right = draw.integers(-4, 5, (12, 2)), draw.integers(-4, 5, (2, 9))
     inputs = [(left @ right).astype(float), (2.0 * left[:, :1] @ right[:1])]
