@@ -30,7 +30,7 @@ def export_text(run: Run, trial: Trial, reason: str) -> str:
     scored = parse_recipe(trial.recipe, f"trial {trial.name}")
     recipe = complete(as_mergekit(scored))
     block = recipe.block.model_copy(
-        update={"run": run.name, "trial": trial.name if trial.is_parent else trial.number}
+        update={"run": run.name, "trial": trial.name if _unnumbered(trial) else trial.number}
     )
     recipe = recipe.model_copy(update={"optimerge": block})
     lines = [
@@ -69,8 +69,17 @@ def _defaults(method: MergeMethod) -> Mapping[str, Value]:
 
 
 def _head(run: Run, trial: Trial, reason: str) -> list[str]:
-    what = f"parent {trial.name}" if trial.is_parent else f"trial {trial.number}"
-    return [f"Exported by optimerge from run {run.name}, {what}: {reason}.", "", "Search scores:"]
+    kind = "parent " if trial.is_parent else "" if _unnumbered(trial) else "trial "
+    return [
+        f"Exported by optimerge from run {run.name}, {kind}{trial.name}: {reason}.",
+        "",
+        "Search scores:",
+    ]
+
+
+def _unnumbered(trial: Trial) -> bool:
+    """Whether the trial goes by a name: a parent, also one with a number, or a soup."""
+    return trial.is_parent or trial.number is None
 
 
 def _evidence(scores: Mapping[str, Score]) -> list[str]:
