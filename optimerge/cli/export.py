@@ -27,7 +27,8 @@ from optimerge.cli.options import RUN
 def command(run: Path, trial: str | None, pick: str, output: Path | None) -> None:
     """Write the recipe of one trial; mergekit-yaml and `optimerge build` both build it.
 
-    The choice looks at search scores only. The evidence stands in the file as comments.
+    The choice looks at search scores only. The evidence stands in the file as comments; so does
+    the warning if mergekit lacks the method, and only `optimerge build` builds the recipe.
 
     \b
     Examples:

@@ -23,6 +23,7 @@ from optimerge.cli import (
     samplers,
     search,
     show,
+    soup,
     status,
     zoo,
 )
@@ -51,7 +52,9 @@ def cli() -> None:
     """Group of all commands; its help is given above."""
 
 
-for module in (demo, zoo, check, search, status, front, show, export, build, methods, samplers):
+MAKING = (demo, zoo, check, search, soup, export, build)
+SEEING = (status, front, show, methods, samplers)
+for module in (*MAKING, *SEEING):
     cli.add_command(module.command)
 
 

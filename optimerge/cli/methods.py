@@ -43,7 +43,8 @@ def describe(method: MergeMethod) -> str:
         f"{method.name}: {method.summary}",
         f"  source: {method.paper}" if method.paper else "",
         f"  base model: {method.base}; models{'' if method.base == 'ignored' else ' beside it'}: "
-        f"{count}{'; random' if method.stochastic else ''}",
+        f"{count}{'; random' if method.stochastic else ''}"
+        f"{'' if method.mergekit else '; not in mergekit'}",
     ]
     rows = [(p.name, _default(p), _range(p), p.help) for p in method.parameters]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]

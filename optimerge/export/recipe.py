@@ -1,10 +1,14 @@
-"""Writes a trial's recipe, with its evidence as comments; mergekit builds it as it stands."""
+"""Writes a trial's recipe, with its evidence as comments, and says who can build it.
+
+mergekit builds it as it stands, unless its method is one that mergekit lacks.
+"""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from optimerge.errors import RunError
+from optimerge.export.as_mergekit import as_mergekit
 from optimerge.methods.protocol import MergeMethod, Required
 from optimerge.methods.registry import method_named
 from optimerge.recipe.read import parse_recipe
@@ -23,12 +27,18 @@ def export_text(run: Run, trial: Trial, reason: str) -> str:
     """
     if trial.state != "complete":
         raise RunError(f"{run.folder}: trial {trial.name} is {trial.state}: {trial.error}")
-    recipe = complete(parse_recipe(trial.recipe, f"trial {trial.name}"))
+    scored = parse_recipe(trial.recipe, f"trial {trial.name}")
+    recipe = complete(as_mergekit(scored))
     block = recipe.block.model_copy(
-        update={"run": run.name, "trial": trial.name if trial.is_parent else trial.number}
+        update={"run": run.name, "trial": trial.name if _unnumbered(trial) else trial.number}
     )
     recipe = recipe.model_copy(update={"optimerge": block})
-    lines = [*_head(run, trial, reason), *_evidence(trial.scores), *_builders(recipe)]
+    lines = [
+        *_head(run, trial, reason),
+        *_evidence(trial.scores),
+        *_rewritten(scored, recipe),
+        *_builders(recipe),
+    ]
     return "".join(f"# {line}".rstrip() + "\n" for line in lines) + recipe_text(recipe)
 
 
@@ -59,8 +69,17 @@ def _defaults(method: MergeMethod) -> Mapping[str, Value]:
 
 
 def _head(run: Run, trial: Trial, reason: str) -> list[str]:
-    what = f"parent {trial.name}" if trial.is_parent else f"trial {trial.number}"
-    return [f"Exported by optimerge from run {run.name}, {what}: {reason}.", "", "Search scores:"]
+    kind = "parent " if trial.is_parent else "" if _unnumbered(trial) else "trial "
+    return [
+        f"Exported by optimerge from run {run.name}, {kind}{trial.name}: {reason}.",
+        "",
+        "Search scores:",
+    ]
+
+
+def _unnumbered(trial: Trial) -> bool:
+    """Whether the trial goes by a name: a parent, also one with a number, or a soup."""
+    return trial.is_parent or trial.number is None
 
 
 def _evidence(scores: Mapping[str, Score]) -> list[str]:
@@ -78,12 +97,24 @@ def _error(score: Score) -> str:
     return f"{error} ({score.items} items)"
 
 
+def _rewritten(scored: Recipe, written: Recipe) -> list[str]:
+    if scored.merge_method == written.merge_method:
+        return []
+    return [
+        "",
+        f"Scored as {scored.merge_method}, which mergekit does not have; written as "
+        f"{written.merge_method}, which gives the same tensors.",
+    ]
+
+
 def _builders(recipe: Recipe) -> list[str]:
     seed = recipe.block.seed
-    stochastic = method_named(recipe.merge_method).stochastic
+    method = method_named(recipe.merge_method)
     exact = recipe.block.mode == "exact"
     lines = ["", "Build it: optimerge build THIS_FILE OUT"]
-    if not stochastic:
+    if not method.mergekit:
+        return [*lines, f"          (only optimerge can: mergekit has no method {method.name!r})"]
+    if not method.stochastic:
         return [*lines, "or:       mergekit-yaml THIS_FILE OUT"]
     lines.append(f"or:       mergekit-yaml THIS_FILE OUT --random-seed {seed}")
     if not exact:

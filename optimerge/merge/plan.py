@@ -6,7 +6,7 @@ A gradient runs over the layers of its slice; embeddings, final norm and lm_head
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from optimerge.checkpoint.architecture import is_embedding, layer_of, with_layer
 from optimerge.checkpoint.folder import Checkpoint
@@ -37,6 +37,8 @@ class TensorPlan:
     """The base tensor; None for methods that treat the base as one more input, or have none."""
     inputs: tuple[InputTensor, ...]
     shared: Mapping[str, Number]
+    depth: float = 0.0
+    """Where its layer lies in the merged model: 0 first, 1 last; 0 outside the layers."""
 
     @property
     def sources(self) -> tuple[InputTensor, ...]:
@@ -78,11 +80,18 @@ def make_plan(recipe: Recipe, checkpoints: Mapping[str, Checkpoint]) -> MergePla
     plans += _outer(groups[-1], method, checkpoints, first=False)
     plans.sort(key=lambda plan: (max(source.tensor for source in plan.sources), plan.name))
     return MergePlan(
-        tensors=tuple(plans),
+        tensors=tuple(replace(plan, depth=_depth(plan.name, offset)) for plan in plans),
         layers=offset,
         dtype=recipe.dtype,
         out_dtype=recipe.out_dtype or recipe.dtype,
     )
+
+
+def _depth(name: str, layers: int) -> float:
+    layer = layer_of(name)
+    if layer is None:
+        return 0.0
+    return layer / (layers - 1) if layers > 1 else 1.0
 
 
 def _groups(

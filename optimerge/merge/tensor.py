@@ -65,6 +65,7 @@ def merge_tensor(
         numbers=tuple(item.numbers for item in tensor.inputs),
         shared=tensor.shared,
         select=select,
+        depth=tensor.depth,
     )
     return method_named(tensor.method).kernel(group)
 

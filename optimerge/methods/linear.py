@@ -41,7 +41,7 @@ def merge(group: TensorGroup) -> "Tensor":
 
 METHOD = MergeMethod(
     name="linear",
-    summary="weighted average of the models",
+    summary="weighted average of the models (equal weights: a uniform soup)",
     paper="https://arxiv.org/abs/2203.05482",
     base="ignored",
     parameters=(WEIGHT, replace(NORMALIZE, default=True)),

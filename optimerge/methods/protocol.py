@@ -92,6 +92,8 @@ class TensorGroup:
     shared: Mapping[str, Number]
     """Shared parameters; defaults filled in."""
     select: Selection
+    depth: float = 0.0
+    """Where the tensor's layer lies in the merged model: 0 first, 1 last; 0 outside the layers."""
 
 
 Kernel = Callable[[TensorGroup], "Tensor"]

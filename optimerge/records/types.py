@@ -51,7 +51,7 @@ class Trial:
     """Number in the study; None for a parent that is not a point of the space."""
     state: State
     origin: str
-    """"base", "expert:NAME", "warm:NAME" or "sampler"."""
+    """"base", "expert:NAME", "warm:NAME", "sampler" or, beside the search, "soup:NAME+NAME"."""
     params: Mapping[str, Param]
     recipe: str
     """The recipe as YAML text; "" if the trial failed before it was known."""
@@ -70,5 +70,7 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """What tables call it: a parent's name, or the trial number."""
-        return self.origin.removeprefix("expert:") if self.is_parent else str(self.number)
+        """What tables call it: a parent's name, the trial number, or its origin if it has none."""
+        if self.is_parent:
+            return self.origin.removeprefix("expert:")
+        return self.origin if self.number is None else str(self.number)

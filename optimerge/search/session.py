@@ -37,14 +37,14 @@ class Session:
 
     def recipe(self, params: Mapping[str, Param]) -> Recipe:
         """Return the recipe of a point as it is scored, stored and exported."""
-        return self._placed(self.space.recipe(params, self.models.base.layers))
+        return self.placed(self.space.recipe(params, self.models.base.layers))
 
     def parent_recipe(self, reference: str) -> Recipe:
         """Return the recipe that copies the base or an expert as it is."""
         copied = Recipe(merge_method="passthrough", models=[InputModel(model=reference)])
-        return self._placed(copied)
+        return self.placed(copied)
 
-    def _placed(self, recipe: Recipe) -> Recipe:
+    def placed(self, recipe: Recipe) -> Recipe:
         """Fill in what makes the recipe mean the same everywhere: dtypes, seed."""
         block = OptimergeBlock(
             mode=self.engine.mode,

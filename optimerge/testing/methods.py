@@ -39,11 +39,13 @@ class Case:
     shared: Mapping[str, Number]
     names: tuple[str, ...]
     seed: int = 0
+    depth: float = 0.7
 
     def group(self) -> TensorGroup:
         """Return it as the method gets it."""
         select = HashedSelection(self.seed, "model.weight", self.names)
-        return TensorGroup(self.base, self.inputs, self.numbers, self.shared, select)
+        group = (self.base, self.inputs, self.numbers, self.shared, select, self.depth)
+        return TensorGroup(*group)
 
     def of(self, order: Sequence[int]) -> "Case":
         """Return the case with these of its inputs, in this order."""

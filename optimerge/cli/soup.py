@@ -1,0 +1,45 @@
+"""`optimerge soup`: a greedy soup of the experts."""
+
+from pathlib import Path
+
+import click
+
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
+
+
+@click.command("soup")
+@SPACE
+@click.option(
+    "--run-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Run folder, which may hold a search of this space; default runs/NAME for NAME.yaml.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write; default RUN/soup.yaml.",
+)
+@ALLOW_CODE
+@DEVICE
+def command(
+    space: Path, run_dir: Path | None, output: Path | None, allow_code: bool, device: str
+) -> None:
+    """Average the experts greedily: a baseline that every search should beat.
+
+    The best expert starts; each other one, best first, joins the uniform average if the mean
+    search score of the space's tasks does not fall (Wortsman et al. 2022, recipe 1). Takes one
+    score of each expert and one more of each soup; a run's scores are used again, and kept for
+    its search. The uniform soup of all experts is merge_method linear with equal weights.
+
+    \b
+    Examples:
+      optimerge soup search_spaces/mine.yaml
+      optimerge soup search_spaces/mine.yaml --run-dir runs/mine -o soup.yaml
+    """
+    from optimerge.cli.souping import run_soup
+    from optimerge.space.read import read_space
+
+    folder = run_dir or Path("runs") / space.stem
+    code = run_soup(read_space(space), folder, output, chosen_device(device), allow_code=allow_code)
+    raise click.exceptions.Exit(code)

@@ -1,0 +1,73 @@
+"""Cooks a soup for the command `soup`: lock, load, steps as they happen, the recipe."""
+
+import math
+import shlex
+from pathlib import Path
+
+from optimerge.cli.quiet import quiet
+from optimerge.cli.screen import err, out
+from optimerge.cli.stopping import stopping
+from optimerge.export.recipe import export_text, write_export
+from optimerge.records.run import JOURNAL, make_writable, mend_journal, open_run
+from optimerge.search.lock import sole_writer
+from optimerge.search.session import Session, open_session
+from optimerge.search.soup import Step, greedy_soup, task_objectives
+from optimerge.space.settings import overridden
+from optimerge.space.space import SearchSpace
+
+
+def run_soup(
+    space: SearchSpace, folder: Path, file: Path | None, device: str, *, allow_code: bool = False
+) -> int:
+    """Make a greedy soup and write its recipe; return the exit code (0, or 130 if stopped)."""
+    make_writable(folder)
+    with sole_writer(folder), quiet(folder / "log.txt", scoring=True), stopping() as stop:
+        mend_journal(folder)
+        wanted = _as_run(space, folder)
+        session = open_session(wanted, folder, device=device, allow_code=allow_code, say=_say)
+        experts = len(session.models.checkpoints) - 1
+        tasks = ", ".join(task_objectives(session))
+        out().print(f"greedy soup of {experts} experts, by the mean search score of {tasks}\n")
+        steps = []
+        for step in greedy_soup(session, stop):
+            steps.append(step)
+            out().print(_line(step, first=len(steps) == 1))
+        if stop.requested:
+            err().print("stopped; the same command goes on")
+            return 130
+        _write(session, steps, experts, file or folder / "soup.yaml")
+    return 0
+
+
+def _as_run(space: SearchSpace, folder: Path) -> SearchSpace:
+    """Return the space with the seed and the mode that the run was started with, if there is one.
+
+    A search takes them from its command line; a soup is scored as that search scores.
+    """
+    if not (folder / JOURNAL).exists():
+        return overridden(space)
+    info = open_run(folder).info
+    return overridden(space, seed=info.seed, exact=info.exact)
+
+
+def _line(step: Step, *, first: bool) -> str:
+    if first:
+        return f"  {step.expert}  {step.mean:.4f}  starts the soup"
+    if math.isnan(step.mean):
+        return f"+ {step.expert}  failed, left out: {step.trial.error}"
+    return f"+ {step.expert}  {step.mean:.4f}  {'kept' if step.kept else 'left out'}"
+
+
+def _write(session: Session, steps: list[Step], experts: int, file: Path) -> None:
+    last = [step for step in steps if step.kept]
+    names = ", ".join(step.expert for step in last)
+    found = (
+        f"greedy soup of {len(last)} of {experts} experts ({names}), mean search score "
+        f"{last[-1].mean:.4f}, of the best expert {steps[0].mean:.4f}"
+    )
+    write_export(export_text(session.run, last[-1].trial, found), file)
+    out().print(f"\n{found}\nwrote {file}\nbuild it: optimerge build {shlex.quote(str(file))} OUT")
+
+
+def _say(text: str) -> None:
+    err().print(f"{text} ...", style="dim")

@@ -1,0 +1,142 @@
+"""Greedy soup: experts join a uniform average, best first, if the mean search score does not fall.
+
+Wortsman et al., "Model soups", 2022, https://arxiv.org/abs/2203.05482, recipe 1:
+
+    soup = [best expert]
+    for expert in the others, best first:
+        if score(average(soup + [expert])) >= score(average(soup)): soup.append(expert)
+
+The score of a candidate is the mean of its search scores on the space's tasks; a task whose
+scores are minimised counts with a minus. Every soup is built in the resident model, scored and
+kept in the run's study "parents" (it is no point of the search space), so a soup that was scored
+once is not scored again, and a stopped command goes on where it was.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from optimerge.errors import RunError
+from optimerge.front.losses import to_loss
+from optimerge.recipe.schema import InputModel, Recipe
+from optimerge.recipe.values import Value
+from optimerge.recipe.write import recipe_text
+from optimerge.records.attributes import as_trial, trial_attributes
+from optimerge.records.types import Trial
+from optimerge.search.budget import Budget, Stop
+from optimerge.search.candidate import attempt
+from optimerge.search.parents import BASE, origins, score_parents
+from optimerge.search.session import Session
+from optimerge.search.study import put_back_interrupted
+from optimerge.search.tell import tell
+from optimerge.space.objectives import TaskObjective, objective_name
+
+SOUP = "soup:"
+"""What the origin of a soup's trial begins with; the names of its experts follow."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One expert's turn."""
+
+    expert: str
+    """Its short name."""
+    trial: Trial
+    """The soup with this expert in it; of the first step, the expert itself."""
+    mean: float
+    """Mean search score of that soup; NaN if it could not be built or scored."""
+    kept: bool
+    """Whether the expert stays in the soup."""
+
+
+def task_objectives(session: Session) -> list[str]:
+    """Return the names of the objectives that are tasks; RunError if there is none."""
+    specs = [spec for spec in session.space.objectives if isinstance(spec, TaskObjective)]
+    if not specs:
+        raise RunError(
+            f"{session.space.file}: no objective is a task, so there is no score to choose the "
+            "experts by; add one with `task:`"
+        )
+    return [objective_name(spec) for spec in specs]
+
+
+def mean_score(trial: Trial, tasks: Sequence[str]) -> float:
+    """Return the mean of a trial's scores on the tasks, larger is better; NaN if it has none."""
+    if trial.state != "complete":
+        return math.nan
+    scores = [trial.scores[name] for name in tasks]
+    return fmean(-to_loss(score.value, score.direction) for score in scores)
+
+
+def greedy_soup(session: Session, stop: Stop) -> Iterator[Step]:
+    """Yield each expert's turn; the last step that was kept holds the soup.
+
+    Scores the parents first where the run does not have them yet. Ends early if a stop is asked
+    for. RunError if no task is scored, or no expert can be scored.
+    """
+    tasks = task_objectives(session)
+    put_back_interrupted(session)
+    for _ in score_parents(session, Budget(None, None), stop):
+        pass
+    soup: list[str] = []
+    best = -math.inf
+    for reference, alone in _ranked(session, tasks, stop):
+        if stop.requested:
+            return
+        wanted = [*soup, reference]
+        trial = _scored(session, wanted) if soup else alone
+        mean = mean_score(trial, tasks)
+        kept = mean >= best
+        if kept:
+            soup, best = wanted, mean
+        yield Step(session.models.names[reference], trial, mean, kept)
+
+
+def soup_recipe(session: Session, experts: Sequence[str]) -> Recipe:
+    """Return the uniform average of experts, in the space's order whatever the order given.
+
+    The base is listed with weight 0: it gives configuration and tokenizer, and no weights.
+    """
+    base = session.models.base.reference
+    models = [InputModel(model=base, parameters=_weight(0.0))]
+    models += [
+        InputModel(model=checkpoint.reference, parameters=_weight(1.0))
+        for checkpoint in session.models.checkpoints
+        if checkpoint.reference in experts
+    ]
+    dtype = session.space.any_recipe.dtype
+    return session.placed(
+        Recipe(merge_method="linear", base_model=base, models=models, dtype=dtype)
+    )
+
+
+def _weight(weight: float) -> dict[str, Value | None]:
+    return {"weight": Value.model_validate(weight)}
+
+
+def _ranked(session: Session, tasks: Sequence[str], stop: Stop) -> list[tuple[str, Trial]]:
+    """Return the experts that have scores, by reference, best first; ties in the space's order."""
+    trials = {t.origin: t for t in session.run.trials() if t.is_parent and t.state == "complete"}
+    found = [(r, trials[o]) for r, o in origins(session).items() if o != BASE and o in trials]
+    if not found and not stop.requested:
+        raise RunError(
+            f"{session.run.folder}: no expert can be scored; see log.txt there for the reason"
+        )
+    return sorted(found, key=lambda each: -mean_score(each[1], tasks))
+
+
+def _scored(session: Session, experts: Sequence[str]) -> Trial:
+    """Return the trial of a soup: that of an earlier time, or a new one."""
+    recipe = soup_recipe(session, experts)
+    text = recipe_text(session.stored(recipe))
+    study, objectives = session.run.parents, session.run.info.objectives
+    for stored in study.get_trials(deepcopy=False):
+        if stored.state.name == "COMPLETE" and stored.user_attrs.get("recipe") == text:
+            return as_trial(stored, objectives, numbered=False)
+    asked = study.ask()
+    outcome = attempt(session, recipe)
+    names = [name for r, name in session.models.names.items() if r in experts]
+    origin = SOUP + "+".join(names)
+    kept = trial_attributes(origin, text, outcome.scores, outcome.stats, outcome.seconds)
+    return as_trial(tell(study, asked, outcome, kept), objectives, numbered=False)
