@@ -11,11 +11,17 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.folder import Checkpoint
-from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import CheckpointError, TrialError
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan, make_plan
 from optimerge.merge.stats import Change, change, total
-from optimerge.merge.tensor import Mode, Selections, merge_tensor, torch_dtype
+from optimerge.merge.tensor import (
+    Mode,
+    Selections,
+    merge_tensor,
+    rounds_adapters,
+    torch_dtype,
+)
+from optimerge.merge.weights import Weights, load_weights
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
 from optimerge.records.types import MergeStats
@@ -23,8 +29,6 @@ from optimerge.records.types import MergeStats
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
-
-Weights = dict[tuple[str, str], "torch.Tensor"]
 
 
 @dataclass
@@ -37,7 +41,7 @@ class Engine:
     """Reference of the base model: statistics are differences from it."""
     checkpoints: Mapping[str, Checkpoint]
     weights: Weights
-    """Tensors of base and experts by (reference, name), on the model's device."""
+    """Tensors of base and experts, on the model's device."""
     mode: Mode = "fast"
     seed: int = 0
     _targets: "dict[str, torch.Tensor]" = field(default_factory=dict)
@@ -56,12 +60,17 @@ class Engine:
         plan = make_plan(recipe, self.checkpoints)
         self._refuse_other_shape(plan)
         changes = []
+        rounded = rounds_adapters(self.mode, plan)
+
+        def read(item: InputTensor) -> "torch.Tensor":
+            return self.weights.read(item.model, item.tensor, rounded=rounded)
+
         for tensor, select in Selections(self.mode, self.seed)(plan):
             written = self._written.get(tensor.name)
             if written and written[:2] == (tensor, plan.dtype) and self._repeatable(tensor):
                 changes.append(written[2])
                 continue
-            merged = merge_tensor(tensor, torch_dtype(plan.dtype), self._read, select)
+            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select)
             changes.append(self._write(tensor, plan.dtype, merged))
         return total(changes, time.perf_counter() - started)
 
@@ -70,14 +79,11 @@ class Engine:
         import torch
 
         for name, target in self._targets.items():
-            wanted = self.weights[reference, name].to(target.dtype)
+            wanted = self.weights.read(reference, name).to(target.dtype)
             allowed = 4 * torch.finfo(target.dtype).eps * float(wanted.abs().max())
             if float((target.float() - wanted.float()).abs().max()) > allowed:
                 return False
         return True
-
-    def _read(self, item: InputTensor) -> "torch.Tensor":
-        return self.weights[item.model, item.tensor]
 
     def _repeatable(self, tensor: TensorPlan) -> bool:
         """Skipping a draw would shift mergekit's random stream for the tensors after it."""
@@ -87,7 +93,7 @@ class Engine:
         target = self._targets[tensor.name]
         self._written.pop(tensor.name, None)
         target.copy_(merged)
-        found = change(target, self.weights[self.base, tensor.name])
+        found = change(target, self.weights.read(self.base, tensor.name))
         if not isfinite(found.l1):
             raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
         self._written[tensor.name] = (tensor, dtype, found)
@@ -121,7 +127,7 @@ def load_engine(
         model=load_model(base, device, out_dtype),
         base=base.reference,
         checkpoints={c.reference: c for c in checkpoints},
-        weights=_load_weights(checkpoints, device),
+        weights=load_weights(checkpoints, device),
         mode=mode,
         seed=seed,
     )
@@ -135,21 +141,6 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str | None = None) ->
         checkpoint.path, dtype=torch_dtype(dtype or checkpoint.dtype), trust_remote_code=False
     )
     return model.to(device).eval().requires_grad_(False)
-
-
-def _load_weights(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
-    weights: Weights = {}
-    for checkpoint in checkpoints:
-        with TensorReader(checkpoint) as reader:
-            for name in checkpoint.tensors:
-                tensor = reader.read(name, device)
-                if not bool(tensor.isfinite().all()):
-                    raise CheckpointError(
-                        f"{checkpoint.reference}: {name} holds NaN or infinite weights; "
-                        "use a sound checkpoint of this model"
-                    )
-                weights[checkpoint.reference, name] = tensor
-    return weights
 
 
 def _targets(model: "PreTrainedModel", base: Checkpoint) -> "dict[str, torch.Tensor]":
