@@ -27,6 +27,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if (folder / "adapter_config.json").is_file():
+            raise only_adapter(folder) from None
         raise CheckpointError(
             f"{str(folder)!r} has no config.json; name the folder of a Hugging Face model"
         ) from None
@@ -44,6 +46,14 @@ def read_config(folder: Path) -> dict[str, Any]:
             "copy or download it again"
         )
     return config
+
+
+def only_adapter(folder: Path) -> CheckpointError:
+    """Return the complaint about a LoRA adapter that is given for a model."""
+    return CheckpointError(
+        f"{str(folder)!r} is a LoRA adapter and no whole model; name it with its base: "
+        f"BASE+{folder}"
+    )
 
 
 def decoder_config(config: Mapping[str, Any]) -> Mapping[str, Any]:

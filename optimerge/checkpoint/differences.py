@@ -22,11 +22,14 @@ def differences(checkpoints: Sequence[Checkpoint]) -> list[str]:
 
     Said are: number types, settings of config.json that change what a model computes (rope,
     context length, special tokens, …), in the order of the models. The merge takes the config of
-    one model, so each sentence names something that the others lose.
+    one model, so each sentence names something that the others lose. Last come the notes of LoRA
+    adapters.
     """
     notes: list[str] = []
     for other in checkpoints[1:]:
         notes += _notes(checkpoints[0], other)
+    for checkpoint in checkpoints:
+        notes += checkpoint.adapter.notes if checkpoint.adapter else ()
     return notes
 
 

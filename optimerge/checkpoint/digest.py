@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from optimerge.checkpoint.adapter import WEIGHTS
+from optimerge.checkpoint.adapter_config import CONFIG
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.headers import TensorInfo, read_header
 from optimerge.errors import CheckpointError
@@ -43,13 +45,18 @@ def checkpoint_digest(checkpoint: Checkpoint) -> str:
 
     Hashed (blake2b) are: config.json as sorted JSON without `_name_or_path` and
     `transformers_version`; and the sorted `file_digest`s of its weight files. Where the folder is
-    and how its files are called does not matter; the same tensors in other shards do.
+    and how its files are called does not matter; the same tensors in other shards do. Of a LoRA
+    adapter its config and weights are hashed too.
     """
     ignored = {"_name_or_path", "transformers_version"}
     config = {key: value for key, value in checkpoint.config.items() if key not in ignored}
     digest = hashlib.blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=16)
     for part in sorted(map(file_digest, {info.file for info in checkpoint.tensors.values()})):
         digest.update(part.encode())
+    if checkpoint.adapter is not None:
+        folder = checkpoint.adapter.path
+        digest.update((folder / CONFIG).read_bytes())
+        digest.update(file_digest(folder / WEIGHTS).encode())
     return digest.hexdigest()
 
 

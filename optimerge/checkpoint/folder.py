@@ -7,12 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from optimerge.checkpoint.adapter import Adapter, open_adapter
 from optimerge.checkpoint.architecture import is_head, is_token_embedding, layer_of
 from optimerge.checkpoint.config import LAYERS, read_config, setting, ties_head
 from optimerge.checkpoint.dtypes import TORCH_NAMES
 from optimerge.checkpoint.headers import TensorInfo
+from optimerge.checkpoint.hub import is_whole_adapter
 from optimerge.checkpoint.parts import merged_names
-from optimerge.checkpoint.reference import resolve
+from optimerge.checkpoint.reference import resolve, split_adapter
 from optimerge.checkpoint.same import same_bytes
 from optimerge.checkpoint.weights import find_tensors
 
@@ -30,6 +32,8 @@ class Checkpoint:
 
     A name may differ from the one in the file (`TensorInfo.name`): see `with_names_of`.
     """
+    adapter: Adapter | None = None
+    """What a LoRA adapter makes of the tensors; `tensors`, `path` and `config` are its base's."""
 
     @cached_property
     def merged(self) -> Mapping[str, TensorInfo]:
@@ -88,11 +92,19 @@ class Checkpoint:
 
 
 def open_checkpoint(reference: str, relative_to: Path | None = None) -> Checkpoint:
-    """Find a model as `resolve` does, read its config and headers; CheckpointError if not whole."""
-    path = resolve(reference, relative_to)
+    """Find a model as `resolve` does, read its config and headers; CheckpointError if not whole.
+
+    `model+adapter` is a model with a LoRA adapter on it.
+    """
+    model, plus = split_adapter(reference, relative_to)
+    path = resolve(model, relative_to)
     config = read_config(path)
-    tensors = find_tensors(path)
-    return Checkpoint(reference, path, config, _without_second_head(config, tensors))
+    tensors = _without_second_head(config, find_tensors(path))
+    adapter = None
+    if plus is not None:
+        folder = resolve(plus, relative_to, is_whole_adapter)
+        adapter = open_adapter(folder, reference, model, config, tensors)
+    return Checkpoint(reference, path, config, tensors, adapter)
 
 
 def _without_second_head(

@@ -6,6 +6,7 @@ and no code.
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ TIMEOUT_SECONDS = 8.0
 """How long one answer of the Hub may take: a machine without network must not hang."""
 
 
-def hub_folder(reference: str, repository: str, revision: str | None) -> Path:
+Holds = Callable[[Path], bool]
+"""Whether a snapshot folder holds all that is wanted of it."""
+
+
+def hub_folder(reference: str, repository: str, revision: str | None, is_whole: Holds) -> Path:
     """Return the snapshot folder of a Hub model, from the cache if it is whole, else downloaded.
 
     A cached snapshot is used without asking the Hub whether there is a newer one. CheckpointError
@@ -37,7 +42,7 @@ def hub_folder(reference: str, repository: str, revision: str | None) -> Path:
         cached = Path(
             huggingface_hub.snapshot_download(repository, local_files_only=True, **arguments)
         )
-        if _is_whole(cached):
+        if is_whole(cached):
             return cached
     except (LocalEntryNotFoundError, HFValidationError):
         pass  # not in the cache: the Hub is asked next, and it says what is wrong with the name
@@ -78,7 +83,7 @@ def _offline() -> bool:
     return any((value or "").upper() in {"1", "ON", "YES", "TRUE"} for value in named)
 
 
-def _is_whole(folder: Path) -> bool:
+def is_whole_model(folder: Path) -> bool:
     """Whether a cached snapshot has its config and every shard that its index names.
 
     An interrupted download, or a tool that fetched the config alone, leaves less.
@@ -95,3 +100,10 @@ def _is_whole(folder: Path) -> bool:
         return all((folder / shard).is_file() for shard in set(weight_map.values()))
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def is_whole_adapter(folder: Path) -> bool:
+    """Whether a cached snapshot has an adapter's config and weights."""
+    return all(
+        (folder / name).is_file() for name in ("adapter_config.json", "adapter_model.safetensors")
+    )

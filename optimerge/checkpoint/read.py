@@ -1,28 +1,37 @@
-"""Reads tensors of a checkpoint, one at a time or all."""
+"""Reads tensors of a checkpoint, one at a time or all; a LoRA adapter on it is added on the way."""
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from optimerge.checkpoint.dtypes import FLOATS
+from optimerge.checkpoint.adapter import TensorChange
+from optimerge.checkpoint.dtypes import FLOATS, TORCH_NAMES
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.headers import TensorInfo, read_header
+from optimerge.checkpoint.lowrank import Factors, adapted
 from optimerge.errors import CheckpointError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+_MOST_BYTES = 1 << 30
+"""Asked of the system at a time; Linux gives at most 2 GiB."""
+
 
 class TensorReader:
     """Reads tensors by name; each weight file is opened once and closed at the end.
 
-    A context manager, for one thread.
+    A context manager, for one thread. Tensors that a LoRA adapter changes come `rounded` to the
+    checkpoint's dtype, as peft bakes them in, or unrounded in float32.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, rounded: bool = True) -> None:
         self.checkpoint = checkpoint
-        self._files: dict[Path, Any] = {}
+        self.rounded = rounded
+        self._files: dict[Path, tuple[int, dict[str, TensorInfo]]] = {}
         self._open = ExitStack()
 
     def __enter__(self) -> "TensorReader":
@@ -38,40 +47,97 @@ class TensorReader:
         self._open.close()
 
     def read(self, name: str, device: str = "cpu") -> "Tensor":
-        """Return one tensor in the file's dtype, with memory of its own.
+        """Return one tensor, with memory of its own, in the file's dtype but for adapters.
 
         CheckpointError if the model has no such tensor or its file cannot be read (any more).
         """
-        from safetensors import SafetensorError
+        weight, factors = self.weight(name, device), self.factors(name, device)
+        if factors is None:
+            return weight
+        return adapted(weight, factors, rounded=self.rounded)
 
+    def weight(self, name: str, device: str = "cpu") -> "Tensor":
+        """Return one tensor without the factors of an adapter."""
+        weight = self._tensor(self.source(name), device)
+        return weight.to(dtype_of(self._info(name))) if self.rounded else weight
+
+    def factors(self, name: str, device: str = "cpu") -> Factors | None:
+        """Return what a LoRA adapter adds to a tensor, or None."""
+        change = self._change(name)
+        if change is None or change.factors is None:
+            return None
+        found = change.factors
+        a, b = (self._tensor(info, device) for info in (found.a, found.b))
+        return Factors(a, b, found.scale, found.transposed, found.embedding)
+
+    def source(self, name: str) -> TensorInfo:
+        """Return what `weight` reads: the model's tensor, or an adapter's in its place."""
+        change = self._change(name)
+        return change.whole if change and change.whole else self._info(name)
+
+    def _info(self, name: str) -> TensorInfo:
         info = self.checkpoint.tensors.get(name)
         if info is None:
             raise CheckpointError(
                 f"{self.checkpoint.reference!r} has no tensor {name!r}; "
                 "take a model of the same architecture"
             )
+        return info
+
+    def _change(self, name: str) -> TensorChange | None:
+        adapter = self.checkpoint.adapter
+        return adapter.changes.get(self._info(name).name) if adapter else None
+
+    def _tensor(self, info: TensorInfo, device: str) -> "Tensor":
+        # Not by safetensors: it maps the file, which is slower by half, keeps all of it resident,
+        # and ends the process if the file is cut meanwhile.
+        import torch
+
         try:
-            tensor: Tensor = self._file(info.file).get_tensor(info.name)
-        except (OSError, SafetensorError) as error:
+            file = self._file(info)
+            buffer = torch.empty(info.bytes, dtype=torch.uint8)
+            view = memoryview(buffer.numpy().data)
+            done = 0
+            while done < info.bytes:
+                count = os.preadv(file, [view[done : done + _MOST_BYTES]], info.start + done)
+                if count == 0:
+                    raise OSError(None, "the file is cut")
+                done += count
+        except OSError as error:
             raise CheckpointError(
-                f"{str(info.file)!r}: {name!r} cannot be read ({error}); "
+                f"{str(info.file)!r}: {info.name!r} cannot be read ({error.strerror}); "
                 "copy or download the file again"
             ) from error
-        if tuple(tensor.shape) != info.shape:
+        return buffer.view(dtype_of(info)).reshape(info.shape).to(device)
+
+    def _file(self, info: TensorInfo) -> int:
+        if info.file not in self._files:
+            handle = os.open(info.file, os.O_RDONLY)
+            self._open.callback(os.close, handle)
+            self._files[info.file] = handle, read_header(info.file)
+        handle, header = self._files[info.file]
+        now = header.get(info.name)
+        if now is None or (now.dtype, now.shape, now.start) != (info.dtype, info.shape, info.start):
+            found = f"has the shape {now.shape} now" if now else "is no more"
             raise CheckpointError(
-                f"{str(info.file)!r} changed while it was in use: {name!r} had the shape "
-                f"{info.shape} and has {tuple(tensor.shape)}; start again"
+                f"{str(info.file)!r} changed while it was in use: {info.name!r} had the shape "
+                f"{info.shape} and {found}; start again"
             )
-        # safetensors gives a view of the mapped file, shared by all who read it: what one writes
-        # the next would read, and a file that is cut meanwhile would end the process.
-        return tensor.clone() if device == "cpu" else tensor.to(device)
+        return handle
 
-    def _file(self, file: Path) -> Any:
-        from safetensors import safe_open
 
-        if file not in self._files:
-            self._files[file] = self._open.enter_context(safe_open(str(file), framework="pt"))
-        return self._files[file]
+def dtype_of(info: TensorInfo) -> "torch.dtype":
+    """Return a tensor's torch dtype; CheckpointError if torch has none."""
+    import torch
+
+    name = TORCH_NAMES[info.dtype]
+    found: torch.dtype | None = getattr(torch, name, None)
+    if found is None:
+        raise CheckpointError(
+            f"{str(info.file)!r} has {info.name!r} of type {name}, which cannot be read; "
+            "dequantise the model to bfloat16"
+        )
+    return found
 
 
 def load_all(

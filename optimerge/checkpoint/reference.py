@@ -1,14 +1,14 @@
 """Turns the name of a model in a recipe into a folder on this machine.
 
 A name is mergekit's: a folder, or a model of the Hugging Face Hub, with `@revision` behind it
-for another branch, tag or commit. `+adapter` is refused.
+for another branch, tag or commit; and `+ADAPTER`, named likewise, for a LoRA adapter on it.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from optimerge.checkpoint.hub import hub_folder
+from optimerge.checkpoint.hub import Holds, hub_folder, is_whole_model
 from optimerge.errors import CheckpointError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
@@ -23,13 +23,8 @@ class ModelReference:
 
     @classmethod
     def parse(cls, text: str) -> "ModelReference":
-        """Parse `path`, `hub/id` or `path@revision`; CheckpointError for an adapter or nonsense."""
+        """Parse `path`, `hub/id` or `path@revision`, without an adapter; CheckpointError else."""
         path, at, revision = text.partition("@")
-        if "+" in text:
-            raise CheckpointError(
-                f"{text!r} names a LoRA adapter after '+': LoRA adapters are not merged yet: "
-                "merge the adapter into its base first"
-            )
         if not path.strip() or "\0" in text or "@" in revision or (at and not revision):
             raise CheckpointError(
                 f"{text!r} is no name of a model: write a folder, a Hub id such as org/name, "
@@ -41,12 +36,32 @@ class ModelReference:
         return self.path if self.revision is None else f"{self.path}@{self.revision}"
 
 
-def resolve(reference: str, relative_to: Path | None = None) -> Path:
-    """Return the folder of a model, downloading it from the Hub if it must.
+def split_adapter(reference: str, relative_to: Path | None = None) -> tuple[str, str | None]:
+    """Return the names of model and LoRA adapter in `model+adapter`; no '+': (reference, None).
+
+    An existing folder that is called exactly as the reference, or as what stands before a '+',
+    is a model: folders may have '+' in their names. CheckpointError for more than one adapter.
+    """
+    if "+" not in reference or _local(reference, relative_to) is not None:
+        return reference, None
+    cuts = [place for place, sign in enumerate(reference) if sign == "+"]
+    known = [place for place in cuts if _local(reference[:place], relative_to) is not None]
+    cuts = known or cuts
+    model, adapter = reference[: cuts[0]], reference[cuts[0] + 1 :]
+    if len(cuts) > 1 or not model.strip() or not adapter.strip():
+        raise CheckpointError(
+            f"{reference!r} is not one model and one LoRA adapter; write MODEL+ADAPTER"
+        )
+    return model, adapter
+
+
+def resolve(reference: str, relative_to: Path | None = None, holds: Holds | None = None) -> Path:
+    """Return the folder of a model or an adapter, downloading it from the Hub if it must.
 
     A relative name is looked for in `relative_to`, then in the current folder, then in the local
     Hub cache, then on the Hub. An existing folder that is called exactly as the reference wins, so
-    folders may have `@` and `+` in their names. CheckpointError if nothing is found.
+    folders may have `@` and `+` in their names. `holds` tells whether a cached folder of the Hub
+    is whole, by default as a model. CheckpointError if nothing is found.
     """
     literal = _local(reference, relative_to)
     if literal is not None:
@@ -65,7 +80,7 @@ def resolve(reference: str, relative_to: Path | None = None) -> Path:
             f"{' and '.join([*places, str(Path.cwd())])}) and cannot be a model of the Hub; "
             "correct the path"
         )
-    return hub_folder(reference, model.path, model.revision)
+    return hub_folder(reference, model.path, model.revision, holds or is_whole_model)
 
 
 def _local(name: str, relative_to: Path | None) -> Path | None:

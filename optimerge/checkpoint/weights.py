@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from optimerge.checkpoint.config import only_adapter
 from optimerge.checkpoint.headers import TensorInfo, read_header
 from optimerge.errors import CheckpointError
 
@@ -82,10 +83,7 @@ def _weight_map(index: Path) -> dict[str, str]:
 
 def _no_weights(folder: Path) -> CheckpointError:
     if (folder / "adapter_config.json").is_file():
-        return CheckpointError(
-            f"{str(folder)!r} is a LoRA adapter: LoRA adapters are not merged yet: "
-            "merge the adapter into its base first"
-        )
+        return only_adapter(folder)
     others = sorted(file.name for file in folder.glob("*.safetensors"))
     if others:
         return CheckpointError(

@@ -16,7 +16,7 @@ from optimerge.checkpoint.sidefiles import copy_side_files
 from optimerge.checkpoint.write import CheckpointWriter
 from optimerge.errors import CheckpointError, RecipeError
 from optimerge.merge.plan import InputTensor, MergePlan, make_plan
-from optimerge.merge.tensor import Mode, Selections, merge_tensor, torch_dtype
+from optimerge.merge.tensor import Mode, Selections, merge_tensor, rounds_adapters, torch_dtype
 from optimerge.recipe.read import read_recipe
 from optimerge.recipe.schema import Recipe
 
@@ -98,7 +98,11 @@ def _merged(
     allow_nan: bool,
 ) -> "Iterator[tuple[str, torch.Tensor]]":
     with ExitStack() as stack:
-        readers = {r: stack.enter_context(TensorReader(c)) for r, c in checkpoints.items()}
+        rounded = rounds_adapters(selections.mode, plan)
+        readers = {
+            reference: stack.enter_context(TensorReader(checkpoint, rounded=rounded))
+            for reference, checkpoint in checkpoints.items()
+        }
 
         def read(item: InputTensor) -> "torch.Tensor":
             tensor = readers[item.model].read(item.tensor, device)

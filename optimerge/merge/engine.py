@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.fit import check_copied
 from optimerge.checkpoint.folder import Checkpoint
-from optimerge.checkpoint.read import TensorReader
-from optimerge.errors import CheckpointError, TrialError
+from optimerge.errors import TrialError
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model
 from optimerge.merge.stats import Change, change, total
 from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets, verify_targets
-from optimerge.merge.tensor import Mode, Selections, merge_tensor, torch_dtype
+from optimerge.merge.tensor import (
+    Mode,
+    Selections,
+    merge_tensor,
+    rounds_adapters,
+    torch_dtype,
+)
+from optimerge.merge.weights import Weights, load_weights
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
 from optimerge.records.types import MergeStats
@@ -28,7 +34,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-Weights = dict[tuple[str, str], "torch.Tensor"]
 Dtypes = tuple[str | None, str | None]
 """Math dtype and dtype of the output."""
 
@@ -43,7 +48,7 @@ class Engine:
     """Reference of the base model: statistics are differences from it."""
     checkpoints: Mapping[str, Checkpoint]
     weights: Weights
-    """Tensors of base and experts by (reference, name), on the model's device."""
+    """Tensors of base and experts, on the model's device."""
     mode: Mode = "fast"
     seed: int = 0
     _targets: dict[str, Target] = field(default_factory=dict)
@@ -52,7 +57,7 @@ class Engine:
     def __post_init__(self) -> None:
         base = self.checkpoints[self.base]
         self._targets = find_targets(self.model, base)
-        verify_targets(self._targets, base, self.weights)
+        verify_targets(self._targets, base, self.weights.dense)
 
     def apply(self, recipe: Recipe) -> MergeStats:
         """Write the recipe's merge into the resident model and return what it changed.
@@ -65,6 +70,11 @@ class Engine:
         self._refuse_other_shape(plan)
         changes = []
         dtypes = plan.dtype, plan.out_dtype
+        rounded = rounds_adapters(self.mode, plan)
+
+        def read(item: InputTensor) -> "torch.Tensor":
+            return self.weights.read(item.model, item.tensor, rounded=rounded)
+
         for tensor, select in Selections(self.mode, self.seed)(plan):
             if tensor.name not in self._targets and self._repeatable(tensor):
                 continue  # the model does not use it
@@ -72,11 +82,11 @@ class Engine:
             if written and written[:2] == (tensor, dtypes) and self._repeatable(tensor):
                 changes.append(written[2])
                 continue
-            merged = merge_tensor(tensor, torch_dtype(plan.dtype), self._read, select)
+            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select)
             if tensor.name in self._targets:
                 # What a build writes: the model may keep a tensor in more precision than that.
-                rounded = merged.to(torch_dtype(plan.out_dtype) or merged.dtype)
-                changes.append(self._write(tensor, dtypes, rounded))
+                written_out = merged.to(torch_dtype(plan.out_dtype) or merged.dtype)
+                changes.append(self._write(tensor, dtypes, written_out))
         return total(changes, time.perf_counter() - started)
 
     def holds(self, reference: str) -> bool:
@@ -84,14 +94,11 @@ class Engine:
         import torch
 
         for name, target in self._targets.items():
-            wanted = self.weights[reference, name].to(target.dtype)
+            wanted = self.weights.read(reference, name).to(target.dtype)
             allowed = 4 * torch.finfo(target.dtype).eps * float(wanted.abs().max())
             if float((target.read().float() - wanted.float()).abs().max()) > allowed:
                 return False
         return True
-
-    def _read(self, item: InputTensor) -> "torch.Tensor":
-        return self.weights[item.model, item.tensor]
 
     def _repeatable(self, tensor: TensorPlan) -> bool:
         """Skipping a draw would shift mergekit's random stream for the tensors after it."""
@@ -101,7 +108,7 @@ class Engine:
         target = self._targets[tensor.name]
         self._written.pop(tensor.name, None)
         target.write(merged)
-        found = change(target.read(), self.weights[self.base, tensor.name])
+        found = change(target.read(), self.weights.read(self.base, tensor.name))
         if not isfinite(found.l1):
             raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
         self._written[tensor.name] = (tensor, dtypes, found)
@@ -138,22 +145,7 @@ def load_engine(
         model=load_model(base, device, out_dtype),
         base=base.reference,
         checkpoints={c.reference: c for c in checkpoints},
-        weights=_load_weights(checkpoints, device),
+        weights=load_weights(checkpoints, device),
         mode=mode,
         seed=seed,
     )
-
-
-def _load_weights(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
-    weights: Weights = {}
-    for checkpoint in checkpoints:
-        with TensorReader(checkpoint) as reader:
-            for name in checkpoint.merged:
-                tensor = reader.read(name, device)
-                if not bool(tensor.isfinite().all()):
-                    raise CheckpointError(
-                        f"{checkpoint.reference}: {name} holds NaN or infinite weights; "
-                        "use a sound checkpoint of this model"
-                    )
-                weights[checkpoint.reference, name] = tensor
-    return weights

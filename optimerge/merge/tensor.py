@@ -70,6 +70,14 @@ def merge_tensor(
     return method_named(tensor.method).kernel(group)
 
 
+def rounds_adapters(mode: Mode, plan: MergePlan) -> bool:
+    """Whether a base plus LoRA adapter is rounded to the base's dtype before it is merged.
+
+    So mergekit does. In fast mode it is rounded only where no math dtype says how wide to compute.
+    """
+    return mode == "exact" or plan.dtype is None
+
+
 def torch_dtype(name: str | None) -> "torch.dtype | None":
     """Return the torch dtype of that name; None for None."""
     import torch

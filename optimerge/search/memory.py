@@ -15,7 +15,13 @@ def needed(models: Models) -> int:
     resident = models.base.bytes
     largest = max(_entries(t.shape) for t in models.base.tensors.values())
     temporaries = largest * FLOAT32 * (len(models.checkpoints) + 3)
-    return sum(c.bytes for c in models.checkpoints) + resident + temporaries
+    return _held(models) + resident + temporaries
+
+
+def _held(models: Models) -> int:
+    """Return the bytes of base and experts; LoRA adapters share their base's tensors."""
+    own = {(i.file, i.start): i.bytes for c in models.checkpoints for i in c.tensors.values()}
+    return sum(own.values()) + sum(c.adapter.bytes for c in models.checkpoints if c.adapter)
 
 
 def available() -> int:

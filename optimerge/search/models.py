@@ -7,6 +7,7 @@ from pathlib import Path
 from optimerge.checkpoint.fit import check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.names import with_one_naming
+from optimerge.checkpoint.reference import split_adapter
 from optimerge.errors import RecipeError
 from optimerge.merge.plan import make_plan
 from optimerge.space.labels import short_names
@@ -54,9 +55,17 @@ def open_models(space: SearchSpace) -> Models:
 
 
 def _place(checkpoint: Checkpoint, folder: Path) -> str:
-    name = Path(checkpoint.reference).expanduser()
+    model, adapter = split_adapter(checkpoint.reference, folder)
+    place = _full(model, checkpoint.path, folder)
+    if adapter is None or checkpoint.adapter is None:
+        return place
+    return f"{place}+{_full(adapter, checkpoint.adapter.path, folder)}"
+
+
+def _full(reference: str, path: Path, folder: Path) -> str:
+    name = Path(reference).expanduser()
     local = any((start / name).is_dir() for start in (folder, Path.cwd()))
-    return str(checkpoint.path.resolve()) if local else checkpoint.reference
+    return str(path.resolve()) if local else reference
 
 
 def _check_layer_groups(space: SearchSpace, models: Models) -> None:

@@ -12,14 +12,20 @@ def short_names(references: Iterable[str]) -> dict[str, str]:
     {'org/math-7b': 'math-7b', 'org/code-7b': 'code-7b'}
     >>> short_names(["a/model", "b/model"])
     {'a/model': 'a/model', 'b/model': 'b/model'}
+    >>> short_names(["org/base+math", "org/base+code"])
+    {'org/base+math': 'math', 'org/base+code': 'code'}
     """
     wanted = list(dict.fromkeys(references))
     return {r: next(n for n in _endings(r) if _tells(n, r, wanted)) for r in wanted}
 
 
 def _endings(reference: str) -> list[str]:
-    parts = PurePath(reference).parts or (reference,)
-    return ["/".join(parts[-k:]) for k in range(1, len(parts) + 1)] + [reference]
+    # Of a base with an adapter, the adapter's name says more.
+    found = [reference]
+    for text in (reference, reference.rpartition("+")[2]):
+        parts = PurePath(text).parts or (text,)
+        found = ["/".join(parts[-k:]) for k in range(1, len(parts) + 1)] + found
+    return found
 
 
 def _tells(name: str, reference: str, others: list[str]) -> bool:

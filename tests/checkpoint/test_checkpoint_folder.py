@@ -125,7 +125,7 @@ def test_lora_adapter(model):
     folder = model()
     (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
     (folder / "adapter_config.json").write_text("{}")
-    refused(folder, "LoRA adapters are not merged yet", "merge the adapter into its base first")
+    refused(folder, "is a LoRA adapter and no whole model", "name it with its base: BASE+")
 
 
 def test_no_tensor(model):

@@ -39,11 +39,6 @@ def test_parse_revision():
     assert ModelReference.parse("org/a@main") == ModelReference("org/a", "main")
 
 
-def test_adapters_are_refused():
-    with pytest.raises(CheckpointError, match="merge the adapter into its base first"):
-        ModelReference.parse("org/base+org/adapter")
-
-
 @pytest.mark.parametrize("text", ["", " ", "@main", "a@", "a@b@c", "a\0b"])
 def test_no_names(text):
     with pytest.raises(CheckpointError, match="no name of a model"):
@@ -125,6 +120,12 @@ def test_whole_snapshot_in_the_cache(cache, files):
 )
 def test_half_a_snapshot_is_not_enough(cache, files):
     snapshot(cache, files)
+    refused("org/name", "the local cache does not hold it")
+
+
+def test_an_adapter_of_the_cache_needs_no_model_files(cache):
+    folder = snapshot(cache, ["adapter_config.json", "adapter_model.safetensors"])
+    assert resolve("org/name", holds=hub.is_whole_adapter) == folder
     refused("org/name", "the local cache does not hold it")
 
 

@@ -151,7 +151,7 @@ def only_red(weight: str) -> Any:
 
 def check_reached(engine: Engine, share: dict[str, float]) -> None:
     for name, target in engine._targets.items():
-        base, red = engine.weights["base", name], engine.weights["red", name]
+        base, red = engine.weights.dense["base", name], engine.weights.dense["red", name]
         torch.testing.assert_close(target.read(), base + share[name] * (red - base))
 
 

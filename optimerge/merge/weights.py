@@ -1,0 +1,77 @@
+"""The tensors of base and experts in memory, each stored once.
+
+Experts that are LoRA adapters on one base share the base's tensors: of a tensor that an adapter
+changes only the factors are kept, and the sum is made when it is merged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.lowrank import Factors, adapted
+from optimerge.checkpoint.read import TensorReader, dtype_of
+from optimerge.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
+
+Key = tuple[str, str]
+"""(reference of a model, name of a tensor)."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Tensors of several models by (reference, name), on one device. Not to be written to."""
+
+    dense: "dict[Key, torch.Tensor]"
+    """Models that read the same bytes of the same file hold the same tensor."""
+    factors: dict[Key, Factors]
+    """What adapters add; tensors without are not in it."""
+    dtypes: "dict[Key, torch.dtype]"
+    """The base's dtype of tensors that an adapter holds whole, maybe in a wider one."""
+
+    def read(self, reference: str, name: str, *, rounded: bool = True) -> "torch.Tensor":
+        """Return a tensor; where an adapter adds to it, `rounded` as `TensorReader` does."""
+        weight = self.dense[reference, name]
+        factors = self.factors.get((reference, name))
+        if rounded:
+            weight = weight.to(self.dtypes.get((reference, name), weight.dtype))
+        return weight if factors is None else adapted(weight, factors, rounded=rounded)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of memory held."""
+        held = {t.data_ptr(): t.nbytes for t in self.dense.values()}
+        return sum(held.values()) + sum(f.a.nbytes + f.b.nbytes for f in self.factors.values())
+
+
+def load_weights(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
+    """Load all tensors; CheckpointError if one holds NaN or infinite numbers."""
+    found = Weights({}, {}, {})
+    loaded: dict[tuple[Path, int], torch.Tensor] = {}
+    for checkpoint in checkpoints:
+        with TensorReader(checkpoint, rounded=False) as reader:
+            for name, info in checkpoint.merged.items():
+                key, source = (checkpoint.reference, name), reader.source(name)
+                place = (source.file, source.start)
+                if place not in loaded:
+                    loaded[place] = reader.weight(name, device)
+                    _check(checkpoint, name, loaded[place])
+                found.dense[key] = loaded[place]
+                if source is not info:
+                    found.dtypes[key] = dtype_of(info)
+                factors = reader.factors(name, device)
+                if factors is not None:
+                    _check(checkpoint, name, factors.a, factors.b)
+                    found.factors[key] = factors
+    return found
+
+
+def _check(checkpoint: Checkpoint, name: str, *tensors: "torch.Tensor") -> None:
+    if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+        raise CheckpointError(
+            f"{checkpoint.reference}: {name} holds NaN or infinite weights; "
+            "use a sound checkpoint of this model"
+        )
