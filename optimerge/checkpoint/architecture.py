@@ -1,14 +1,16 @@
 """Reads what a tensor is from its name: which decoder layer, or an embedding.
 
-Names are those of Hugging Face checkpoints. The layers of a vision or audio tower and of a
-multi-token-prediction head are no decoder layers.
+Names are those of Hugging Face checkpoints. The layers of a vision or audio tower, of its
+projector and of a multi-token-prediction head are no decoder layers.
 """
 
 import re
 
 _LAYER = re.compile(r"(?:^|(?<=\.))(layers|layer|h|blocks|block)\.(\d+)(?=\.|$)", re.ASCII)
 _OTHER_TOWER = re.compile(
-    r"(^|\.)(vision\w*|visual\w*|vit|image_\w+|audio\w*|speech\w*|mtp\w*)\.", re.ASCII
+    r"(^|\.)(vision\w*|visual\w*|vit|image_\w+|audio\w*|speech\w*|mtp\w*|embed_(vision|audio)"
+    r"|multi_modal_projector|mm_projector|connector|aligner|resampler|perceiver)(\.|$)",
+    re.ASCII,
 )
 _EMBEDDINGS = frozenset(
     {
@@ -30,6 +32,24 @@ def layer_of(name: str) -> int | None:
     if found is None or _OTHER_TOWER.search(name, 0, found.start()):
         return None
     return int(found.group(2))
+
+
+def layers_prefix(name: str) -> str | None:
+    """Return what stands before the layer in a name, or None if it has no layer.
+
+    >>> layers_prefix("model.language_model.layers.10.mlp.up_proj.weight")
+    'model.language_model.'
+    """
+    found = _LAYER.search(name)
+    return None if found is None or layer_of(name) is None else name[: found.start()]
+
+
+def is_other_tower(name: str) -> bool:
+    """Whether a tensor is no part of the decoder: a tower that sees or hears, its projector, mtp.
+
+    A part for images inside a decoder layer is a part of that layer.
+    """
+    return layer_of(name) is None and bool(_OTHER_TOWER.search(name))
 
 
 def with_layer(name: str, n: int) -> str:

@@ -11,6 +11,15 @@ LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 INNER = ("text_config", "llm_config", "language_config")
 """Where a model that also sees or hears keeps the settings of its decoder."""
 
+_TIED_BY_DEFAULT = frozenset(
+    {
+        *("bloom", "cohere", "cohere2", "falcon", "gemma", "gemma2", "gemma3", "gemma3_text"),
+        *("gemma3n", "gemma3n_text", "gemma4", "gemma4_text", "gpt-sw3", "gpt2", "gpt_bigcode"),
+        *("gpt_neo", "lfm2", "mpt", "openai-gpt", "opt", "paligemma", "smollm3", "starcoder2"),
+    }
+)
+"""Model types whose head is tied where config.json does not say (as in transformers)."""
+
 
 def read_config(folder: Path) -> dict[str, Any]:
     """Return config.json of a model folder; CheckpointError if it is missing or no JSON object."""
@@ -53,3 +62,9 @@ def setting(config: Mapping[str, Any], *keys: str) -> Any:
             if place.get(key) is not None:
                 return place[key]
     return None
+
+
+def ties_head(config: Mapping[str, Any]) -> bool:
+    """Whether the config ties the output head to the token embedding, by word or by default."""
+    said = setting(config, "tie_word_embeddings")
+    return said if isinstance(said, bool) else config.get("model_type") in _TIED_BY_DEFAULT

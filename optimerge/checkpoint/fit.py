@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from optimerge.checkpoint.architecture import is_head, is_token_embedding
+from optimerge.checkpoint.architecture import is_head, is_token_embedding, layer_of
 from optimerge.checkpoint.config import setting
 from optimerge.checkpoint.differences import differences as differences
 from optimerge.checkpoint.dtypes import FLOATS, TORCH_NAMES
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.headers import TensorInfo
+from optimerge.checkpoint.same import same_bytes
 from optimerge.errors import CheckpointError
 
 _NAMED = 3
@@ -22,10 +23,13 @@ _HEADS = (
 def check_fit(checkpoints: Sequence[Checkpoint]) -> None:
     """Raise CheckpointError unless every model can be merged with the first, tensor by tensor.
 
-    Legal differences (rope, context length, number types) are told by `differences`.
+    Tensors that are copied from the first may be lacking in the others, but not differ: of large
+    ones a part is compared here, `check_copied` compares all. Legal differences (rope, context
+    length, number types) are told by `differences`.
     """
     for checkpoint in checkpoints:
         _check_numbers(checkpoint)
+        _check_layers_there(checkpoint)
     for other in checkpoints[1:]:
         first = checkpoints[0]
         _check_class(first, other)
@@ -34,6 +38,24 @@ def check_fit(checkpoints: Sequence[Checkpoint]) -> None:
         _check_names(first, other)
         _check_shapes(first, other)
         _check_heads(first, other)
+    check_copied(checkpoints, sample=True)
+
+
+def check_copied(checkpoints: Sequence[Checkpoint], *, sample: bool = False) -> None:
+    """Refuse models whose tensors outside the merge are not those of the first, byte for byte.
+
+    `sample`: of large tensors compare 64 KiB only.
+    """
+    for other in checkpoints[1:]:
+        first = checkpoints[0]
+        for name, ours in first.copied.items():
+            theirs = other.copied.get(name)
+            if theirs is not None and not same_bytes(ours, theirs, sample=sample):
+                raise CheckpointError(
+                    f"{other.reference!r} has another {name} than {first.reference!r}: it is not "
+                    "merged but copied from the base (only the decoder is merged), so it must be "
+                    "the same in all models; leave one of them out, or copy the base's tensor"
+                )
 
 
 def _check_numbers(checkpoint: Checkpoint) -> None:
@@ -61,6 +83,16 @@ def _usable(info: TensorInfo) -> bool:
     return info.dtype == "BOOL" or (info.dtype[0] in "IU" and not weight)
 
 
+def _check_layers_there(checkpoint: Checkpoint) -> None:
+    there = {layer_of(name) for name in checkpoint.merged}
+    lacking = [n for n in range(checkpoint.layers) if n not in there]
+    if lacking:
+        raise CheckpointError(
+            f"{checkpoint.reference!r} holds no tensor of layer {lacking[0]}, but its config.json "
+            f"says {checkpoint.layers} layers; copy or download the model again"
+        )
+
+
 def _check_class(first: Checkpoint, other: Checkpoint) -> None:
     for key, ours, theirs in (
         ("model_type", first.model_type, other.model_type),
@@ -84,14 +116,14 @@ def _check_layers(first: Checkpoint, other: Checkpoint) -> None:
 
 def _check_vocabulary(first: Checkpoint, other: Checkpoint) -> None:
     # The embedding is named first: its number of rows is the vocabulary.
-    tables = [*filter(is_token_embedding, first.tensors), *filter(is_head, first.tensors)]
+    tables = [*filter(is_token_embedding, first.merged), *filter(is_head, first.merged)]
     for name in tables:
-        ours, theirs = first.tensors[name], other.tensors.get(name)
+        ours, theirs = first.merged[name], other.merged.get(name)
         if theirs is None:
             continue
         if ours.shape[:1] != theirs.shape[:1] and ours.shape[1:] == theirs.shape[1:]:
             raise CheckpointError(
-                f"{_shapes(first, other, ours, theirs)}: vocabularies of different size; "
+                f"{_shapes(name, first, other, ours, theirs)}: vocabularies of different size; "
                 "resize the embeddings of both to one tokenizer (resize_token_embeddings), or "
                 "leave one of them out"
             )
@@ -99,7 +131,7 @@ def _check_vocabulary(first: Checkpoint, other: Checkpoint) -> None:
 
 def _check_names(first: Checkpoint, other: Checkpoint) -> None:
     for one, two in ((first, other), (other, first)):
-        lacking = [name for name in one.tensors if name not in two.tensors]
+        lacking = [name for name in one.merged if name not in two.merged]
         if lacking and all(map(is_head, lacking)):
             raise CheckpointError(
                 f"{one.reference!r} has its own {lacking[0]}, {two.reference!r} ties its output "
@@ -108,17 +140,17 @@ def _check_names(first: Checkpoint, other: Checkpoint) -> None:
             )
         if lacking:
             raise CheckpointError(
-                f"{one.reference!r} has {_first_few(lacking)}, {two.reference!r} has not: only "
+                f"{one.reference!r} has {first_few(lacking)}, {two.reference!r} has not: only "
                 "models with the same tensors can be merged; leave one of them out"
             )
 
 
 def _check_shapes(first: Checkpoint, other: Checkpoint) -> None:
-    for name, ours in first.tensors.items():
-        theirs = other.tensors[name]
+    for name, ours in first.merged.items():
+        theirs = other.merged[name]
         if ours.shape != theirs.shape:
             raise CheckpointError(
-                f"{_shapes(first, other, ours, theirs)}: only tensors of one shape can be "
+                f"{_shapes(name, first, other, ours, theirs)}: only tensors of one shape can be "
                 "merged; leave one of the models out"
             )
 
@@ -135,12 +167,15 @@ def _check_heads(first: Checkpoint, other: Checkpoint) -> None:
             )
 
 
-def _shapes(first: Checkpoint, other: Checkpoint, ours: TensorInfo, theirs: TensorInfo) -> str:
+def _shapes(
+    name: str, first: Checkpoint, other: Checkpoint, ours: TensorInfo, theirs: TensorInfo
+) -> str:
     one, two = (" x ".join(map(str, info.shape)) or "a number" for info in (ours, theirs))
-    return f"{first.reference!r} has {ours.name} {one}, {other.reference!r} has {two}"
+    return f"{first.reference!r} has {name} {one}, {other.reference!r} has {two}"
 
 
-def _first_few(names: Iterable[str]) -> str:
+def first_few(names: Iterable[str]) -> str:
+    """Return the first three names, and how many more there are."""
     found = list(names)
     more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
     return ", ".join(found[:_NAMED]) + more

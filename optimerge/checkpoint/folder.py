@@ -3,17 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from optimerge.checkpoint.architecture import is_head, is_token_embedding, layer_of
-from optimerge.checkpoint.config import LAYERS, read_config, setting
+from optimerge.checkpoint.config import LAYERS, read_config, setting, ties_head
 from optimerge.checkpoint.dtypes import TORCH_NAMES
 from optimerge.checkpoint.headers import TensorInfo
+from optimerge.checkpoint.parts import merged_names
 from optimerge.checkpoint.reference import resolve
+from optimerge.checkpoint.same import same_bytes
 from optimerge.checkpoint.weights import find_tensors
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,21 @@ class Checkpoint:
     path: Path
     config: Mapping[str, Any]
     tensors: Mapping[str, TensorInfo]
-    """By name. A tied output head that is stored a second time, bit for bit, is left out."""
+    """By name. A tied output head that is stored a second time, bit for bit, is left out.
+
+    A name may differ from the one in the file (`TensorInfo.name`): see `with_names_of`.
+    """
+
+    @cached_property
+    def merged(self) -> Mapping[str, TensorInfo]:
+        """The tensors that a merge computes, by name: the decoder's weights."""
+        names = merged_names(self.config, self.tensors, self.layers)
+        return {name: info for name, info in self.tensors.items() if name in names}
+
+    @cached_property
+    def copied(self) -> Mapping[str, TensorInfo]:
+        """The other tensors, by name, which a build copies: see `optimerge.checkpoint.parts`."""
+        return {name: info for name, info in self.tensors.items() if name not in self.merged}
 
     @property
     def layers(self) -> int:
@@ -89,21 +104,8 @@ def _without_second_head(
     """
     heads = [info for name, info in tensors.items() if is_head(name)]
     tables = [info for name, info in tensors.items() if is_token_embedding(name)]
-    if setting(config, "tie_word_embeddings") is not True or len(heads) != 1 or len(tables) != 1:
+    if not ties_head(config) or len(heads) != 1 or len(tables) != 1:
         return tensors
-    if not _equal(heads[0], tables[0]):
+    if not same_bytes(heads[0], tables[0]):
         return tensors
     return {name: info for name, info in tensors.items() if name != heads[0].name}
-
-
-def _equal(one: TensorInfo, other: TensorInfo) -> bool:
-    if (one.dtype, one.shape) != (other.dtype, other.shape):
-        return False
-    with one.file.open("rb") as left, other.file.open("rb") as right:
-        left.seek(one.start)
-        right.seek(other.start)
-        for done in range(0, one.bytes, _BLOCK):
-            count = min(_BLOCK, one.bytes - done)
-            if left.read(count) != right.read(count):
-                return False
-    return True

@@ -51,7 +51,7 @@ class TensorReader:
                 "take a model of the same architecture"
             )
         try:
-            tensor: Tensor = self._file(info.file).get_tensor(name)
+            tensor: Tensor = self._file(info.file).get_tensor(info.name)
         except (OSError, SafetensorError) as error:
             raise CheckpointError(
                 f"{str(info.file)!r}: {name!r} cannot be read ({error}); "

@@ -14,8 +14,13 @@ from optimerge.cli.options import DEVICE, chosen_device
 @click.option(
     "--exact", is_flag=True, help="Merge as mergekit does with --random-seed, bit for bit; slower."
 )
+@click.option(
+    "--allow-nan", is_flag=True, help="Merge models that hold NaN or infinite weights too."
+)
 @DEVICE
-def command(recipe: Path, out: Path, seed: int | None, exact: bool, device: str) -> None:
+def command(
+    recipe: Path, out: Path, seed: int | None, exact: bool, allow_nan: bool, device: str
+) -> None:
     """Build a recipe to a Hugging Face checkpoint in OUT, which must not exist yet.
 
     Takes any mergekit recipe of the supported methods (`optimerge methods`). Model paths are
@@ -45,6 +50,7 @@ def command(recipe: Path, out: Path, seed: int | None, exact: bool, device: str)
             device=chosen_device(device),
             seed=seed,
             mode="exact" if exact else None,
+            allow_nan=allow_nan,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     click.echo(

@@ -38,8 +38,10 @@ def command(space: Path, allow_code: bool) -> None:
 def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
     """Print what a search of the space would work on; OptimergeError if it would not."""
     from optimerge.checkpoint.differences import differences
+    from optimerge.checkpoint.fit import first_few
     from optimerge.cli.quiet import quiet
     from optimerge.cli.screen import count, size
+    from optimerge.merge.resident import check_in_place
     from optimerge.objectives.tasks import check_tasks
     from optimerge.search.budget import DEFAULT_TRIALS
     from optimerge.search.memory import available, needed
@@ -56,6 +58,13 @@ def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
         f"{base.architecture}, {base.layers} layers, {len(base.tensors)} tensors, "
         f"{count(base.parameters)} parameters, {base.dtype}: they fit together"
     )
+    with quiet(scoring=True):
+        check_in_place(base)
+    if base.copied:
+        click.echo(
+            f"note: {len(base.copied)} tensors of {base.reference} are copied, not merged: "
+            f"{first_few(base.copied)}"
+        )
     for note in differences(models.checkpoints):
         click.echo(f"note: {note}")
     click.echo(f"methods: {', '.join(space.methods)}; {len(space.dimensions)} dimensions")

@@ -13,7 +13,8 @@ from optimerge.records.run import Run, make_writable, open_run
 from optimerge.space.read import read_space
 from optimerge.space.settings import overridden
 from optimerge.zoo.config import DEFAULT
-from optimerge.zoo.make import Zoo, default_directory, make_zoo
+from optimerge.zoo.folder import Zoo
+from optimerge.zoo.make import default_directory, make_zoo
 
 STORY = """\
 optimerge demo: one base model, three fine-tunes, and the question which merge of them is best.
@@ -34,7 +35,7 @@ def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> in
     searched = time.monotonic()
     with quiet(folder / "log.txt"):
         run = open_run(folder)
-        print_front(run)
+        print_front(run, most=14)
         recipe = folder / "recipe.yaml"
         export_trial(folder, "knee", recipe)
         _judge(run)
@@ -67,9 +68,8 @@ def _judge(run: Run) -> None:
         "itself looked at, so the winner is flattered a little."
     )
     knee = choose(front, "knee")
-    out().print(
-        f"The knee of the front, the best bargain over all objectives, is trial {knee.name}."
-    )
+    called = f"the parent {knee.name}" if knee.is_parent else f"trial {knee.name}"
+    out().print(f"The knee of the front, the best bargain over all objectives, is {called}.")
 
 
 def _next(folder: Path, recipe: Path, zoo: Zoo) -> None:
@@ -77,11 +77,12 @@ def _next(folder: Path, recipe: Path, zoo: Zoo) -> None:
     out().print(
         f"The knee's recipe: {recipe}\n\n"
         "Next:\n"
-        f"  optimerge show {run} TRIAL              one trial whole, with its recipe\n"
-        f"  optimerge build {shlex.quote(str(recipe))} merged    the merge as a checkpoint\n"
-        f"  optimerge demo --trials 100                   search on, in the same run\n"
-        f"With your own models: copy {zoo.space},\n"
-        "name your base, experts and lm-eval tasks in it, then\n"
-        "  optimerge check my-space.yaml\n"
-        "  optimerge search my-space.yaml --hours 9"
+        f"  optimerge front {run}                  the whole front\n"
+        f"  optimerge show {run} TRIAL             one trial whole, with its recipe\n"
+        f"  optimerge build {shlex.quote(str(recipe))} merged   the knee as a checkpoint\n"
+        "  optimerge demo --trials 100                  search on, in the same run\n\n"
+        f"Your own models: copy {zoo.space},\n"
+        "name your base, your experts and lm-eval tasks in it, then\n"
+        "  optimerge check my-space.yaml                would it run, is there memory\n"
+        "  optimerge search my-space.yaml --hours 9     overnight"
     )

@@ -4,6 +4,7 @@ Exit codes: 0 done; 2 bad input (one sentence, no traceback); 1 our fault (the t
 file that the message names); 130 on Ctrl-C.
 """
 
+import os
 import sys
 import tempfile
 import traceback
@@ -59,6 +60,9 @@ for module in (*MAKING, *SEEING):
 
 def main() -> None:
     """Run the command line and exit."""
+    # Threads that spin while they wait cost a busy machine ten times the work; torch's OpenMP
+    # reads this when it is loaded, so it is set before anything heavy is imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -7,10 +7,11 @@ if TYPE_CHECKING:
 
 
 def out() -> "Console":
-    """Return the console for results: standard output."""
+    """Return the console for results: standard output; as wide as it needs where none sees it."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
 
 
 def err() -> "Console":

@@ -64,15 +64,19 @@ def front_of(run: Run) -> Front:
     return make_front(run.trials(), run.info.objectives, run.reference, scales)
 
 
-def print_front(run: Run) -> None:
-    """Print the front with its hypervolume, parents marked."""
+def print_front(run: Run, most: int | None = None) -> None:
+    """Print the front (`most`: at most so many members) with its hypervolume, parents marked."""
     front = front_of(run)
     console = out()
     console.print(
         f"\nPareto front of run {run.name}: {len(front.members)} of {len(front.trials)} trials, "
         f"hypervolume {front.relative_hypervolume:.3f} (in units of the parents' range)\n"
     )
-    console.print(front_screen(front))
+    if not front.trials:
+        return
+    table, legend = front_screen(front, most)
+    console.print(table)
+    console.print(legend, style="dim")
 
 
 def _next_commands(folder: Path, space: SearchSpace) -> None:
@@ -88,7 +92,9 @@ def export_trial(folder: Path, how: str, file: Path | None) -> str:
     """Return the recipe text of the trial that `how` picks, and write it to `file` if given."""
     run = open_run(folder)
     trial = choose(front_of(run), how)
-    text = export_text(run, trial, how if how.startswith("trial:") else f"picked by {how}")
+    text = export_text(
+        run, trial, "picked by name" if how.startswith("trial:") else f"picked by {how}"
+    )
     if file is not None:
         write_export(text, file)
     return text

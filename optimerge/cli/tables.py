@@ -7,13 +7,43 @@ from rich.table import Table
 from rich.text import Text
 
 from optimerge.cli.screen import number
+from optimerge.front.choose import choose
 from optimerge.front.front import Front
 from optimerge.records.types import Direction, Trial
 
 
-def front_screen(front: Front) -> Table:
-    """Return the front as a table: members first, then the parents that are dominated."""
-    return trials_screen([*front.members, *dominated_parents(front)], front)
+def front_screen(front: Front, most: int | None = None) -> tuple[Table, str]:
+    """Return the front as a table, and a line that explains it.
+
+    Members come first, best mean of the tasks first, then the parents that are dominated. With
+    `most`, only so many members are shown: the best means, every parent, the knee, and the best
+    of each objective.
+    """
+    tasks = task_names(front.trials, front.objectives)
+    members = list(front.members)
+    if len(tasks) > 1:
+        members.sort(key=lambda t: -mean_of(t, tasks))
+    shown = members if most is None else _most_telling(front, members, most)
+    beaten = dominated_parents(front)
+    legend = "◂ parent" + (", ✗ dominated" if beaten else "")
+    if hidden := len(members) - len(shown):
+        legend += f"; {hidden} more on the front"
+    return trials_screen([*shown, *beaten], front), legend
+
+
+def _most_telling(front: Front, members: list[Trial], most: int) -> list[Trial]:
+    kept = {knee_of(front).name, *(t.name for t in members if t.is_parent)}
+    for name, best in best_values(front.trials, front.objectives).items():
+        kept.add(next(t.name for t in members if t.scores[name].value == best))
+    for trial in members:
+        if len(kept) < most:
+            kept.add(trial.name)
+    return [t for t in members if t.name in kept]
+
+
+def knee_of(front: Front) -> Trial:
+    """Return the trial at the knee of the front."""
+    return choose(front, "knee")
 
 
 def dominated_parents(front: Front) -> list[Trial]:
@@ -25,28 +55,30 @@ def trials_screen(trials: Sequence[Trial], front: Front) -> Table:
     """Return trials as a table, one row each: name, objectives with standard errors, mean."""
     tasks = task_names(front.trials, front.objectives)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("trial")
-    table.add_column("")
+    table.add_column("trial", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for name, direction in front.objectives.items():
         arrow = "↑" if direction == "maximize" else "↓"
-        table.add_column(f"{name} {arrow}", justify="right")
+        table.add_column(f"{name} {arrow}", justify="right", no_wrap=True)
     if len(tasks) > 1:
-        table.add_column("mean of tasks", justify="right")
+        table.add_column("mean", justify="right", no_wrap=True)
     best = best_values(front.trials, front.objectives)
+    knee = knee_of(front).name if front.members else ""
     for trial in trials:
         cells = [_cell(trial, name, best[name]) for name in front.objectives]
         if len(tasks) > 1:
             cells.append(Text(number(mean_of(trial, tasks))))
-        table.add_row(*_label(trial, front), *cells, style="bold" if trial.is_parent else "")
+        mark = _mark(trial, front) + (" knee" if trial.name == knee else "")
+        style = "bold" if trial.is_parent else ""
+        table.add_row(trial.name, mark.strip(), *cells, style=style)
     return table
 
 
-def _label(trial: Trial, front: Front) -> tuple[str, str]:
+def _mark(trial: Trial, front: Front) -> str:
     if not trial.is_parent:
-        return trial.name, "average" if trial.origin.startswith("warm:") else ""
+        return "average" if trial.origin.startswith("warm:") else ""
     kind = "base" if trial.origin == "base" else "expert"
-    mark = f"◂ {kind}" if trial in front.members else f"◂ {kind}, dominated"
-    return trial.name, mark
+    return f"◂ {kind}" if trial in front.members else f"◂ {kind} ✗"
 
 
 def _cell(trial: Trial, name: str, best: float) -> Text:

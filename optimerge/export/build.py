@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optimerge.checkpoint.fit import check_fit
+from optimerge.checkpoint.architecture import layer_of
+from optimerge.checkpoint.fit import check_copied, check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
+from optimerge.checkpoint.names import with_one_naming
 from optimerge.checkpoint.read import TensorReader
 from optimerge.checkpoint.sidefiles import copy_side_files
 from optimerge.checkpoint.write import CheckpointWriter
@@ -42,48 +45,78 @@ def build(
     device: str = "cpu",
     seed: int | None = None,
     mode: Mode | None = None,
+    allow_nan: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Built:
     """Build the recipe in `recipe_file` to a Hugging Face checkpoint in `directory`.
 
     `seed` and `mode` default to those of the recipe's `optimerge:` block, so that an exported
     recipe gives the tensors that were scored. Nothing is left in `directory` if it fails.
+    Tensors that are not merged (`Checkpoint.copied`) are those of the first model, as they are.
+    NaN and infinite weights, in a model or in the merge, are refused unless `allow_nan`.
     """
     recipe = read_recipe(recipe_file)
     _refuse_unbuilt(recipe, recipe_file)
-    checkpoints = {r: open_checkpoint(r, recipe_file.parent) for r in recipe.references()}
+    references = recipe.references()
+    opened = with_one_naming([open_checkpoint(r, recipe_file.parent) for r in references])
+    checkpoints = dict(zip(references, opened, strict=True))
     if recipe.merge_method != "passthrough":
-        check_fit(list(checkpoints.values()))
+        check_fit(opened)
+        check_copied(opened)
     plan = make_plan(recipe, checkpoints)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
-    donor = checkpoints[recipe.references()[0]]
-    parameters = 0
+    donor = opened[0]
+    copied = _copied_names(donor, plan)
+    total, parameters = len(plan.tensors) + len(copied), 0
     with CheckpointWriter(directory) as writer:
-        merged = _merged(plan, selections, checkpoints, device)
-        for done, (name, tensor) in enumerate(merged, start=1):
+        merged = _merged(plan, selections, checkpoints, device, allow_nan)
+        for done, (name, tensor) in enumerate(chain(merged, _copied(donor, copied)), start=1):
             writer.add(name, tensor)
             parameters += tensor.numel()
-            progress(done, len(plan.tensors))
+            progress(done, total)
         copy_side_files(donor, writer.folder, dtype=plan.out_dtype, layers=plan.layers)
-    return Built(directory, len(plan.tensors), parameters, selections.mode, selections.seed)
+    return Built(directory, total, parameters, selections.mode, selections.seed)
+
+
+def _copied_names(donor: Checkpoint, plan: MergePlan) -> list[str]:
+    """Return what is copied; of another number of layers nothing that belongs to a layer."""
+    same = plan.layers == donor.layers
+    return [name for name in donor.copied if same or layer_of(name) is None]
+
+
+def _copied(donor: Checkpoint, names: list[str]) -> "Iterator[tuple[str, torch.Tensor]]":
+    with TensorReader(donor) as reader:
+        for name in names:
+            yield name, reader.read(name)
 
 
 def _merged(
-    plan: MergePlan, selections: Selections, checkpoints: dict[str, Checkpoint], device: str
+    plan: MergePlan,
+    selections: Selections,
+    checkpoints: dict[str, Checkpoint],
+    device: str,
+    allow_nan: bool,
 ) -> "Iterator[tuple[str, torch.Tensor]]":
     with ExitStack() as stack:
         readers = {r: stack.enter_context(TensorReader(c)) for r, c in checkpoints.items()}
 
         def read(item: InputTensor) -> "torch.Tensor":
-            return readers[item.model].read(item.tensor, device)
+            tensor = readers[item.model].read(item.tensor, device)
+            if not allow_nan and not bool(tensor.isfinite().all()):
+                raise CheckpointError(
+                    f"{item.model}: {item.tensor} holds NaN or infinite weights; use a sound "
+                    "checkpoint of this model, or --allow-nan to merge it all the same"
+                )
+            return tensor
 
         for tensor, select in selections(plan):
             merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select)
             out = torch_dtype(plan.out_dtype) or merged.dtype
             result = merged.to(out)
-            if not bool(result.isfinite().all()):
+            if not allow_nan and not bool(result.isfinite().all()):
                 raise CheckpointError(
-                    f"the merge gives NaN or infinite weights in {tensor.name}; nothing is written"
+                    f"the merge gives NaN or infinite weights in {tensor.name}; nothing is "
+                    "written (--allow-nan writes it all the same)"
                 )
             yield tensor.name, result
 

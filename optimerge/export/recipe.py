@@ -84,11 +84,17 @@ def _unnumbered(trial: Trial) -> bool:
 
 def _evidence(scores: Mapping[str, Score]) -> list[str]:
     return [
-        f"  {name}: {score.value:.4f}"
-        + (f" +- {score.stderr:.4f} ({score.items} items)" if score.stderr else "")
-        + f", {'larger' if score.direction == 'maximize' else 'smaller'} is better"
+        f"  {name}: {score.value:.4f}{_error(score)}, "
+        f"{'larger' if score.direction == 'maximize' else 'smaller'} is better"
         for name, score in scores.items()
     ]
+
+
+def _error(score: Score) -> str:
+    if not score.items:
+        return ""
+    error = "" if score.stderr is None else f" +- {score.stderr:.4f}"
+    return f"{error} ({score.items} items)"
 
 
 def _rewritten(scored: Recipe, written: Recipe) -> list[str]:

@@ -6,6 +6,7 @@ Only search scores are looked at: a choice made by test scores would make them s
 from optimerge.errors import RunError, did_you_mean
 from optimerge.front.front import Front
 from optimerge.front.knee import knee, smallest, smallest_mean
+from optimerge.front.losses import losses_of
 from optimerge.records.types import Trial
 
 HOW = "knee, mean, best:OBJECTIVE or trial:NUMBER"
@@ -20,6 +21,9 @@ def choose(front: Front, how: str) -> Trial:
     equal ones that with the smallest mean; trial:N: any complete trial by its number, or a parent
     by its name, whether it is on the front or not.
 
+    A parent is picked only by its name, or where no merge is on the front: who searches for a
+    merge has the parents already.
+
     Raises:
         RunError: If `how`, the objective or the trial is unknown, or nothing is complete yet.
     """
@@ -31,11 +35,11 @@ def choose(front: Front, how: str) -> Trial:
         raise RunError("there is nothing to pick: no trial is complete with all its scores")
     if pick == "trial":
         return _numbered(front, what)
+    merges = tuple(t for t in front.members if not t.is_parent) or front.members
+    losses = losses_of(merges, front.objectives)
     if pick == "best":
-        index = smallest(front.losses, front.scales, _column(front, what))
-    else:
-        index = (knee if pick == "knee" else smallest_mean)(front.losses, front.scales)
-    return front.members[index]
+        return merges[smallest(losses, front.scales, _column(front, what))]
+    return merges[(knee if pick == "knee" else smallest_mean)(losses, front.scales)]
 
 
 def _column(front: Front, name: str) -> int:

@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from optimerge.checkpoint.fit import check_copied
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import CheckpointError, TrialError
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan, make_plan
+from optimerge.merge.resident import check_in_place, load_model
 from optimerge.merge.stats import Change, change, total
+from optimerge.merge.target import Target
+from optimerge.merge.targets import find_targets, verify_targets
 from optimerge.merge.tensor import Mode, Selections, merge_tensor, torch_dtype
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Weights = dict[tuple[str, str], "torch.Tensor"]
+Dtypes = tuple[str | None, str | None]
+"""Math dtype and dtype of the output."""
 
 
 @dataclass
@@ -40,11 +46,13 @@ class Engine:
     """Tensors of base and experts by (reference, name), on the model's device."""
     mode: Mode = "fast"
     seed: int = 0
-    _targets: "dict[str, torch.Tensor]" = field(default_factory=dict)
-    _written: dict[str, tuple[TensorPlan, str | None, Change]] = field(default_factory=dict)
+    _targets: dict[str, Target] = field(default_factory=dict)
+    _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._targets = _targets(self.model, self.checkpoints[self.base])
+        base = self.checkpoints[self.base]
+        self._targets = find_targets(self.model, base)
+        verify_targets(self._targets, base, self.weights)
 
     def apply(self, recipe: Recipe) -> MergeStats:
         """Write the recipe's merge into the resident model and return what it changed.
@@ -56,13 +64,19 @@ class Engine:
         plan = make_plan(recipe, self.checkpoints)
         self._refuse_other_shape(plan)
         changes = []
+        dtypes = plan.dtype, plan.out_dtype
         for tensor, select in Selections(self.mode, self.seed)(plan):
+            if tensor.name not in self._targets and self._repeatable(tensor):
+                continue  # the model does not use it
             written = self._written.get(tensor.name)
-            if written and written[:2] == (tensor, plan.dtype) and self._repeatable(tensor):
+            if written and written[:2] == (tensor, dtypes) and self._repeatable(tensor):
                 changes.append(written[2])
                 continue
             merged = merge_tensor(tensor, torch_dtype(plan.dtype), self._read, select)
-            changes.append(self._write(tensor, plan.dtype, merged))
+            if tensor.name in self._targets:
+                # What a build writes: the model may keep a tensor in more precision than that.
+                rounded = merged.to(torch_dtype(plan.out_dtype) or merged.dtype)
+                changes.append(self._write(tensor, dtypes, rounded))
         return total(changes, time.perf_counter() - started)
 
     def holds(self, reference: str) -> bool:
@@ -72,7 +86,7 @@ class Engine:
         for name, target in self._targets.items():
             wanted = self.weights[reference, name].to(target.dtype)
             allowed = 4 * torch.finfo(target.dtype).eps * float(wanted.abs().max())
-            if float((target.float() - wanted.float()).abs().max()) > allowed:
+            if float((target.read().float() - wanted.float()).abs().max()) > allowed:
                 return False
         return True
 
@@ -83,20 +97,20 @@ class Engine:
         """Skipping a draw would shift mergekit's random stream for the tensors after it."""
         return self.mode == "fast" or not method_named(tensor.method).stochastic
 
-    def _write(self, tensor: TensorPlan, dtype: str | None, merged: "torch.Tensor") -> Change:
+    def _write(self, tensor: TensorPlan, dtypes: Dtypes, merged: "torch.Tensor") -> Change:
         target = self._targets[tensor.name]
         self._written.pop(tensor.name, None)
-        target.copy_(merged)
-        found = change(target, self.weights[self.base, tensor.name])
+        target.write(merged)
+        found = change(target.read(), self.weights[self.base, tensor.name])
         if not isfinite(found.l1):
             raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
-        self._written[tensor.name] = (tensor, dtype, found)
+        self._written[tensor.name] = (tensor, dtypes, found)
         return found
 
     def _refuse_other_shape(self, plan: MergePlan) -> None:
         names = {tensor.name for tensor in plan.tensors}
-        if names != set(self._targets):
-            odd = sorted(names ^ set(self._targets))[0]
+        if names != self.checkpoints[self.base].merged.keys():
+            odd = sorted(names ^ self.checkpoints[self.base].merged.keys())[0]
             raise TrialError(
                 f"the recipe makes a model of another shape than its base ({plan.layers} layers; "
                 f"{odd} is in only one of them), which cannot be built in place"
@@ -114,9 +128,12 @@ def load_engine(
     """Load base (first of `checkpoints`) and experts onto `device`, with a resident model.
 
     `out_dtype`: dtype of the resident model, by default the base checkpoint's. CheckpointError
-    if a model holds NaN or infinite weights, or has tensors that do not load under their names.
+    if a model holds NaN or infinite weights, or if the place of a tensor in the loaded model is
+    not known (`find_targets`) or not proved (`verify_targets`).
     """
     base = checkpoints[0]
+    check_in_place(base)  # before gigabytes are read
+    check_copied(checkpoints)
     return Engine(
         model=load_model(base, device, out_dtype),
         base=base.reference,
@@ -127,21 +144,11 @@ def load_engine(
     )
 
 
-def load_model(checkpoint: Checkpoint, device: str, dtype: str | None = None) -> "PreTrainedModel":
-    """Load a causal language model, whole, on one device, ready to score (no gradients)."""
-    from transformers import AutoModelForCausalLM
-
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        checkpoint.path, dtype=torch_dtype(dtype or checkpoint.dtype), trust_remote_code=False
-    )
-    return model.to(device).eval().requires_grad_(False)
-
-
 def _load_weights(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
     weights: Weights = {}
     for checkpoint in checkpoints:
         with TensorReader(checkpoint) as reader:
-            for name in checkpoint.tensors:
+            for name in checkpoint.merged:
                 tensor = reader.read(name, device)
                 if not bool(tensor.isfinite().all()):
                     raise CheckpointError(
@@ -150,23 +157,3 @@ def _load_weights(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
                     )
                 weights[checkpoint.reference, name] = tensor
     return weights
-
-
-def _targets(model: "PreTrainedModel", base: Checkpoint) -> "dict[str, torch.Tensor]":
-    """Return the live tensor of every checkpoint tensor; ties stay ties."""
-    live = dict(model.state_dict(keep_vars=True))
-    found = {}
-    for name, info in base.tensors.items():
-        target = live.get(name)
-        if target is None or tuple(target.shape) != info.shape:
-            raise CheckpointError(
-                f"{base.reference}: {name} does not load under its own name and shape in "
-                f"{base.architecture}, so it cannot be merged in place"
-            )
-        if target.is_meta:
-            raise CheckpointError(
-                f"{base.reference}: {name} is offloaded (on the meta device), so a merge could "
-                "not be written to it; use a device that holds the whole model"
-            )
-        found[name] = target.detach()
-    return found

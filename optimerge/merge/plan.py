@@ -167,7 +167,7 @@ def _layers(
 
 def _names_by_layer(checkpoint: Checkpoint) -> dict[int | None, list[str]]:
     found: dict[int | None, list[str]] = {}
-    for name in checkpoint.tensors:
+    for name in checkpoint.merged:
         found.setdefault(layer_of(name), []).append(name)
     return found
 

@@ -9,6 +9,7 @@ the base and the experts as given (they need not be points of the space).
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -115,9 +116,18 @@ def create_run(folder: Path, info: RunInfo) -> Run:
     directions = list(info.objectives.values())
     parents = _study(storage, PARENTS, directions)
     search = _study(storage, SEARCH, directions)
-    search.set_metric_names(list(info.objectives))
+    _name_values(search, list(info.objectives))
     search.set_user_attr("run", asdict(info))
     return Run(folder, search, parents, info)
+
+
+def _name_values(study: "optuna.Study", names: list[str]) -> None:
+    """Tell Optuna's own tools what the values are called."""
+    from optuna.exceptions import ExperimentalWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        study.set_metric_names(names)
 
 
 def make_writable(folder: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from optimerge.checkpoint.fit import check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
+from optimerge.checkpoint.names import with_one_naming
 from optimerge.errors import RecipeError
 from optimerge.merge.plan import make_plan
 from optimerge.space.labels import short_names
@@ -41,7 +42,8 @@ def open_models(space: SearchSpace) -> Models:
         if any(isinstance(spec, SparsityObjective) for spec in space.objectives):
             raise RecipeError(f"{space.file}: sparsity needs a base; add `base_model: MODEL`")
         raise RecipeError(f"{space.file}: the key 'base_model' is missing; a search needs one")
-    checkpoints = tuple(open_checkpoint(r, space.folder) for r in recipe.references())
+    opened = [open_checkpoint(r, space.folder) for r in recipe.references()]
+    checkpoints = tuple(with_one_naming(opened))
     check_fit(checkpoints)
     models = Models(checkpoints, {c.reference: _place(c, space.folder) for c in checkpoints})
     _check_layer_groups(space, models)

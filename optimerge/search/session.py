@@ -20,6 +20,8 @@ from optimerge.space.same import first_difference, fixed_part, space_digest
 from optimerge.space.space import SearchSpace
 
 Say = Callable[[str], None]
+TINY = 5_000_000
+"""Parameters below which a second thread only costs."""
 PACKAGES = ("optimerge", "torch", "transformers", "lm-eval", "optuna", "datasets")
 
 
@@ -71,6 +73,7 @@ def open_session(
     make_writable(folder)
     say("reading model headers")
     models = open_models(space)
+    _spare_threads(models.base)
     say(f"loading base and {len(models.checkpoints) - 1} experts")
     engine = load_engine(
         models.checkpoints,
@@ -92,6 +95,14 @@ def open_session(
     info = replace(_info(space, models, objectives), allow_code=allow_code)
     run = _open_or_create(folder, info)
     return Session(space, models, engine, objectives, run)
+
+
+def _spare_threads(base: Checkpoint) -> None:
+    """Use one CPU thread for a tiny model: two would spend their time waiting for each other."""
+    import torch
+
+    if base.parameters < TINY:
+        torch.set_num_threads(1)
 
 
 def _refuse_other_space(run: Run, space: SearchSpace) -> None:

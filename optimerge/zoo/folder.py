@@ -16,11 +16,15 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class Zoo:
-    """A finished zoo. `seconds` are wall seconds by stage of its making, also when `reused`."""
+    """A finished zoo. Its seconds are those of its making, also when it is `reused`.
+
+    `seconds` are wall seconds by stage, `cpu_seconds` the processor's over all stages.
+    """
 
     directory: Path
     config: ZooConfig
     seconds: Mapping[str, float]
+    cpu_seconds: float
     reused: bool
 
     @property
@@ -60,6 +64,7 @@ def write_record(
     *,
     location: Path,
     seconds: Mapping[str, float],
+    cpu_seconds: float,
     versions: Mapping[str, str],
 ) -> None:
     """Write `zoo.json`. `location` is the folder that the task files name (see task_files.py)."""
@@ -67,6 +72,7 @@ def write_record(
         "digest": config.digest(),
         "location": str(location),
         "seconds": {stage: round(spent, 2) for stage, spent in seconds.items()},
+        "cpu_seconds": round(cpu_seconds, 2),
         "versions": dict(versions),
         "config": asdict(config),
     }
@@ -79,7 +85,14 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    wanted = {"digest": str, "location": str, "seconds": dict, "versions": dict, "config": dict}
+    wanted = {
+        "digest": str,
+        "location": str,
+        "seconds": dict,
+        "cpu_seconds": float,
+        "versions": dict,
+        "config": dict,
+    }
     if not isinstance(record, dict):
         return None
     return record if all(isinstance(record.get(k), t) for k, t in wanted.items()) else None

@@ -42,20 +42,26 @@ def make_zoo(
         RunError: `directory` holds anything else than a zoo, or cannot be written.
     """
     directory = directory.expanduser().absolute()
-    if zoo := _there(directory, config):
-        return zoo
-    _refuse_foreign(directory)
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        half = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+        if zoo := _there(directory, config):
+            return zoo
+        _refuse_foreign(directory)
+        return _make(directory, config, progress or (lambda _: None))
     except OSError as error:
         raise RunError(f"{directory}: cannot be written ({error}); name another folder") from error
+
+
+def _make(directory: Path, config: ZooConfig, say: Callable[[str], None]) -> Zoo:
+    """Create a zoo in a hidden sibling and rename it, or leave nothing."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    half = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
-        seconds = _fill(half, directory, config, progress or (lambda _: None))
+        half.chmod(0o755)
+        seconds, cpu_seconds = _fill(half, directory, config, say)
         zoo = _install(half, directory, config)
     finally:
         shutil.rmtree(half, ignore_errors=True)
-    return zoo or Zoo(directory, config, seconds, reused=False)
+    return zoo or Zoo(directory, config, seconds, cpu_seconds, reused=False)
 
 
 def _there(directory: Path, config: ZooConfig) -> Zoo | None:
@@ -72,9 +78,10 @@ def _there(directory: Path, config: ZooConfig) -> Zoo | None:
             config,
             location=directory,
             seconds=record["seconds"],
+            cpu_seconds=record["cpu_seconds"],
             versions=record["versions"],
         )
-    return Zoo(directory, config, record["seconds"], reused=True)
+    return Zoo(directory, config, record["seconds"], record["cpu_seconds"], reused=True)
 
 
 def _refuse_foreign(directory: Path) -> None:
@@ -100,15 +107,23 @@ def _refuse_foreign(directory: Path) -> None:
 
 def _fill(
     half: Path, directory: Path, config: ZooConfig, say: Callable[[str], None]
-) -> dict[str, float]:
-    start = time.perf_counter()
+) -> tuple[dict[str, float], float]:
+    """Create the zoo in a folder; return wall seconds by stage, and processor seconds."""
+    start, cpu = time.perf_counter(), time.process_time()
     from optimerge.zoo.create import create, versions
 
     libraries = time.perf_counter() - start
-    half.chmod(0o755)
     seconds = {"libraries": libraries, **create(half, directory, config, say)}
-    write_record(half, config, location=directory, seconds=seconds, versions=versions())
-    return seconds
+    spent = time.process_time() - cpu
+    write_record(
+        half,
+        config,
+        location=directory,
+        seconds=seconds,
+        cpu_seconds=spent,
+        versions=versions(),
+    )
+    return seconds, spent
 
 
 def _install(half: Path, directory: Path, config: ZooConfig) -> Zoo | None:
@@ -121,10 +136,10 @@ def _install(half: Path, directory: Path, config: ZooConfig) -> Zoo | None:
         if directory.exists():
             directory.rename(old)
         half.rename(directory)
-    except OSError as error:
+    except OSError:
         if zoo := _there(directory, config):
             return zoo
-        raise RunError(f"{directory}: cannot be written ({error}); name another folder") from error
+        raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
     return None

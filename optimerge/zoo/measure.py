@@ -37,6 +37,7 @@ def measure(zoo: Zoo, scales: Sequence[float], random_trials: int) -> Report:
                 for name, merged in _candidates(states, Random(config.seed), random_trials)
             ),
             seconds=zoo.seconds,
+            cpu_seconds=zoo.cpu_seconds,
             evaluated=config.eval_prompts,
         )
 

@@ -47,6 +47,19 @@ def set_config(folder: Path, **changes: object) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
 
 
+def unknown_type(family: Path) -> None:
+    for name in ("base", "red", "blue"):
+        set_config(family / name, model_type="strange", architectures=["StrangeForCausalLM"])
+
+
+def no_head(family: Path) -> None:
+    for name in ("base", "red", "blue"):
+        file = family / name / "model.safetensors"
+        tensors = load_file(file)
+        del tensors["lm_head.weight"]
+        save_file(tensors, file, metadata={"format": "pt"})
+
+
 def truncated(family: Path) -> None:
     file = family / "blue" / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
@@ -80,6 +93,8 @@ CASES: list[tuple[str, Damage, list[str]]] = [
     ("another vocabulary", other_vocabulary, ["red", "base", "21", "24", "vocabular"]),
     ("another architecture", other_architecture, ["red", "base", "llama", "qwen2"]),
     ("another shape", other_width, ["model.layers.0.mlp.up_proj.weight", "20 x 16", "24 x 16"]),
+    ("a type without a class", unknown_type, ["base", "model type 'strange'", "merged in place"]),
+    ("a weight not in the files", no_head, ["base does not hold lm_head.weight", "LlamaForCausalLM"]),
     ("missing shard", missing_shard, ["model-00002-of-00002.safetensors"]),
     ("truncated file", truncated, ["blue", "model.safetensors", "bytes"]),
     ("pickled weights", pickled, ["pytorch_model.bin", "safetensors"]),

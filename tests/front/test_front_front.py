@@ -123,14 +123,22 @@ def test_a_score_of_another_direction_is_refused():
     [
         ("knee", "0"),
         ("mean", "0"),
-        ("best:maths", "org/math-7b"),
-        ("best:size", "base"),
+        ("best:maths", "6"),
+        ("best:size", "6"),
         ("trial:1", "1"),
         ("trial:org/code-7b", "org/code-7b"),
     ],
 )
 def test_choose(how, name):
     assert choose(make_front(study(), OBJECTIVES), how).name == name
+
+
+@pytest.mark.parametrize("how", ["knee", "mean", "best:maths"])
+def test_a_parent_is_chosen_only_where_no_merge_is_on_the_front(how):
+    everyone = make_front(study(), OBJECTIVES)
+    assert not choose(everyone, how).is_parent
+    parents = [t for t in study() if t.is_parent]
+    assert choose(make_front(parents, OBJECTIVES), how).is_parent
 
 
 @pytest.mark.parametrize(

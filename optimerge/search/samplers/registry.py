@@ -1,5 +1,6 @@
 """The samplers there are: name, what it does, paper, and how one is made."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,16 +39,14 @@ def _random(ask: Ask) -> "BaseSampler":
 
 
 def _tpe(ask: Ask) -> "BaseSampler":
+    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import TPESampler
 
     # Joint modelling pays in wide spaces; grouping keeps it possible in conditional ones.
     wide = len(ask.space.dimensions) >= 20
-    return TPESampler(
-        seed=ask.seed,
-        multivariate=wide,
-        group=wide and ask.space.conditional,
-        warn_independent_sampling=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # both options are, since Optuna 2
+        return TPESampler(seed=ask.seed, multivariate=wide, group=wide and ask.space.conditional)
 
 
 def _nsga2(ask: Ask) -> "BaseSampler":

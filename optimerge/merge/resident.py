@@ -1,0 +1,71 @@
+"""Loads the model that candidates are written into, or only its outline."""
+
+from typing import TYPE_CHECKING, Any
+
+from optimerge.checkpoint.architecture import is_head, is_token_embedding
+from optimerge.checkpoint.folder import Checkpoint
+from optimerge.errors import CheckpointError
+from optimerge.merge.targets import find_targets
+from optimerge.merge.tensor import torch_dtype
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def load_model(checkpoint: Checkpoint, device: str, dtype: str | None = None) -> "PreTrainedModel":
+    """Load a language model, whole, on one device, ready to score (no gradients).
+
+    A model that also sees is loaded with its eyes; it answers text like any other. `dtype`: by
+    torch's name, None: the checkpoint's. CheckpointError if transformers does not know the model.
+    """
+    kind, _ = _kind(checkpoint)
+    model: PreTrainedModel = kind.from_pretrained(
+        checkpoint.path, dtype=torch_dtype(dtype or checkpoint.dtype), trust_remote_code=False
+    )
+    return model.to(device).eval().requires_grad_(False)
+
+
+def check_in_place(checkpoint: Checkpoint) -> None:
+    """Raise CheckpointError, in one sentence, if the model cannot be merged in place.
+
+    Only the outline of the model is made: no weights are read or allocated.
+    """
+    import torch
+
+    kind, config = _kind(checkpoint)
+    heads_differ = any(map(is_head, checkpoint.merged)) and any(
+        map(is_token_embedding, checkpoint.merged)
+    )
+    if heads_differ:  # transformers ties them only if they are equal, and then one is left out
+        config.tie_word_embeddings = config.get_text_config().tie_word_embeddings = False
+    with torch.device("meta"):
+        outline = kind.from_config(config, trust_remote_code=False)
+    find_targets(outline, checkpoint)
+
+
+def _kind(checkpoint: Checkpoint) -> tuple[Any, Any]:
+    """Return transformers' auto class for this model, and its config."""
+    from transformers import (
+        MODEL_FOR_CAUSAL_LM_MAPPING,
+        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoModelForImageTextToText,
+    )
+
+    try:
+        config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=False)
+    except (ValueError, KeyError) as error:
+        raise CheckpointError(
+            f"{checkpoint.reference}: transformers does not know the model type "
+            f"{checkpoint.model_type!r} without code of the model's own, so it cannot be merged "
+            "in place; `optimerge build` can merge it"
+        ) from error
+    if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING:
+        return AutoModelForCausalLM, config
+    if type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        return AutoModelForImageTextToText, config
+    raise CheckpointError(
+        f"{checkpoint.reference}: a {checkpoint.architecture} is no causal language model, so it "
+        "cannot be searched; name a model that AutoModelForCausalLM loads"
+    )
