@@ -90,3 +90,11 @@ def test_the_innermost_number_counts_and_no_trace_of_lines_is_left() -> None:
     assert "alpha" not in str(written)
     assert written["slices"][0]["sources"][0]["parameters"] == {"weight": 0.8}
     assert written["dtype"] == "float32"
+
+
+def test_a_module_s_own_number_counts_before_the_recipe_s() -> None:
+    inner = "\n".join(f"    {line}" for line in MODELS.splitlines()[1:])
+    body = f"base_model: base\nmodules:\n  default:\n{inner}\n    parameters: {{alpha: 0.5}}\n"
+    written = recipe_data(as_mergekit(lines("{alpha: 0.1, beta: 0.25}", body)))
+    assert written["parameters"] == {"lambda": [0.5, 0.75]}
+    assert "alpha" not in str(written)
