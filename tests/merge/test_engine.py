@@ -125,6 +125,21 @@ def test_bfloat16_models_are_rounded_once(made_family: Path) -> None:
         assert torch.equal(rounded[name], tensor.bfloat16())
 
 
+def test_a_candidate_is_rounded_to_the_recipe_s_dtype_even_in_a_wider_model(
+    made_family: Path,
+) -> None:
+    """As a build would write it: some models keep some tensors in float32."""
+    engine, rounded = engine_of(made_family), engine_of(made_family, out_dtype="bfloat16")
+    wanted = recipe("task_arithmetic", 0.3, 0.2)
+    engine.apply(wanted)
+    rounded.apply(wanted)
+    assert not torch.equal(*(e.model.lm_head.weight.float() for e in (engine, rounded)))
+    engine.apply(wanted.model_copy(update={"out_dtype": "bfloat16"}))
+    for name, tensor in copied(engine).items():
+        assert tensor.dtype == torch.float32
+        assert torch.equal(tensor, copied(rounded)[name].float())
+
+
 def test_an_expert_with_nan_is_refused_by_the_tensor_s_name(family: Path) -> None:
     file = family / "red" / "model.safetensors"
     tensors = load_file(file)

@@ -131,15 +131,17 @@ def as_built(folder: Path, text: str, mode: Any) -> Outcome:
         return load_file(Path(place) / "out" / "model.safetensors")
 
 
+@pytest.mark.parametrize(
+    "method", [name for name, method in all_methods().items() if method.least_inputs < 4]
+)
 @settings(
-    max_examples=70,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     index=st.sampled_from(range(len(SHAPES))),
-    method=st.sampled_from([n for n, m in all_methods().items() if m.least_inputs < 4]),
     weights=st.tuples(*[st.sampled_from(WEIGHTS)] * 3),
     densities=st.tuples(*[st.sampled_from(DENSITIES)] * 3),
     mode=st.sampled_from(["fast", "exact"]),
@@ -147,8 +149,8 @@ def as_built(folder: Path, text: str, mode: Any) -> Outcome:
 def test_in_place_and_built_are_one_at_every_shape_and_number(
     odd: Odd,
     resident: Callable[[int, str], Engine],
-    index: int,
     method: str,
+    index: int,
     weights: tuple[float, ...],
     densities: tuple[float, ...],
     mode: str,

@@ -18,6 +18,7 @@ from optimerge.errors import CheckpointError
 from optimerge.merge import conversion
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.merge.resident import check_in_place
+from optimerge.merge.tensor import Mode
 from optimerge.recipe.read import parse_recipe
 
 Tiny = Callable[..., Path]
@@ -246,6 +247,31 @@ def test_a_tensor_that_the_model_does_not_use_is_ignored_in_place_and_built(
     wanted = 1 + 0.4 * (2 - 1) - 0.3 * (3 - 1)
     found = load_file(out / "model.safetensors")["score.weight"]
     torch.testing.assert_close(found, torch.full((2, 2), wanted))
+
+
+@pytest.mark.parametrize("mode", ["fast", "exact"])
+def test_a_tensor_that_the_model_does_not_use_draws_its_masks_all_the_same(
+    own: Callable[..., Path], mode: Mode
+) -> None:
+    folder = own("llama")
+    edit(folder, lambda t: t.update({"a_head.weight": t["lm_head.weight"].clone()}))
+    text = recipe("dare_linear", "float32", density=0.5)
+    engine = load_engine(opened(folder), seed=5, mode=mode)
+    engine.apply(parse_recipe(text))
+    out = built(folder, text, folder / "out", mode=mode)
+    assert_one_model(engine.model, loaded("llama", False, out, torch.float32))
+
+
+def test_a_renaming_that_leads_nowhere_is_dropped_as_transformers_does(
+    own: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import conversion_mapping, core_model_loading, modeling_utils
+
+    folder = own("llama")
+    for place in (conversion_mapping, modeling_utils):
+        renaming = core_model_loading.WeightRenaming("mlp.up_proj", "mlp.nowhere")
+        monkeypatch.setattr(place, "get_model_conversion_mapping", lambda *a, r=renaming: [r])
+    assert_built_alike(folder, "llama")
 
 
 def test_a_model_that_lacks_a_weight_is_refused(own: Callable[..., Path]) -> None:
