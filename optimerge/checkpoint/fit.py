@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from optimerge.checkpoint.architecture import is_head, is_token_embedding
+from optimerge.checkpoint.architecture import has_token_rows, is_head, is_token_embedding
 from optimerge.checkpoint.config import setting
 from optimerge.checkpoint.differences import differences as differences
 from optimerge.checkpoint.dtypes import FLOATS, TORCH_NAMES
@@ -19,8 +19,10 @@ _HEADS = (
 )
 
 
-def check_fit(checkpoints: Sequence[Checkpoint]) -> None:
+def check_fit(checkpoints: Sequence[Checkpoint], *, vocabularies_differ: bool = False) -> None:
     """Raise CheckpointError unless every model can be merged with the first, tensor by tensor.
+
+    `vocabularies_differ`: the recipe names a tokenizer, to which embeddings are brought first.
 
     Legal differences (rope, context length, number types) are told by `differences`.
     """
@@ -30,9 +32,10 @@ def check_fit(checkpoints: Sequence[Checkpoint]) -> None:
         first = checkpoints[0]
         _check_class(first, other)
         _check_layers(first, other)
-        _check_vocabulary(first, other)
+        if not vocabularies_differ:
+            _check_vocabulary(first, other)
         _check_names(first, other)
-        _check_shapes(first, other)
+        _check_shapes(first, other, vocabularies_differ)
         _check_heads(first, other)
 
 
@@ -92,8 +95,8 @@ def _check_vocabulary(first: Checkpoint, other: Checkpoint) -> None:
         if ours.shape[:1] != theirs.shape[:1] and ours.shape[1:] == theirs.shape[1:]:
             raise CheckpointError(
                 f"{_shapes(first, other, ours, theirs)}: vocabularies of different size; "
-                "resize the embeddings of both to one tokenizer (resize_token_embeddings), or "
-                "leave one of them out"
+                "name the tokenizer of the result, `tokenizer: {source: base}`, or leave one of "
+                "them out"
             )
 
 
@@ -113,10 +116,11 @@ def _check_names(first: Checkpoint, other: Checkpoint) -> None:
             )
 
 
-def _check_shapes(first: Checkpoint, other: Checkpoint) -> None:
+def _check_shapes(first: Checkpoint, other: Checkpoint, vocabularies_differ: bool) -> None:
     for name, ours in first.tensors.items():
         theirs = other.tensors[name]
-        if ours.shape != theirs.shape:
+        start = 1 if vocabularies_differ and has_token_rows(name) else 0
+        if ours.shape[start:] != theirs.shape[start:]:
             raise CheckpointError(
                 f"{_shapes(first, other, ours, theirs)}: only tensors of one shape can be "
                 "merged; leave one of the models out"

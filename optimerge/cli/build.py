@@ -47,6 +47,8 @@ def command(recipe: Path, out: Path, seed: int | None, exact: bool, device: str)
             mode="exact" if exact else None,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+    for note in built.notes:
+        click.echo(f"note: {note}", err=True)
     click.echo(
         f"wrote {built.directory}: {built.tensors} tensors, {count(built.parameters)} "
         f"parameters ({built.mode} mode, seed {built.seed})"

@@ -10,12 +10,15 @@ from optimerge.checkpoint.fit import check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.read import TensorReader
 from optimerge.checkpoint.sidefiles import copy_side_files
+from optimerge.checkpoint.tokenizer_write import write_chat_template
 from optimerge.checkpoint.write import CheckpointWriter
-from optimerge.errors import CheckpointError, RecipeError
+from optimerge.errors import CheckpointError
+from optimerge.export.vocabulary import chat_template, write_vocabulary
+from optimerge.merge.align import Aligner
 from optimerge.merge.plan import InputTensor, MergePlan, make_plan
 from optimerge.merge.tensor import Mode, Selections, merge_tensor, torch_dtype
+from optimerge.merge.vocabulary import make_vocabulary
 from optimerge.recipe.read import read_recipe
-from optimerge.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +36,8 @@ class Built:
     parameters: int
     mode: Mode
     seed: int
+    notes: tuple[str, ...] = ()
+    """What a person should know."""
 
 
 def build(
@@ -50,26 +55,40 @@ def build(
     recipe gives the tensors that were scored. Nothing is left in `directory` if it fails.
     """
     recipe = read_recipe(recipe_file)
-    _refuse_unbuilt(recipe, recipe_file)
     checkpoints = {r: open_checkpoint(r, recipe_file.parent) for r in recipe.references()}
     if recipe.merge_method != "passthrough":
-        check_fit(list(checkpoints.values()))
+        differ = recipe.output_tokenizer is not None
+        check_fit(list(checkpoints.values()), vocabularies_differ=differ)
     plan = make_plan(recipe, checkpoints)
+    vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
+    align = Aligner(vocabulary) if vocabulary else None
+    notes = align.check(plan) if align else []
+    template = chat_template(recipe, list(checkpoints.values()))
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
     donor = checkpoints[recipe.references()[0]]
     parameters = 0
     with CheckpointWriter(directory) as writer:
-        merged = _merged(plan, selections, checkpoints, device)
+        merged = _merged(plan, selections, checkpoints, device, align)
         for done, (name, tensor) in enumerate(merged, start=1):
             writer.add(name, tensor)
             parameters += tensor.numel()
             progress(done, len(plan.tensors))
         copy_side_files(donor, writer.folder, dtype=plan.out_dtype, layers=plan.layers)
-    return Built(directory, len(plan.tensors), parameters, selections.mode, selections.seed)
+        if vocabulary:
+            write_vocabulary(vocabulary, writer.folder)
+        if template is not None:
+            write_chat_template(writer.folder, template)
+    return Built(
+        directory, len(plan.tensors), parameters, selections.mode, selections.seed, tuple(notes)
+    )
 
 
 def _merged(
-    plan: MergePlan, selections: Selections, checkpoints: dict[str, Checkpoint], device: str
+    plan: MergePlan,
+    selections: Selections,
+    checkpoints: dict[str, Checkpoint],
+    device: str,
+    align: Aligner | None,
 ) -> "Iterator[tuple[str, torch.Tensor]]":
     with ExitStack() as stack:
         readers = {r: stack.enter_context(TensorReader(c)) for r, c in checkpoints.items()}
@@ -78,7 +97,7 @@ def _merged(
             return readers[item.model].read(item.tensor, device)
 
         for tensor, select in selections(plan):
-            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select)
+            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select, align)
             out = torch_dtype(plan.out_dtype) or merged.dtype
             result = merged.to(out)
             if not bool(result.isfinite().all()):
@@ -86,17 +105,3 @@ def _merged(
                     f"the merge gives NaN or infinite weights in {tensor.name}; nothing is written"
                 )
             yield tensor.name, result
-
-
-def _refuse_unbuilt(recipe: Recipe, file: Path) -> None:
-    source = recipe.tokenizer.source if recipe.tokenizer else recipe.tokenizer_source
-    more = recipe.tokenizer and (recipe.tokenizer.tokens or recipe.tokenizer.pad_to_multiple_of)
-    if more or source not in (None, "base"):
-        raise RecipeError(
-            f"{file}: tokenizer: only `source: base` is built here yet; "
-            "use mergekit-yaml for other tokenizers"
-        )
-    if recipe.chat_template:
-        raise RecipeError(
-            f"{file}: chat_template is not written yet; leave it out, and the base model's is kept"
-        )

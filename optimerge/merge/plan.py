@@ -37,6 +37,8 @@ class TensorPlan:
     """The base tensor; None for methods that treat the base as one more input, or have none."""
     inputs: tuple[InputTensor, ...]
     shared: Mapping[str, Number]
+    base_model: str | None = None
+    """The base model of its slice, also where the method treats it as one more input."""
 
     @property
     def sources(self) -> tuple[InputTensor, ...]:
@@ -189,7 +191,7 @@ def _tensor(
     problem = method.refuse([i.numbers for i in inputs], shared) if method.refuse else None
     if problem:
         raise RecipeError(f"{name}: {method.name}: {problem}")
-    return TensorPlan(name, method.name, base, tuple(inputs), shared)
+    return TensorPlan(name, method.name, base, tuple(inputs), shared, group.base)
 
 
 def _number(
