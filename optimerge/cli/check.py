@@ -56,7 +56,12 @@ def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
         f"{base.architecture}, {base.layers} layers, {len(base.tensors)} tensors, "
         f"{count(base.parameters)} parameters, {base.dtype}: they fit together"
     )
-    for note in differences(models.checkpoints):
+    if words := models.vocabulary:
+        click.echo(
+            f"tokenizer: {words.wanted.source}, {len(words.tokenizer.ids)} tokens, "
+            f"{words.rows} embedding rows"
+        )
+    for note in (*models.notes, *differences(models.checkpoints)):
         click.echo(f"note: {note}")
     click.echo(f"methods: {', '.join(space.methods)}; {len(space.dimensions)} dimensions")
     for dimension in space.dimensions:

@@ -1,17 +1,20 @@
 """Everything a search needs in memory: space, run, resident model, objectives."""
 
 import importlib.metadata
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.tokenizer_write import write_tokenizer
 from optimerge.errors import RunError
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.objectives.make import make_objectives
 from optimerge.objectives.protocol import Objective
 from optimerge.recipe.read import parse_yaml
 from optimerge.recipe.schema import InputModel, OptimergeBlock, Recipe
+from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
 from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
 from optimerge.search.models import Models, open_models
@@ -39,8 +42,21 @@ class Session:
 
     def parent_recipe(self, reference: str) -> Recipe:
         """Return the recipe that copies the base or an expert as it is."""
-        copied = Recipe(merge_method="passthrough", models=[InputModel(model=reference)])
-        return self._placed(copied)
+        asked = self.space.any_recipe
+        if asked.output_tokenizer is None:
+            copied = Recipe(merge_method="passthrough", models=[InputModel(model=reference)])
+            return self._placed(copied.model_copy(update={"chat_template": asked.chat_template}))
+        # All models stand in it, at weight 0: they say what the rows of the tokens are, that
+        # this one lacks, and the union of their tokenizers is the same as in the merges.
+        weights = {c.reference: float(c.reference == reference) for c in self.models.checkpoints}
+        copied = Recipe(
+            merge_method="linear",
+            base_model=self.models.base.reference,
+            models=[InputModel(model=m, parameters=_weight(w)) for m, w in weights.items()],
+            dtype="float32",
+        )
+        kept = ("tokenizer", "tokenizer_source", "chat_template")
+        return self._placed(copied.model_copy(update={k: getattr(asked, k) for k in kept}))
 
     def _placed(self, recipe: Recipe) -> Recipe:
         """Fill in what makes the recipe mean the same everywhere: dtypes, seed."""
@@ -78,12 +94,13 @@ def open_session(
         out_dtype=space.any_recipe.out_dtype,
         mode="exact" if space.search.exact else "fast",
         seed=space.search.seed,
+        vocabulary=models.vocabulary,
     )
     say("building tasks")
     objectives = make_objectives(
         space.objectives,
         model=engine.model,
-        tokenizer=_tokenizer(models.base),
+        tokenizer=_tokenizer(models),
         include_path=space.include_path,
         seed=space.search.seed,
         batch_size=space.search.batch_size,
@@ -133,7 +150,17 @@ def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -
     )
 
 
-def _tokenizer(base: Checkpoint) -> object:
+def _weight(value: float) -> dict[str, Value | None]:
+    return {"weight": Value.model_validate(value)}
+
+
+def _tokenizer(models: Models) -> object:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(base.path, trust_remote_code=False)
+    if models.vocabulary is None:
+        return AutoTokenizer.from_pretrained(models.base.path, trust_remote_code=False)
+    with TemporaryDirectory() as place:
+        # The config says which class: transformers looks there when tokenizer_config does not.
+        write_tokenizer(models.vocabulary.tokenizer, Path(place))
+        shutil.copyfile(models.base.path / "config.json", Path(place) / "config.json")
+        return AutoTokenizer.from_pretrained(place, trust_remote_code=False)
