@@ -1,6 +1,9 @@
-"""The chat templates that a recipe may name; each written from the published format.
+"""The chat templates that a recipe may name, by mergekit 0.1.5's names.
 
-What a name means is mergekit 0.1.5's: `auto` takes the commonest template of the merged models.
+Each is written from the format that its model was published with. chatml and mistral give the
+same text as mergekit's; its llama3, alpaca and exaone have white space of their own (a newline
+after each turn, none before the response, the indentation of the template). `auto` takes the
+commonest template of the merged models.
 """
 
 from optimerge.errors import RecipeError, did_you_mean
@@ -43,12 +46,16 @@ _ALPACA = """\
 """
 
 _MISTRAL = """\
+{%- set system = namespace(text='') %}
 {{- bos_token }}
 {%- for message in messages %}
-{%- if message['role'] == 'assistant' %}
-{{- message['content'] + eos_token }}
+{%- if message['role'] == 'system' %}
+{%- set system.text = message['content'] + '\\n\\n' %}
+{%- elif message['role'] == 'user' %}
+{{- ' [INST] ' + system.text + message['content'] + ' [/INST]' }}
+{%- set system.text = '' %}
 {%- else %}
-{{- '[INST] ' + message['content'] + ' [/INST]' }}
+{{- ' ' + message['content'] + eos_token }}
 {%- endif %}
 {%- endfor %}
 """

@@ -55,8 +55,10 @@ def placed(data: object, folder: Path) -> object:
     return {
         key: str(folder / value)
         if key in ("model", "base_model")
-        or ((key in ("source", "tokenizer_source") and value not in ("base", "union"))
-        and isinstance(value, str))
+        or (
+            (key in ("source", "tokenizer_source") and value not in ("base", "union"))
+            and isinstance(value, str)
+        )
         else placed(value, folder)
         for key, value in data.items()
     }
