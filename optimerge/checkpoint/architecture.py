@@ -81,6 +81,14 @@ def is_token_embedding(name: str) -> bool:
     return is_embedding(name) and _owner(name) not in positions and name.endswith(".weight")
 
 
+def has_token_rows(name: str) -> bool:
+    """Whether a tensor has one row a token: the token embedding, the head, the head's bias."""
+    if _owner(name) == "embed_tokens_per_layer":
+        return False  # Gemma 3n: a vocabulary of its own size
+    bias = f"{name.removesuffix('bias')}weight" if name.endswith(".bias") else name
+    return is_token_embedding(name) or is_head(bias)
+
+
 def _owner(name: str) -> str:
     """Return the last part of the name that is a module."""
     parts = name.split(".")

@@ -2,7 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from optimerge.checkpoint.architecture import is_head, is_token_embedding, layer_of
+from optimerge.checkpoint.architecture import (
+    has_token_rows,
+    is_head,
+    is_token_embedding,
+    layer_of,
+)
 from optimerge.checkpoint.config import setting
 from optimerge.checkpoint.differences import differences as differences
 from optimerge.checkpoint.dtypes import FLOATS, TORCH_NAMES
@@ -20,8 +25,10 @@ _HEADS = (
 )
 
 
-def check_fit(checkpoints: Sequence[Checkpoint]) -> None:
+def check_fit(checkpoints: Sequence[Checkpoint], *, vocabularies_differ: bool = False) -> None:
     """Raise CheckpointError unless every model can be merged with the first, tensor by tensor.
+
+    `vocabularies_differ`: the recipe names a tokenizer, to which embeddings are brought first.
 
     Tensors that are copied from the first may be lacking in the others, but not differ: of large
     ones a part is compared here, `check_copied` compares all. Legal differences (rope, context
@@ -34,9 +41,10 @@ def check_fit(checkpoints: Sequence[Checkpoint]) -> None:
         first = checkpoints[0]
         _check_class(first, other)
         _check_layers(first, other)
-        _check_vocabulary(first, other)
+        if not vocabularies_differ:
+            _check_vocabulary(first, other)
         _check_names(first, other)
-        _check_shapes(first, other)
+        _check_shapes(first, other, vocabularies_differ)
         _check_heads(first, other)
     check_copied(checkpoints, sample=True)
 
@@ -124,8 +132,8 @@ def _check_vocabulary(first: Checkpoint, other: Checkpoint) -> None:
         if ours.shape[:1] != theirs.shape[:1] and ours.shape[1:] == theirs.shape[1:]:
             raise CheckpointError(
                 f"{_shapes(name, first, other, ours, theirs)}: vocabularies of different size; "
-                "resize the embeddings of both to one tokenizer (resize_token_embeddings), or "
-                "leave one of them out"
+                "name the tokenizer of the result, `tokenizer: {source: base}`, or leave one of "
+                "them out"
             )
 
 
@@ -145,10 +153,11 @@ def _check_names(first: Checkpoint, other: Checkpoint) -> None:
             )
 
 
-def _check_shapes(first: Checkpoint, other: Checkpoint) -> None:
+def _check_shapes(first: Checkpoint, other: Checkpoint, vocabularies_differ: bool) -> None:
     for name, ours in first.merged.items():
         theirs = other.merged[name]
-        if ours.shape != theirs.shape:
+        start = 1 if vocabularies_differ and has_token_rows(name) else 0
+        if ours.shape[start:] != theirs.shape[start:]:
             raise CheckpointError(
                 f"{_shapes(name, first, other, ours, theirs)}: only tensors of one shape can be "
                 "merged; leave one of the models out"

@@ -53,6 +53,8 @@ def command(
             allow_nan=allow_nan,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+    for note in built.notes:
+        click.echo(f"note: {note}", err=True)
     click.echo(
         f"wrote {built.directory}: {built.tensors} tensors, {count(built.parameters)} "
         f"parameters ({built.mode} mode, seed {built.seed})"

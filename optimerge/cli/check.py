@@ -65,7 +65,12 @@ def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
             f"note: {len(base.copied)} tensors of {base.reference} are copied, not merged: "
             f"{first_few(base.copied)}"
         )
-    for note in differences(models.checkpoints):
+    if words := models.vocabulary:
+        click.echo(
+            f"tokenizer: {words.wanted.source}, {len(words.tokenizer.ids)} tokens, "
+            f"{words.rows} embedding rows"
+        )
+    for note in (*models.notes, *differences(models.checkpoints)):
         click.echo(f"note: {note}")
     click.echo(f"methods: {', '.join(space.methods)}; {len(space.dimensions)} dimensions")
     for dimension in space.dimensions:

@@ -13,12 +13,15 @@ from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.names import with_one_naming
 from optimerge.checkpoint.read import TensorReader
 from optimerge.checkpoint.sidefiles import copy_side_files
+from optimerge.checkpoint.tokenizer_write import write_chat_template
 from optimerge.checkpoint.write import CheckpointWriter
-from optimerge.errors import CheckpointError, RecipeError
+from optimerge.errors import CheckpointError
+from optimerge.export.vocabulary import chat_template, write_vocabulary
+from optimerge.merge.align import Aligner
 from optimerge.merge.plan import InputTensor, MergePlan, make_plan
 from optimerge.merge.tensor import Mode, Selections, merge_tensor, rounds_adapters, torch_dtype
+from optimerge.merge.vocabulary import make_vocabulary
 from optimerge.recipe.read import read_recipe
-from optimerge.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +39,8 @@ class Built:
     parameters: int
     mode: Mode
     seed: int
+    notes: tuple[str, ...] = ()
+    """What a person should know."""
 
 
 def build(
@@ -56,26 +61,33 @@ def build(
     NaN and infinite weights, in a model or in the merge, are refused unless `allow_nan`.
     """
     recipe = read_recipe(recipe_file)
-    _refuse_unbuilt(recipe, recipe_file)
     references = recipe.references()
     opened = with_one_naming([open_checkpoint(r, recipe_file.parent) for r in references])
     checkpoints = dict(zip(references, opened, strict=True))
     if recipe.merge_method != "passthrough":
-        check_fit(opened)
+        check_fit(opened, vocabularies_differ=recipe.output_tokenizer is not None)
         check_copied(opened)
     plan = make_plan(recipe, checkpoints)
+    vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
+    align = Aligner(vocabulary) if vocabulary else None
+    notes = align.check(plan) if align else []
+    template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
     donor = opened[0]
     copied = _copied_names(donor, plan)
     total, parameters = len(plan.tensors) + len(copied), 0
     with CheckpointWriter(directory) as writer:
-        merged = _merged(plan, selections, checkpoints, device, allow_nan)
+        merged = _merged(plan, selections, checkpoints, device, align, allow_nan)
         for done, (name, tensor) in enumerate(chain(merged, _copied(donor, copied)), start=1):
             writer.add(name, tensor)
             parameters += tensor.numel()
             progress(done, total)
         copy_side_files(donor, writer.folder, dtype=plan.out_dtype, layers=plan.layers)
-    return Built(directory, total, parameters, selections.mode, selections.seed)
+        if vocabulary:
+            write_vocabulary(vocabulary, writer.folder)
+        if template is not None:
+            write_chat_template(writer.folder, template)
+    return Built(directory, total, parameters, selections.mode, selections.seed, tuple(notes))
 
 
 def _copied_names(donor: Checkpoint, plan: MergePlan) -> list[str]:
@@ -95,6 +107,7 @@ def _merged(
     selections: Selections,
     checkpoints: dict[str, Checkpoint],
     device: str,
+    align: Aligner | None,
     allow_nan: bool,
 ) -> "Iterator[tuple[str, torch.Tensor]]":
     with ExitStack() as stack:
@@ -114,7 +127,7 @@ def _merged(
             return tensor
 
         for tensor, select in selections(plan):
-            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select)
+            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select, align)
             out = torch_dtype(plan.out_dtype) or merged.dtype
             result = merged.to(out)
             if not allow_nan and not bool(result.isfinite().all()):
@@ -123,17 +136,3 @@ def _merged(
                     "written (--allow-nan writes it all the same)"
                 )
             yield tensor.name, result
-
-
-def _refuse_unbuilt(recipe: Recipe, file: Path) -> None:
-    source = recipe.tokenizer.source if recipe.tokenizer else recipe.tokenizer_source
-    more = recipe.tokenizer and (recipe.tokenizer.tokens or recipe.tokenizer.pad_to_multiple_of)
-    if more or source not in (None, "base"):
-        raise RecipeError(
-            f"{file}: tokenizer: only `source: base` is built here yet; "
-            "use mergekit-yaml for other tokenizers"
-        )
-    if recipe.chat_template:
-        raise RecipeError(
-            f"{file}: chat_template is not written yet; leave it out, and the base model's is kept"
-        )

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 from optimerge.checkpoint.fit import check_copied
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import TrialError
+from optimerge.merge.align import Aligner
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan, make_plan
-from optimerge.merge.resident import check_in_place, load_model
+from optimerge.merge.resident import check_in_place, load_model, resize
 from optimerge.merge.stats import Change, change, total
+from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets, verify_targets
 from optimerge.merge.tensor import (
@@ -25,6 +27,7 @@ from optimerge.merge.tensor import (
     rounds_adapters,
     torch_dtype,
 )
+from optimerge.merge.vocabulary import Vocabulary
 from optimerge.merge.weights import Weights, load_weights
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
@@ -51,13 +54,20 @@ class Engine:
     """Tensors of base and experts, on the model's device."""
     mode: Mode = "fast"
     seed: int = 0
+    vocabulary: Vocabulary | None = None
+    """What the rows of embeddings stand for; None: what they stand for in the base."""
     _targets: dict[str, Target] = field(default_factory=dict)
     _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
+    _align: Aligner | None = field(init=False)
+    _tables: Tables = field(init=False)
 
     def __post_init__(self) -> None:
         base = self.checkpoints[self.base]
-        self._targets = find_targets(self.model, base)
+        self._targets = find_targets(self.model, base, self.vocabulary)
         verify_targets(self._targets, base, self.weights.dense)
+        self._align = Aligner(self.vocabulary) if self.vocabulary else None
+        models = [self.base, *(m for m in self.checkpoints if m != self.base)]
+        self._tables = Tables(self.weights, models, self._align)
 
     def apply(self, recipe: Recipe) -> MergeStats:
         """Write the recipe's merge into the resident model and return what it changed.
@@ -66,6 +76,8 @@ class Engine:
         then holds part of the candidate, and the next candidate overwrites it.
         """
         started = time.perf_counter()
+        if recipe.output_tokenizer != (self.vocabulary.wanted if self.vocabulary else None):
+            raise TrialError("the recipe asks for another tokenizer than the resident model has")
         plan = make_plan(recipe, self.checkpoints)
         self._refuse_other_shape(plan)
         changes = []
@@ -82,7 +94,7 @@ class Engine:
             if written and written[:2] == (tensor, dtypes) and self._repeatable(tensor):
                 changes.append(written[2])
                 continue
-            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select)
+            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select, self._align)
             if tensor.name in self._targets:
                 # What a build writes: the model may keep a tensor in more precision than that.
                 written_out = merged.to(torch_dtype(plan.out_dtype) or merged.dtype)
@@ -94,7 +106,7 @@ class Engine:
         import torch
 
         for name, target in self._targets.items():
-            wanted = self.weights.read(reference, name).to(target.dtype)
+            wanted = self._tables.read(reference, name).to(target.dtype)
             allowed = 4 * torch.finfo(target.dtype).eps * float(wanted.abs().max())
             if float((target.read().float() - wanted.float()).abs().max()) > allowed:
                 return False
@@ -108,7 +120,7 @@ class Engine:
         target = self._targets[tensor.name]
         self._written.pop(tensor.name, None)
         target.write(merged)
-        found = change(target.read(), self.weights.read(self.base, tensor.name))
+        found = change(target.read(), self._tables.base(tensor.name, dtypes[0]))
         if not isfinite(found.l1):
             raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
         self._written[tensor.name] = (tensor, dtypes, found)
@@ -131,21 +143,25 @@ def load_engine(
     out_dtype: str | None = None,
     mode: Mode = "fast",
     seed: int = 0,
+    vocabulary: Vocabulary | None = None,
 ) -> Engine:
     """Load base (first of `checkpoints`) and experts onto `device`, with a resident model.
 
-    `out_dtype`: dtype of the resident model, by default the base checkpoint's. CheckpointError
+    `out_dtype`: dtype of the resident model, by default the base checkpoint's. `vocabulary`: what
+    all recipes make of the embeddings; the model is resized to it. CheckpointError
     if a model holds NaN or infinite weights, or if the place of a tensor in the loaded model is
     not known (`find_targets`) or not proved (`verify_targets`).
     """
     base = checkpoints[0]
     check_in_place(base)  # before gigabytes are read
     check_copied(checkpoints)
+    model = load_model(base, device, out_dtype)
     return Engine(
-        model=load_model(base, device, out_dtype),
+        model=resize(model, base, vocabulary.rows) if vocabulary else model,
         base=base.reference,
         checkpoints={c.reference: c for c in checkpoints},
         weights=load_weights(checkpoints, device),
         mode=mode,
         seed=seed,
+        vocabulary=vocabulary,
     )

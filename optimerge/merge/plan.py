@@ -39,6 +39,8 @@ class TensorPlan:
     shared: Mapping[str, Number]
     depth: float = 0.0
     """Where its layer lies in the merged model: 0 first, 1 last; 0 outside the layers."""
+    base_model: str | None = None
+    """The base model of its slice, also where the method treats it as one more input."""
 
     @property
     def sources(self) -> tuple[InputTensor, ...]:
@@ -198,7 +200,7 @@ def _tensor(
     problem = method.refuse([i.numbers for i in inputs], shared) if method.refuse else None
     if problem:
         raise RecipeError(f"{name}: {method.name}: {problem}")
-    return TensorPlan(name, method.name, base, tuple(inputs), shared)
+    return TensorPlan(name, method.name, base, tuple(inputs), shared, base_model=group.base)
 
 
 def _number(

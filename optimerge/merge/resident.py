@@ -25,6 +25,20 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str | None = None) ->
     return model.to(device).eval().requires_grad_(False)
 
 
+def resize(model: "PreTrainedModel", checkpoint: Checkpoint, rows: int) -> "PreTrainedModel":
+    """Give embeddings and head that many rows; what is in new ones is overwritten by a merge."""
+    import torch
+
+    if any(map(is_head, checkpoint.merged)):
+        # Resizing ties again what the config ties, also a head that was loaded with own weights.
+        model.config.tie_word_embeddings = False
+        model.config.get_text_config().tie_word_embeddings = False
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):  # new rows are drawn from the global generator
+        model.resize_token_embeddings(rows, mean_resizing=False)
+    return model.requires_grad_(False)
+
+
 def check_in_place(checkpoint: Checkpoint) -> None:
     """Raise CheckpointError, in one sentence, if the model cannot be merged in place.
 

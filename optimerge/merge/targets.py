@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from optimerge.checkpoint.architecture import has_token_rows
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import CheckpointError
 from optimerge.merge.conversion import Group, groups, live_names, targets_of
 from optimerge.merge.target import Target
+from optimerge.merge.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,15 +19,22 @@ if TYPE_CHECKING:
 Weights = Mapping[tuple[str, str], "Tensor"]
 
 
-def find_targets(model: "PreTrainedModel", base: Checkpoint) -> dict[str, Target]:
+def find_targets(
+    model: "PreTrainedModel", base: Checkpoint, vocabulary: Vocabulary | None = None
+) -> dict[str, Target]:
     """Return where the live model holds each merged tensor of its checkpoint; ties stay ties.
 
     A tensor that the model does not use (a reward head in the file of a language model) has no
     target and may be ignored. CheckpointError if a weight of the model would not be written, or
     by two tensors. Works on a model without memory (on the meta device) too.
+
+    `vocabulary`: the one that the model's embeddings were resized to, if they were.
     """
     live = {name: t.detach() for name, t in model.state_dict(keep_vars=True).items()}
-    shapes = {name: info.shape for name, info in base.merged.items()}
+    shapes = {
+        name: vocabulary.shape(name, info.shape) if vocabulary else info.shape
+        for name, info in base.merged.items()
+    }
     found: dict[str, Target] = {}
     for group in groups(model, base.merged):
         targets = targets_of(group, shapes, live)
@@ -44,6 +53,7 @@ def verify_targets(targets: Mapping[str, Target], base: Checkpoint, weights: Wei
     """Refuse a mapping under which a model just loaded does not hold its own weights, bit for bit.
 
     `weights`: tensors by (reference, name). CheckpointError names the first tensor that differs.
+    Of tables that were resized, the rows that stayed are compared.
     """
     for name, target in targets.items():
         live = target.read()
@@ -52,7 +62,11 @@ def verify_targets(targets: Mapping[str, Target], base: Checkpoint, weights: Wei
                 f"{base.reference}: {name} is offloaded (on the meta device), so a merge could "
                 "not be written to it; use a device that holds the whole model"
             )
-        if not _same_bits(live, weights[base.reference, name].to(live.dtype)):
+        own = weights[base.reference, name]
+        if has_token_rows(name) and live.shape[1:] == own.shape[1:]:
+            rows = min(len(live), len(own))
+            live, own = live[:rows], own[:rows]
+        if not _same_bits(live, own.to(live.dtype)):
             raise CheckpointError(
                 f"{base.reference}: {name} is not found in the loaded {base.architecture} (the "
                 "model computes with other numbers than the file holds), so it cannot be merged "

@@ -3,7 +3,7 @@
 The resident engine and the streaming build both call it, so what is scored is what is built.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Literal
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["fast", "exact"]
 Read = Callable[[InputTensor], "torch.Tensor"]
+Align = Callable[[TensorPlan, "Sequence[torch.Tensor]"], "list[torch.Tensor]"]
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,26 @@ class Selections:
 
 
 def merge_tensor(
-    tensor: TensorPlan, math: "torch.dtype | None", read: Read, select: Selection
+    tensor: TensorPlan,
+    math: "torch.dtype | None",
+    read: Read,
+    select: Selection,
+    align: "Align | None" = None,
 ) -> "torch.Tensor":
-    """Return the merged tensor in the math dtype (None: the inputs' dtypes, promoted)."""
+    """Return the merged tensor in the math dtype (None: the inputs' dtypes, promoted).
+
+    `align` brings tables of tokens to one vocabulary first.
+    """
     import torch
 
-    base = read(tensor.base) if tensor.base else None
-    inputs = [read(item) for item in tensor.inputs]
-    present = [base, *inputs] if base is not None else inputs
+    present = [read(item) for item in tensor.sources]
     dtype = math or reduce(torch.promote_types, [t.dtype for t in present])
+    present = [t.to(dtype) for t in present]
+    if align is not None:
+        present = align(tensor, present)
     group = TensorGroup(
-        base=None if base is None else base.to(dtype),
-        inputs=tuple(t.to(dtype) for t in inputs),
+        base=present[0] if tensor.base else None,
+        inputs=tuple(present[1:] if tensor.base else present),
         numbers=tuple(item.numbers for item in tensor.inputs),
         shared=tensor.shared,
         select=select,

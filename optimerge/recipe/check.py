@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from optimerge.errors import MethodError, RecipeError, did_you_mean
 from optimerge.methods.protocol import MergeMethod
 from optimerge.methods.registry import method_named
+from optimerge.recipe.chat_templates import check_chat_template
 from optimerge.recipe.schema import Parameters, Recipe, Slice
 from optimerge.recipe.values import Value, coerce
 
@@ -27,6 +28,22 @@ def check_recipe(recipe: Recipe, file: str) -> None:
             check_parameter(method, name, value, f"{file}: {where}")
     for where, inputs, base in _groups(recipe):
         _check_inputs(method, inputs, base or recipe.base_model, f"{file}: {where}")
+    _check_tokens(recipe, file)
+    if recipe.chat_template is not None:
+        check_chat_template(recipe.chat_template, file)
+
+
+def _check_tokens(recipe: Recipe, file: str) -> None:
+    wanted = recipe.output_tokenizer
+    known = recipe.references()
+    for token, rule in (wanted.tokens or {}).items() if wanted else ():
+        model = rule.source.model if rule.source else None
+        if model is not None and model not in known:
+            hint = did_you_mean(model, known) or f"; they are {', '.join(known)}"
+            raise RecipeError(
+                f"{file}: tokenizer.tokens[{token!r}]: {model!r} is none of the recipe's "
+                f"models{hint}"
+            )
 
 
 def check_parameter(method: MergeMethod, name: str, value: Value | None, where: str) -> None:

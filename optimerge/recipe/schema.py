@@ -68,11 +68,64 @@ class Module(_Strict):
     parameters: Parameters = {}
 
 
+class TokenSource(_Strict):
+    """Where the embedding of one token comes from; a model's name alone is kind "model"."""
+
+    kind: Literal["model", "zero", "model_token"]
+    model: str | None = None
+    token: str | None = None
+    token_id: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            return {"kind": "model", "model": data}
+        if isinstance(data, dict) and data.get("kind") not in ("zero", "model_token"):
+            given = "has no kind" if "kind" not in data else f"has the kind {data['kind']!r}"
+            raise ValueError(
+                f"the source of a token {given}; give the name of a model, "
+                "{kind: zero}, or {kind: model_token, model: MODEL, token: TEXT}"
+            )
+        return data
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.kind == "model_token":
+            if self.model is None or (self.token is None) == (self.token_id is None):
+                raise ValueError("model_token needs a model, and either token or token_id")
+        elif self.token is not None or self.token_id is not None:
+            raise ValueError("token and token_id belong to {kind: model_token}")
+        if self.kind == "zero" and self.model is not None:
+            raise ValueError("{kind: zero} takes no model")
+        return self
+
+    def plain(self) -> Any:
+        """Return it as a recipe writes it."""
+        if self.kind == "model":
+            return self.model
+        return {k: v for k, v in self if v is not None}
+
+
+class TokenRule(_Strict):
+    """The embedding of one token: for models that lack it or, with `force`, for all."""
+
+    source: TokenSource | None = None
+    force: bool = False
+
+    @model_validator(mode="after")
+    def _forced_to_something(self) -> Self:
+        if self.force and self.source is None:
+            raise ValueError("force needs a source: a model, {kind: zero} or a model_token")
+        return self
+
+
 class Tokenizer(_Strict):
     """Which tokenizer the output has."""
 
-    source: str = "union"
-    tokens: dict[str, Any] | None = None
+    source: Annotated[str, Field(min_length=1)] = "union"
+    """"base", "union", or a model's name."""
+    tokens: dict[Annotated[str, Field(min_length=1)], TokenRule] | None = None
     pad_to_multiple_of: Annotated[int, Field(ge=1)] | None = None
 
 
@@ -113,6 +166,13 @@ class Recipe(Module):
     def block(self) -> OptimergeBlock:
         """The `optimerge:` block, or its defaults."""
         return self.optimerge or OptimergeBlock()
+
+    @property
+    def output_tokenizer(self) -> Tokenizer | None:
+        """The tokenizer asked for, by either key; None: the base model's files are copied."""
+        if self.tokenizer_source:
+            return Tokenizer(source=self.tokenizer_source)
+        return self.tokenizer
 
     def bodies(self) -> list[tuple[str, Module]]:
         """Return (key path, part) of all that may hold models or slices: itself, its modules."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from optimerge.recipe.schema import Recipe
+from optimerge.recipe.schema import Recipe, TokenSource
 from optimerge.recipe.values import Value
 
 
@@ -50,14 +50,20 @@ def _replaced(data: Any, places: Mapping[str, str]) -> Any:
         return data
     return {
         key: places.get(value, value)
-        if key in ("model", "base_model") and isinstance(value, str)
+        if isinstance(value, str) and _names_model(key, value)
         else _replaced(value, places)
         for key, value in data.items()
     }
 
 
+def _names_model(key: str, value: str) -> bool:
+    if key in ("source", "tokenizer_source"):
+        return value not in ("base", "union")
+    return key in ("model", "base_model")
+
+
 def _plain(value: Any) -> Any:
-    if isinstance(value, Value):
+    if isinstance(value, Value | TokenSource):
         return value.plain()
     if isinstance(value, dict):
         return {key: _plain(part) for key, part in value.items() if part is not None}

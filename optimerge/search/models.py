@@ -1,7 +1,7 @@
 """The models of a search space: headers opened, fit checked, no weights loaded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optimerge.checkpoint.fit import check_fit
@@ -9,7 +9,9 @@ from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.names import with_one_naming
 from optimerge.checkpoint.reference import split_adapter
 from optimerge.errors import RecipeError
+from optimerge.merge.align import Aligner
 from optimerge.merge.plan import make_plan
+from optimerge.merge.vocabulary import Vocabulary, make_vocabulary
 from optimerge.space.labels import short_names
 from optimerge.space.objectives import SparsityObjective
 from optimerge.space.ranges import Param
@@ -24,6 +26,10 @@ class Models:
     """Base first, then the experts in the space's order; references as the space gives them."""
     places: Mapping[str, str]
     """Where each reference leads from any folder: a folder's full path, a Hub name as it is."""
+    vocabulary: Vocabulary | None = None
+    """What the rows of the merges' embeddings stand for, where the space names a tokenizer."""
+    notes: tuple[str, ...] = ()
+    """What a person should know."""
 
     @property
     def base(self) -> Checkpoint:
@@ -45,13 +51,35 @@ def open_models(space: SearchSpace) -> Models:
         raise RecipeError(f"{space.file}: the key 'base_model' is missing; a search needs one")
     opened = [open_checkpoint(r, space.folder) for r in recipe.references()]
     checkpoints = tuple(with_one_naming(opened))
-    check_fit(checkpoints)
-    models = Models(checkpoints, {c.reference: _place(c, space.folder) for c in checkpoints})
-    _check_layer_groups(space, models)
+    check_fit(checkpoints, vocabularies_differ=recipe.output_tokenizer is not None)
     by_reference = {c.reference: c for c in checkpoints}
-    for method in space.methods:
+    vocabulary = make_vocabulary(recipe, by_reference, space.folder)
+    places = {c.reference: _place(c, space.folder) for c in checkpoints}
+    if vocabulary and vocabulary.owner and vocabulary.wanted.source not in places:
+        source = vocabulary.wanted.source
+        places[source] = _full(source, vocabulary.owner, space.folder)
+    models = Models(checkpoints, places, vocabulary)
+    _check_layer_groups(space, models)
+    plans = [
         make_plan(space.recipe(_lowest(space, method), models.base.layers), by_reference)
-    return models
+        for method in space.methods
+    ]
+    if vocabulary is None:
+        return models
+    _refuse_sparsity(space, vocabulary)
+    aligner = Aligner(vocabulary)
+    notes = [note for plan in plans for note in aligner.check(plan)]
+    return replace(models, notes=tuple(dict.fromkeys(notes)))
+
+
+def _refuse_sparsity(space: SearchSpace, vocabulary: Vocabulary) -> None:
+    asked = any(isinstance(spec, SparsityObjective) for spec in space.objectives)
+    if asked and (lacking := vocabulary.without_base):
+        raise RecipeError(
+            f"{space.file}: sparsity compares every row with the base's, and {len(lacking)} "
+            f"tokens of the result (the first is {lacking[0]!r}) have no row in the base; use "
+            "`tokenizer: {source: base}` without forced tokens, or leave the sparsity objective out"
+        )
 
 
 def _place(checkpoint: Checkpoint, folder: Path) -> str:

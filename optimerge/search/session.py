@@ -1,17 +1,21 @@
 """Everything a search needs in memory: space, run, resident model, objectives."""
 
 import importlib.metadata
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.tokenizer_write import write_tokenizer
 from optimerge.errors import RunError
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.objectives.make import make_objectives
 from optimerge.objectives.protocol import Objective
 from optimerge.recipe.read import parse_yaml
-from optimerge.recipe.schema import InputModel, OptimergeBlock, Recipe
+from optimerge.recipe.schema import Dtype, InputModel, OptimergeBlock, Recipe
+from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
 from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
 from optimerge.search.models import Models, open_models
@@ -41,8 +45,33 @@ class Session:
 
     def parent_recipe(self, reference: str) -> Recipe:
         """Return the recipe that copies the base or an expert as it is."""
-        copied = Recipe(merge_method="passthrough", models=[InputModel(model=reference)])
-        return self.placed(copied)
+        asked = self.space.any_recipe
+        if asked.output_tokenizer is None:
+            copied = Recipe(merge_method="passthrough", models=[InputModel(model=reference)])
+            return self.with_tokens(copied)
+        return self.with_tokens(self.weighted({reference: 1.0}, "float32"))
+
+    def weighted(self, weights: Mapping[str, float], dtype: Dtype | None) -> Recipe:
+        """Return the average of models, by reference, with the base listed; in the space's order.
+
+        Where the space names a tokenizer all models stand in it, at weight 0: they say what the
+        rows of tokens are that the others lack, and the union of their tokenizers is the same as
+        in the merges.
+        """
+        base = self.models.base.reference
+        all_of_them = self.space.any_recipe.output_tokenizer is not None
+        models = [
+            InputModel(model=m, parameters=_weight(weights.get(m, 0.0)))
+            for m in (checkpoint.reference for checkpoint in self.models.checkpoints)
+            if all_of_them or m == base or m in weights
+        ]
+        return Recipe(merge_method="linear", base_model=base, models=models, dtype=dtype)
+
+    def with_tokens(self, recipe: Recipe) -> Recipe:
+        """Give the recipe the space's tokenizer and chat template, and place it."""
+        asked = self.space.any_recipe
+        kept = ("tokenizer", "tokenizer_source", "chat_template")
+        return self.placed(recipe.model_copy(update={k: getattr(asked, k) for k in kept}))
 
     def placed(self, recipe: Recipe) -> Recipe:
         """Fill in what makes the recipe mean the same everywhere: dtypes, seed."""
@@ -81,12 +110,13 @@ def open_session(
         out_dtype=space.any_recipe.out_dtype,
         mode="exact" if space.search.exact else "fast",
         seed=space.search.seed,
+        vocabulary=models.vocabulary,
     )
     say("building tasks")
     objectives = make_objectives(
         space.objectives,
         model=engine.model,
-        tokenizer=_tokenizer(models.base),
+        tokenizer=_tokenizer(models),
         include_path=space.include_path,
         seed=space.search.seed,
         batch_size=space.search.batch_size,
@@ -144,7 +174,17 @@ def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -
     )
 
 
-def _tokenizer(base: Checkpoint) -> object:
+def _weight(value: float) -> dict[str, Value | None]:
+    return {"weight": Value.model_validate(value)}
+
+
+def _tokenizer(models: Models) -> object:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(base.path, trust_remote_code=False)
+    if models.vocabulary is None:
+        return AutoTokenizer.from_pretrained(models.base.path, trust_remote_code=False)
+    with TemporaryDirectory() as place:
+        # The config says which class: transformers looks there when tokenizer_config does not.
+        write_tokenizer(models.vocabulary.tokenizer, Path(place))
+        shutil.copyfile(models.base.path / "config.json", Path(place) / "config.json")
+        return AutoTokenizer.from_pretrained(place, trust_remote_code=False)

@@ -19,8 +19,7 @@ from statistics import fmean
 
 from optimerge.errors import RunError
 from optimerge.front.losses import to_loss
-from optimerge.recipe.schema import InputModel, Recipe
-from optimerge.recipe.values import Value
+from optimerge.recipe.schema import Recipe
 from optimerge.recipe.write import recipe_text
 from optimerge.records.attributes import as_trial, trial_attributes
 from optimerge.records.types import Trial
@@ -96,23 +95,11 @@ def greedy_soup(session: Session, stop: Stop) -> Iterator[Step]:
 def soup_recipe(session: Session, experts: Sequence[str]) -> Recipe:
     """Return the uniform average of experts, in the space's order whatever the order given.
 
-    The base is listed with weight 0: it gives configuration and tokenizer, and no weights.
+    The base is listed with weight 0: it gives configuration and tokenizer, and no weights. So are
+    the other experts where the space names a tokenizer: see `Session.weighted`.
     """
-    base = session.models.base.reference
-    models = [InputModel(model=base, parameters=_weight(0.0))]
-    models += [
-        InputModel(model=checkpoint.reference, parameters=_weight(1.0))
-        for checkpoint in session.models.checkpoints
-        if checkpoint.reference in experts
-    ]
-    dtype = session.space.any_recipe.dtype
-    return session.placed(
-        Recipe(merge_method="linear", base_model=base, models=models, dtype=dtype)
-    )
-
-
-def _weight(weight: float) -> dict[str, Value | None]:
-    return {"weight": Value.model_validate(weight)}
+    weights = dict.fromkeys(experts, 1.0)
+    return session.with_tokens(session.weighted(weights, session.space.any_recipe.dtype))
 
 
 def _ranked(session: Session, tasks: Sequence[str], stop: Stop) -> list[tuple[str, Trial]]:

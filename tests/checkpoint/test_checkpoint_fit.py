@@ -49,8 +49,17 @@ def test_another_vocabulary(open_model):
     refused(
         [a, b],
         "'a' has model.embed_tokens.weight 12 x 8, 'b' has 13 x 8: vocabularies of different size",
-        "resize",
+        "`tokenizer: {source: base}`",
     )
+
+
+def test_another_vocabulary_fits_where_a_tokenizer_is_named(open_model):
+    a, b = open_model("a"), open_model("b", tiny_tensors(vocabulary=13))
+    check_fit([a, b], vocabularies_differ=True)
+    name = "model.norm.weight"
+    c = open_model("c", tiny_tensors(vocabulary=13) | {name: torch.zeros(9)})
+    with pytest.raises(CheckpointError, match="'c' has 9"):
+        check_fit([a, c], vocabularies_differ=True)
 
 
 def test_other_names(open_model):

@@ -1,0 +1,104 @@
+"""Writes a tokenizer into a new model's folder, with the chat template and the config's ids."""
+
+import json
+import shutil
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from optimerge.checkpoint.config import INNER, read_config
+from optimerge.checkpoint.tokenizer import FAST, SETTINGS, TokenizerFiles
+
+TEMPLATE = "chat_template.jinja"
+_CHAT = ("chat_template.*", "additional_chat_templates/*.jinja")
+_VOCABULARY = (
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt"),
+    *("merges.txt", "*.tiktoken", "spiece.model", "*.bpe.model"),
+)
+_CODE = ("*.py", "*.pyc", "*.so", "*.bin", "*.pt", "*.pkl")
+_PATHS = ("name_or_path", "_name_or_path", "tokenizer_file", "vocab_file", "merges_file")
+"""Settings that may hold a path of the machine on which they were written."""
+
+
+def write_tokenizer(tokenizer: TokenizerFiles, directory: Path) -> None:
+    """Put the tokenizer and its chat template into `directory` in the place of what is there.
+
+    One that was not changed is copied file by file; a changed one is its tokenizer.json and
+    tokenizer_config.json, without the older forms, which would say something else.
+    """
+    for file in _matching(directory, (*_VOCABULARY, *_CHAT)):
+        file.unlink()
+    patterns = _CHAT if tokenizer.changed else (*_VOCABULARY, *_CHAT)
+    for file in _matching(tokenizer.folder, patterns):
+        target = directory / file.relative_to(tokenizer.folder)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(file, target)
+    if tokenizer.changed:
+        settings = {k: v for k, v in tokenizer.settings.items() if k not in _PATHS}
+        (directory / FAST).write_text(tokenizer.text + "\n", "utf-8")
+        _write_object(directory / SETTINGS, settings)
+
+
+def write_vocabulary_config(directory: Path, rows: int, owner: Path | None) -> None:
+    """Set vocab_size in config.json, and take special tokens' ids from the model in `owner`.
+
+    `owner`: the folder of the model whose tokenizer it is, where that is not the donor of the
+    config: ids such as eos_token_id mean tokens of that tokenizer. Its generation_config.json
+    replaces the donor's for the same reason.
+    """
+    config = read_config(directory)
+    source = read_config(owner) if owner and (owner / "config.json").is_file() else {}
+    places = _places(config, source)
+    for place, ids in places:
+        if "vocab_size" in place or not any("vocab_size" in other for other, _ in places):
+            place["vocab_size"] = rows
+        place.update({key: value for key, value in ids.items() if key.endswith("_token_id")})
+    _write_object(directory / "config.json", config)
+    if owner and (owner / "generation_config.json").is_file():
+        shutil.copyfile(owner / "generation_config.json", directory / "generation_config.json")
+
+
+def write_chat_template(directory: Path, text: str) -> None:
+    """Make `text` the chat template of the tokenizer in `directory`, and the only one."""
+    for file in _matching(directory, _CHAT):
+        file.unlink()
+    (directory / TEMPLATE).write_text(text, "utf-8")
+    settings = directory / SETTINGS
+    if settings.is_file():
+        content = json.loads(settings.read_text(encoding="utf-8"))
+        if content.pop("chat_template", None) is not None:
+            _write_object(settings, content)
+
+
+def read_chat_template(folder: Path) -> str | None:
+    """Return a model's default chat template, or None if it has none."""
+    if (folder / TEMPLATE).is_file():
+        return (folder / TEMPLATE).read_text(encoding="utf-8")
+    for name in (SETTINGS, "chat_template.json"):
+        if (folder / name).is_file():
+            found = json.loads((folder / name).read_text(encoding="utf-8")).get("chat_template")
+            if isinstance(found, list):
+                found = next((t["template"] for t in found if t["name"] == "default"), None)
+            if found:
+                return str(found)
+    return None
+
+
+def _places(
+    config: dict[str, Any], source: dict[str, Any]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    pairs = [(config, source)]
+    for key in INNER:
+        if isinstance(config.get(key), dict):
+            inner = source.get(key)
+            pairs.append((config[key], inner if isinstance(inner, dict) else {}))
+    return pairs
+
+
+def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+    found = {file for pattern in patterns for file in folder.glob(pattern) if file.is_file()}
+    return sorted(f for f in found if not any(fnmatch(f.name, code) for code in _CODE))
+
+
+def _write_object(file: Path, content: dict[str, Any]) -> None:
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
