@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.architecture import has_token_rows
+from optimerge.errors import RecipeError
 from optimerge.merge.plan import MergePlan, TensorPlan
 from optimerge.merge.rows import Pairs, Rows, rows_of
 from optimerge.merge.vocabulary import Vocabulary
@@ -44,13 +45,20 @@ class Aligner:
             self._rows[key] = rows_of(self.vocabulary, models, base)
         return self._rows[key]
 
-    def check(self, plan: MergePlan) -> list[str]:
-        """Refuse rules that no table can follow; return notes. Reads no weights."""
+    def check(self, plan: MergePlan, file: object) -> list[str]:
+        """Refuse rules that no table can follow; return notes. Reads no weights.
+
+        `file`: the recipe's or the search space's, for the complaint.
+        """
         notes = {}
         for tensor in plan.tensors:
             if has_token_rows(tensor.name):
                 models = [source.model for source in tensor.sources]
-                if rowless := self.rows(models, tensor.base_model).rowless:
+                try:
+                    rowless = self.rows(models, tensor.base_model).rowless
+                except RecipeError as error:
+                    raise RecipeError(f"{file}: {error}") from None
+                if rowless:
                     notes[rowless] = (
                         f"{len(rowless)} tokens of the result (the first is {rowless[0]!r}) are "
                         f"in none of the models that make {tensor.name}: their rows are zeros"
