@@ -70,7 +70,7 @@ def build(
     plan = make_plan(recipe, checkpoints)
     vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
     align = Aligner(vocabulary) if vocabulary else None
-    notes = align.check(plan) if align else []
+    notes = align.check(plan, recipe_file) if align else []
     template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
     donor = opened[0]

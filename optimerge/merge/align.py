@@ -1,9 +1,11 @@
 """Brings the embeddings and heads of all models to the vocabulary of the result."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.architecture import has_token_rows
+from optimerge.errors import RecipeError
 from optimerge.merge.plan import MergePlan, TensorPlan
 from optimerge.merge.rows import Pairs, Rows, rows_of
 from optimerge.merge.vocabulary import Vocabulary
@@ -12,12 +14,25 @@ if TYPE_CHECKING:
     import torch
 
 
+@dataclass(frozen=True)
+class _Gather:
+    """How one model's table is put together, on one device."""
+
+    sources: "torch.Tensor"
+    """For each row of the result: the model's row, or any where it has none."""
+    places: "torch.Tensor"
+    """Rows of the result that the model lacks."""
+    fills: "torch.Tensor"
+    """Their places in the fill table."""
+
+
 class Aligner:
     """Aligns tensors of a merge to a vocabulary, rows first; other tensors are left alone."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self._rows: dict[tuple[tuple[str, ...], str | None], Rows] = {}
+        self._gathers: dict[tuple[tuple[str, ...], str | None, str], list[_Gather | None]] = {}
 
     def __call__(self, plan: TensorPlan, tensors: "Sequence[torch.Tensor]") -> "list[torch.Tensor]":
         """Return the tensors of `plan.sources` as tables of the result's rows.
@@ -32,10 +47,18 @@ class Aligner:
         self, models: Sequence[str], base: str | None, tensors: "Sequence[torch.Tensor]"
     ) -> "list[torch.Tensor]":
         """Return each model's table with the result's rows."""
-        rows = self.rows(models, base)
-        given = dict(zip(models, tensors, strict=True))
-        fill = _fill_table(rows, given)
-        return [_table(rows, model, given[model], fill) for model in models]
+        device = str(tensors[0].device)
+        key = tuple(models), base, device
+        if key not in self._gathers:
+            self._gathers[key] = _gathers(self.rows(models, base), models, device)
+        rows, gathers = self.rows(models, base), self._gathers[key]
+        if all(gather is None for gather in gathers):
+            return list(tensors)
+        fill = _fill_table(rows, dict(zip(models, tensors, strict=True)))
+        return [
+            given if gather is None else _table(rows, gather, given, fill)
+            for gather, given in zip(gathers, tensors, strict=True)
+        ]
 
     def rows(self, models: Sequence[str], base: str | None) -> Rows:
         """Return where the rows come from; worked out once for each set of models."""
@@ -44,13 +67,20 @@ class Aligner:
             self._rows[key] = rows_of(self.vocabulary, models, base)
         return self._rows[key]
 
-    def check(self, plan: MergePlan) -> list[str]:
-        """Refuse rules that no table can follow; return notes. Reads no weights."""
+    def check(self, plan: MergePlan, file: object) -> list[str]:
+        """Refuse rules that no table can follow; return notes. Reads no weights.
+
+        `file`: the recipe's or the search space's, for the complaint.
+        """
         notes = {}
         for tensor in plan.tensors:
             if has_token_rows(tensor.name):
                 models = [source.model for source in tensor.sources]
-                if rowless := self.rows(models, tensor.base_model).rowless:
+                try:
+                    rowless = self.rows(models, tensor.base_model).rowless
+                except RecipeError as error:
+                    raise RecipeError(f"{file}: {error}") from None
+                if rowless:
                     notes[rowless] = (
                         f"{len(rowless)} tokens of the result (the first is {rowless[0]!r}) are "
                         f"in none of the models that make {tensor.name}: their rows are zeros"
@@ -76,11 +106,29 @@ def _fill_table(rows: Rows, given: "dict[str, torch.Tensor]") -> "torch.Tensor":
     return fill
 
 
-def _table(rows: Rows, model: str, given: "torch.Tensor", fill: "torch.Tensor") -> "torch.Tensor":
-    table = given.new_zeros((rows.total, *given.shape[1:]))
-    _copy(table, given, rows.own[model])
-    places = rows.lacking[model]
-    _copy(table, fill, ([rows.filled[n] for n in places], places))
+def _gathers(rows: Rows, models: Sequence[str], device: str) -> list[_Gather | None]:
+    """Return how each model's table is made; None for one that is the result's as it stands."""
+    import torch
+
+    found: list[_Gather | None] = []
+    for model in models:
+        places, sources = rows.own[model]
+        index = torch.zeros(rows.total, dtype=torch.int64)
+        index[places] = torch.tensor(sources, dtype=torch.int64)
+        if len(places) == rows.total == rows.rows_in[model] and places == sources:
+            found.append(None)
+            continue
+        fills = torch.tensor(rows.lacking[model], dtype=torch.int64)
+        lacking = torch.tensor(rows.filled, dtype=torch.int64)[fills]
+        found.append(_Gather(index.to(device), lacking.to(device), fills.to(device)))
+    return found
+
+
+def _table(
+    rows: Rows, gather: _Gather, given: "torch.Tensor", fill: "torch.Tensor"
+) -> "torch.Tensor":
+    table = given.index_select(0, gather.sources)
+    table.index_copy_(0, gather.places, fill.index_select(0, gather.fills))
     if len(rows.tokens) < rows.total:
         _fill_with_mean(table, rows)
     return table

@@ -21,6 +21,8 @@ class Rows:
     """Where the rows of one table come from, for the models that make it."""
 
     total: int
+    rows_in: Mapping[str, int]
+    """By model: rows of its own table."""
     tokens: list[int]
     """Rows that stand for a token, in order; the others get their mean."""
     own: Mapping[str, Pairs]
@@ -84,6 +86,7 @@ def rows_of(vocabulary: Vocabulary, models: Sequence[str], base: str | None) -> 
         lacking[model] = [n for t, n in place.items() if t in forced or t not in ids]
     return Rows(
         total=vocabulary.rows,
+        rows_in={model: vocabulary.rows_in[model] for model in models},
         tokens=sorted(set(output.values())),
         own=own,
         filled=[output[token] for token in filled],

@@ -93,6 +93,9 @@ def make_vocabulary(
             tokenizer = _united(tokenizer, read[reference], ids[reference])
     new = [token for token in wanted.tokens or {} if token not in tokenizer.ids]
     tokenizer = with_added(tokenizer, plain_tokens(new))
+    for reference in references:
+        if tokenizer.ids != read[reference].ids:
+            _refuse_second_table(checkpoints[reference])
     found = Vocabulary(wanted, tokenizer, owner, base, ids, rows)
     _refuse_copied_tables(checkpoints[base], found)
     return found
@@ -138,6 +141,15 @@ def _rows(checkpoint: Checkpoint) -> int:
             "vocabulary cannot be changed; leave out `tokenizer`"
         )
     return min(rows)
+
+
+def _refuse_second_table(checkpoint: Checkpoint) -> None:
+    for name in checkpoint.tensors:
+        if "embed_tokens_per_layer" in name:  # Gemma 3n
+            raise CheckpointError(
+                f"{checkpoint.reference!r} has a second table of tokens, {name}, which cannot be "
+                "brought to another vocabulary; merge models of one tokenizer"
+            )
 
 
 def _folder(source: str, relative_to: Path) -> Path:

@@ -68,7 +68,7 @@ def open_models(space: SearchSpace) -> Models:
         return models
     _refuse_sparsity(space, vocabulary)
     aligner = Aligner(vocabulary)
-    notes = [note for plan in plans for note in aligner.check(plan)]
+    notes = [note for plan in plans for note in aligner.check(plan, space.file)]
     return replace(models, notes=tuple(dict.fromkeys(notes)))
 
 

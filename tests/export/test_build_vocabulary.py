@@ -263,7 +263,7 @@ def test_weights_are_not_read_before_the_rules_are_checked(
         raise AssertionError("a weight was read")
 
     monkeypatch.setattr(TensorReader, "read", fail)
-    with pytest.raises(OptimergeError, match="no embedding"):
+    with pytest.raises(OptimergeError, match=r"\.yml: tokenizer\.tokens\['<q>'\]: .*no embedding"):
         built("float32/base", **rule(source="other"))
 
 
@@ -285,6 +285,29 @@ def test_a_model_without_a_tokenizer_is_taken_to_have_the_base_s(
     build(recipe, tmp_path / "out")
     recipe.write_text(text % "moved")
     with pytest.raises(OptimergeError, match="'moved' has no tokenizer and another number of"):
+        build(recipe, tmp_path / "other")
+
+
+def test_a_second_table_of_tokens_is_not_left_behind_in_another_order(
+    families: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    models = tmp_path / "models"
+    shutil.copytree(families / "float32", models)
+    for name in ("base", "same", "moved"):
+        tensors = load_file(models / name / "model.safetensors")
+        tensors["model.embed_tokens_per_layer.weight"] = torch.ones(11, 4)
+        save_file(tensors, models / name / "model.safetensors", metadata={"format": "pt"})
+    recipe = models / "r.yml"
+    text = (
+        "merge_method: linear\nmodels:\n- {model: base, parameters: {weight: 1}}\n"
+        "- {model: %s, parameters: {weight: 1}}\ndtype: float32\ntokenizer: {source: base}\n"
+    )
+    recipe.write_text(text % "same")
+    build(recipe, tmp_path / "out")
+    recipe.write_text(text % "moved")
+    with pytest.raises(OptimergeError, match="'moved' has a second table of tokens"):
         build(recipe, tmp_path / "other")
 
 
