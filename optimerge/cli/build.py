@@ -35,7 +35,7 @@ def command(recipe: Path, out: Path, seed: int | None, exact: bool, device: str)
 
     console = err()
     with (
-        quiet(),
+        quiet(studies=False),
         Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("merging", total=None)

@@ -13,7 +13,14 @@ from optimerge.checkpoint.sidefiles import copy_side_files
 from optimerge.checkpoint.write import CheckpointWriter
 from optimerge.errors import CheckpointError, RecipeError
 from optimerge.merge.plan import InputTensor, MergePlan, make_plan
-from optimerge.merge.tensor import Mode, Selections, merge_tensor, rounds_adapters, torch_dtype
+from optimerge.merge.tensor import (
+    Mode,
+    Selections,
+    all_finite,
+    merge_tensor,
+    rounds_adapters,
+    torch_dtype,
+)
 from optimerge.recipe.read import read_recipe
 from optimerge.recipe.schema import Recipe
 
@@ -85,7 +92,7 @@ def _merged(
             merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select)
             out = torch_dtype(plan.out_dtype) or merged.dtype
             result = merged.to(out)
-            if not bool(result.isfinite().all()):
+            if not all_finite(result):
                 raise CheckpointError(
                     f"the merge gives NaN or infinite weights in {tensor.name}; nothing is written"
                 )

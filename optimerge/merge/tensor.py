@@ -3,7 +3,7 @@
 The resident engine and the streaming build both call it, so what is scored is what is built.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import torch
 
 Mode = Literal["fast", "exact"]
+PART = 1 << 17
+"""Entries merged at a time on a CPU by methods that look at one entry only."""
+
 Read = Callable[[InputTensor], "torch.Tensor"]
 
 
@@ -55,18 +58,42 @@ def merge_tensor(
     """Return the merged tensor in the math dtype (None: the inputs' dtypes, promoted)."""
     import torch
 
+    method = method_named(tensor.method)
     base = read(tensor.base) if tensor.base else None
     inputs = [read(item) for item in tensor.inputs]
     present = [base, *inputs] if base is not None else inputs
     dtype = math or reduce(torch.promote_types, [t.dtype for t in present])
-    group = TensorGroup(
-        base=None if base is None else base.to(dtype),
-        inputs=tuple(t.to(dtype) for t in inputs),
-        numbers=tuple(item.numbers for item in tensor.inputs),
-        shared=tensor.shared,
-        select=select,
-    )
-    return method_named(tensor.method).kernel(group)
+
+    def merged(base: "torch.Tensor | None", inputs: "Sequence[torch.Tensor]") -> "torch.Tensor":
+        group = TensorGroup(
+            base=None if base is None else base.to(dtype),
+            inputs=tuple(t.to(dtype) for t in inputs),
+            numbers=tuple(item.numbers for item in tensor.inputs),
+            shared=tensor.shared,
+            select=select,
+        )
+        return method.kernel(group)
+
+    first = present[0]
+    if method.locality != "entry" or first.device.type != "cpu" or first.numel() <= PART:
+        return merged(base, inputs)
+    # Entry by entry the parts give what the whole gives, and their temporaries stay in the cache.
+    flat = [t.reshape(-1) for t in inputs]
+    flat_base = None if base is None else base.reshape(-1)
+    result = torch.empty(first.numel(), dtype=dtype)
+    for start in range(0, first.numel(), PART):
+        part = slice(start, start + PART)
+        some_base = None if flat_base is None else flat_base[part]
+        result[part] = merged(some_base, [t[part] for t in flat])
+    return result.view(first.shape)
+
+
+def all_finite(tensor: "torch.Tensor") -> bool:
+    """Whether no entry is NaN or infinite; torch's `isfinite` takes ten times as long."""
+    if not tensor.numel() or not tensor.is_floating_point():
+        return True
+    low, high = tensor.aminmax()
+    return bool(low.isfinite() & high.isfinite())
 
 
 def rounds_adapters(mode: Mode, plan: MergePlan) -> bool:
