@@ -40,7 +40,7 @@ def command(
 
     console = err()
     with (
-        quiet(),
+        quiet(studies=False),
         Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("merging", total=None)

@@ -18,10 +18,13 @@ _ENVIRONMENT = {
 
 
 @contextmanager
-def quiet(log: Path | None = None, *, scoring: bool = False) -> Iterator[None]:
+def quiet(
+    log: Path | None = None, *, scoring: bool = False, studies: bool = True
+) -> Iterator[None]:
     """Send log messages and warnings of all libraries to `log` (None: nowhere).
 
-    `scoring`: also hush the libraries that only building and scoring import (seconds to import).
+    `scoring`: also hush the libraries that only scoring imports (seconds to import). `studies`:
+    hush Optuna, which what reads no run need not import.
     Leaves the logging of the process as it found it.
     """
     for name, value in _ENVIRONMENT.items():
@@ -34,7 +37,8 @@ def quiet(log: Path | None = None, *, scoring: bool = False) -> Iterator[None]:
     logging.captureWarnings(True)
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        _hush_reading()
+        if studies:
+            _hush_reading()
         if scoring:
             _hush_scoring()
         try:

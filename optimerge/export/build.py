@@ -19,7 +19,14 @@ from optimerge.errors import CheckpointError
 from optimerge.export.vocabulary import chat_template, write_vocabulary
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import InputTensor, MergePlan, make_plan
-from optimerge.merge.tensor import Mode, Selections, merge_tensor, rounds_adapters, torch_dtype
+from optimerge.merge.tensor import (
+    Mode,
+    Selections,
+    all_finite,
+    merge_tensor,
+    rounds_adapters,
+    torch_dtype,
+)
 from optimerge.merge.vocabulary import make_vocabulary
 from optimerge.recipe.read import read_recipe
 
@@ -119,7 +126,7 @@ def _merged(
 
         def read(item: InputTensor) -> "torch.Tensor":
             tensor = readers[item.model].read(item.tensor, device)
-            if not allow_nan and not bool(tensor.isfinite().all()):
+            if not allow_nan and not all_finite(tensor):
                 raise CheckpointError(
                     f"{item.model}: {item.tensor} holds NaN or infinite weights; use a sound "
                     "checkpoint of this model, or --allow-nan to merge it all the same"
@@ -130,7 +137,7 @@ def _merged(
             merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select, align)
             out = torch_dtype(plan.out_dtype) or merged.dtype
             result = merged.to(out)
-            if not allow_nan and not bool(result.isfinite().all()):
+            if not allow_nan and not all_finite(result):
                 raise CheckpointError(
                     f"the merge gives NaN or infinite weights in {tensor.name}; nothing is "
                     "written (--allow-nan writes it all the same)"

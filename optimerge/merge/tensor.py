@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import torch
 
 Mode = Literal["fast", "exact"]
+PART = 1 << 17
+"""Entries merged at a time on a CPU by methods that look at one entry only."""
+
 Read = Callable[[InputTensor], "torch.Tensor"]
 Align = Callable[[TensorPlan, "Sequence[torch.Tensor]"], "list[torch.Tensor]"]
 
@@ -63,20 +66,42 @@ def merge_tensor(
     """
     import torch
 
+    method = method_named(tensor.method)
     present = [read(item) for item in tensor.sources]
     dtype = math or reduce(torch.promote_types, [t.dtype for t in present])
-    present = [t.to(dtype) for t in present]
     if align is not None:
-        present = align(tensor, present)
-    group = TensorGroup(
-        base=present[0] if tensor.base else None,
-        inputs=tuple(present[1:] if tensor.base else present),
-        numbers=tuple(item.numbers for item in tensor.inputs),
-        shared=tensor.shared,
-        select=select,
-        depth=tensor.depth,
-    )
-    return method_named(tensor.method).kernel(group)
+        present = align(tensor, [t.to(dtype) for t in present])
+
+    def merged(some: "Sequence[torch.Tensor]") -> "torch.Tensor":
+        cast = [t.to(dtype) for t in some]
+        group = TensorGroup(
+            base=cast[0] if tensor.base else None,
+            inputs=tuple(cast[1:] if tensor.base else cast),
+            numbers=tuple(item.numbers for item in tensor.inputs),
+            shared=tensor.shared,
+            select=select,
+            depth=tensor.depth,
+        )
+        return method.kernel(group)
+
+    first = present[0]
+    if method.locality != "entry" or first.device.type != "cpu" or first.numel() <= PART:
+        return merged(present)
+    # Entry by entry the parts give what the whole gives, and their temporaries stay in the cache.
+    flat = [t.reshape(-1) for t in present]
+    result = torch.empty(first.numel(), dtype=dtype)
+    for start in range(0, first.numel(), PART):
+        part = slice(start, start + PART)
+        result[part] = merged([t[part] for t in flat])
+    return result.view(first.shape)
+
+
+def all_finite(tensor: "torch.Tensor") -> bool:
+    """Whether no entry is NaN or infinite; torch's `isfinite` takes ten times as long."""
+    if not tensor.numel() or not tensor.is_floating_point():
+        return True
+    low, high = tensor.aminmax()
+    return bool(low.isfinite() & high.isfinite())
 
 
 def rounds_adapters(mode: Mode, plan: MergePlan) -> bool:

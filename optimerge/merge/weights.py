@@ -13,6 +13,7 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.lowrank import Factors, adapted
 from optimerge.checkpoint.read import TensorReader, dtype_of
 from optimerge.errors import CheckpointError
+from optimerge.merge.tensor import all_finite
 
 if TYPE_CHECKING:
     import torch
@@ -70,7 +71,7 @@ def load_weights(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
 
 
 def _check(checkpoint: Checkpoint, name: str, *tensors: "torch.Tensor") -> None:
-    if not all(bool(tensor.isfinite().all()) for tensor in tensors):
+    if not all(map(all_finite, tensors)):
         raise CheckpointError(
             f"{checkpoint.reference}: {name} holds NaN or infinite weights; "
             "use a sound checkpoint of this model"

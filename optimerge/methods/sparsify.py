@@ -112,4 +112,4 @@ def masked(group: TensorGroup, delta: "Tensor", mask: "Tensor") -> "Tensor":
     matched = (before >= SMALL_NORM) & (after >= SMALL_NORM)
     # Chosen on the device: asking for the numbers would make a GPU wait at every tensor.
     factor = (before / after.where(matched, after.new_ones(()))).where(matched, after.new_ones(()))
-    return kept * factor
+    return kept.mul_(factor)

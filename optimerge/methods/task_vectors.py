@@ -12,6 +12,7 @@ A divisor of 0 counts as 1. All of it happens in the dtype of the inputs, with s
 stacked task vectors, in mergekit's order of operations.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimerge.errors import MethodError
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 SMALL_DIVISOR = 1e-8
 """Without election a sum of weights nearer to 0 than this divides nothing."""
+
+PART = 1 << 17
+"""Entries merged at a time on a CPU."""
 
 
 def base_of(group: TensorGroup) -> "Tensor":
@@ -40,36 +44,56 @@ def combine(group: TensorGroup, sparsify: Sparsify, *, elect: bool) -> "Tensor":
     base = base_of(group)
     if not group.inputs:
         return base.clone()
-    deltas = torch.stack(
-        [sparsify(group, index, tensor - base) for index, tensor in enumerate(group.inputs)]
-    )
+    deltas = [
+        sparsify(group, index, tensor - base).reshape(-1)
+        for index, tensor in enumerate(group.inputs)
+    ]
+    flat = base.reshape(-1)
+    merged = torch.empty_like(flat)
+    for part in parts(flat):
+        merged[part] = flat[part] + _mixed(group, torch.stack([d[part] for d in deltas]), elect)
+    return merged.view(base.shape)
+
+
+def parts(flat: "Tensor") -> Iterator[slice]:
+    """Cut a long tensor on a CPU into parts whose temporaries stay in its cache."""
+    size = PART if flat.device.type == "cpu" else max(1, flat.numel())
+    for start in range(0, flat.numel(), size):
+        yield slice(start, start + size)
+
+
+def _mixed(group: TensorGroup, deltas: "Tensor", elect: bool) -> "Tensor":
+    """Return what is added to the base: deltas (inputs x entries) weighted, elected, summed."""
+    import torch
+
     weights = torch.tensor(
         [real(numbers, "weight") for numbers in group.numbers],
-        dtype=base.dtype,
-        device=base.device,
-    ).view(-1, *[1] * base.dim())
+        dtype=deltas.dtype,
+        device=deltas.device,
+    ).view(-1, 1)
     deltas *= weights
-    mix, divisor = (_elected if elect else _summed)(deltas, weights)
+    agree = agreement_as_numbers(deltas) if elect else None
+    mix = (deltas if agree is None else deltas * agree).sum(dim=0)
     if flag(group.shared, "normalize"):
-        mix = mix / divisor
+        mix = mix / _divisor(weights, agree)
     factor = real(group.shared, "lambda")
-    if factor != 1:
-        mix = mix * factor
-    return base + mix
+    return mix * factor if factor != 1 else mix
 
 
 def agreement(deltas: "Tensor") -> "Tensor":
     """Return where each stacked task vector has the sign that the sum has; 0 never agrees."""
-    positive = deltas.sum(dim=0) >= 0
-    return ((deltas > 0) & positive) | ((deltas < 0) & ~positive)
+    return agreement_as_numbers(deltas) > 0
 
 
-def _elected(deltas: "Tensor", weights: "Tensor") -> tuple["Tensor", "Tensor"]:
-    agree = agreement(deltas)
-    divisor = (weights * agree).sum(dim=0)
-    return (deltas * agree).sum(dim=0), divisor.masked_fill(divisor == 0, 1)
+def agreement_as_numbers(deltas: "Tensor") -> "Tensor":
+    """Return `agreement` as 0 and 1 in the dtype of `deltas`: torch multiplies those faster."""
+    sign = (deltas.sum(dim=0) >= 0).to(deltas.dtype) * 2 - 1
+    return (deltas.sign() * sign).clamp_(min=0)
 
 
-def _summed(deltas: "Tensor", weights: "Tensor") -> tuple["Tensor", "Tensor"]:
-    divisor = weights.sum(dim=0)
-    return deltas.sum(dim=0), divisor.masked_fill(divisor.abs() < SMALL_DIVISOR, 1)
+def _divisor(weights: "Tensor", agree: "Tensor | None") -> "Tensor":
+    if agree is None:
+        total = weights.sum(dim=0)
+        return total.masked_fill(total.abs() < SMALL_DIVISOR, 1)
+    total = (weights * agree).sum(dim=0)
+    return total + (total == 0)

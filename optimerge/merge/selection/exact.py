@@ -7,6 +7,7 @@ by lowest index: mergekit leaves them to an unstable sort, which follows no rule
 
 from typing import TYPE_CHECKING
 
+from optimerge.merge.selection.order import first_of_stable_sort
 from optimerge.merge.selection.ranks import stable_ranks
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ class ExactSelection:
 
     def largest(self, index: int, delta: "Tensor", keep: int) -> "Tensor":
         """Keep the first `keep` entries of a stable descending sort of magnitudes."""
-        order = delta.abs().float().reshape(-1).argsort(descending=True, stable=True)
-        return _mask(delta, order[: max(0, keep)])
+        return first_of_stable_sort(delta.abs().float(), keep, descending=True)
 
     def band(self, index: int, delta: "Tensor", drop_smallest: int, keep: int) -> "Tensor":
         """Keep a stretch of a stable ascending sort of magnitudes."""
-        order = delta.abs().float().reshape(-1).argsort(stable=True)
-        return _mask(delta, order[drop_smallest : drop_smallest + keep])
+        magnitude = delta.abs().float()
+        kept = first_of_stable_sort(magnitude, drop_smallest + keep, descending=False)
+        return kept & ~first_of_stable_sort(magnitude, drop_smallest, descending=False)
 
     def row_ranks(self, index: int, delta: "Tensor") -> "Tensor":
         """Rank magnitudes along dim 1; in bfloat16 ranks above 256 lose precision."""
@@ -60,11 +61,3 @@ class ExactSelection:
         import torch
 
         return torch.randint(size, (count,), generator=self._generator)
-
-
-def _mask(delta: "Tensor", kept: "Tensor") -> "Tensor":
-    import torch
-
-    mask = torch.zeros(delta.numel(), dtype=torch.bool, device=delta.device)
-    mask[kept] = True
-    return mask.view(delta.shape)

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from optimerge.merge.selection.order import kth_smallest
 from optimerge.merge.selection.ranks import middle_ranks
-from optimerge.merge.selection.splitmix import as_signed, uniforms
+from optimerge.merge.selection.splitmix import as_signed, uniforms, uniforms_at
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,9 +48,16 @@ class HashedSelection:
             return magnitude >= 0
         threshold = self.threshold(index, magnitude, keep)
         above, tied = magnitude > threshold, magnitude == threshold
-        share = (keep - above.sum()).double() / tied.sum()
-        limits = (share * LEVELS).round().int() - LEVELS // 2
-        return above | (tied & (self._draw(index, delta, "ties").int() < limits))
+        missing, found = keep - above.count_nonzero(), tied.count_nonzero()
+        limit = (missing.double() / found * LEVELS).round().int() - LEVELS // 2
+        if delta.device.type != "cpu":
+            return above | (tied & (self._draw(index, delta, "ties").int() < limit))
+        # Few entries are tied: there it is cheaper to draw for them alone.
+        positions = tied.reshape(-1).nonzero().reshape(-1)
+        drawn = uniforms_at(self._key(index, "ties"), positions) < limit
+        kept = above.reshape(-1)
+        kept[positions[drawn]] = True
+        return kept.view(delta.shape)
 
     def band(self, index: int, delta: "Tensor", drop_smallest: int, keep: int) -> "Tensor":
         """Keep the `keep` entries above the `drop_smallest` smallest magnitudes."""
@@ -80,8 +88,11 @@ class HashedSelection:
 
         An engine with a table of magnitudes overrides this with a look-up.
         """
-        return magnitude.reshape(-1).kthvalue(magnitude.numel() - keep + 1).values
+        return kth_smallest(magnitude, magnitude.numel() - keep + 1)
 
     def _draw(self, index: int, delta: "Tensor", purpose: str) -> "Tensor":
-        key = hash_key(self._seed, self._tensor, self._inputs[index], purpose)
+        key = self._key(index, purpose)
         return uniforms(key, 0, delta.numel(), delta.device).view(delta.shape)
+
+    def _key(self, index: int, purpose: str) -> int:
+        return hash_key(self._seed, self._tensor, self._inputs[index], purpose)

@@ -29,11 +29,7 @@ def words(key: int, first: int, count: int, on: "device | str" = "cpu") -> "Tens
     """Return the int64 words `first` to `first + count - 1` under a key."""
     import torch
 
-    word = torch.arange(first + 1, first + count + 1, dtype=torch.int64, device=on)
-    word.mul_(as_signed(GAMMA)).add_(key)
-    for shift, factor in ROUNDS:
-        _mix(word, shift).mul_(as_signed(factor))
-    return _mix(word, LAST_SHIFT)
+    return _hashed(torch.arange(first + 1, first + count + 1, dtype=torch.int64, device=on), key)
 
 
 def uniforms(key: int, first: int, count: int, on: "device | str" = "cpu") -> "Tensor":
@@ -44,6 +40,21 @@ def uniforms(key: int, first: int, count: int, on: "device | str" = "cpu") -> "T
     stop = -(-(first + count) // PER_WORD)
     skipped = first - start * PER_WORD
     return words(key, start, stop - start, on).view(torch.int16)[skipped : skipped + count]
+
+
+def uniforms_at(key: int, positions: "Tensor") -> "Tensor":
+    """Return the uniforms (as int64) of the entries at these flat positions of a tensor."""
+    word = _hashed(positions // PER_WORD + 1, key)
+    lane = positions % PER_WORD
+    return (word << (48 - 16 * lane)) >> 48
+
+
+def _hashed(counter: "Tensor", key: int) -> "Tensor":
+    """Turn counters (from 1) into words, in place."""
+    word = counter.mul_(as_signed(GAMMA)).add_(key)
+    for shift, factor in ROUNDS:
+        _mix(word, shift).mul_(as_signed(factor))
+    return _mix(word, LAST_SHIFT)
 
 
 def _mix(word: "Tensor", shift: int) -> "Tensor":
