@@ -5,7 +5,8 @@
 Makes a random Llama of about 100M parameters and three fine-tunes of it (bfloat16) in a temporary
 folder, then builds linear, ties and dare_ties merges, turn about, each in a process of its own.
 Printed are the best of `--repeat` runs: CPU seconds (user + system), wall seconds, peak resident
-memory, and mergekit's CPU seconds over ours."""
+memory, and mergekit's CPU seconds over ours.
+"""
 
 import argparse
 import os
@@ -24,7 +25,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 folder, width, layers, vocabulary = Path(sys.argv[1]), *map(int, sys.argv[2:])
 config = LlamaConfig(vocab_size=vocabulary, hidden_size=width, intermediate_size=4 * width,
-    num_hidden_layers=layers, num_attention_heads=8, num_key_value_heads=8, tie_word_embeddings=False)
+    num_hidden_layers=layers, num_attention_heads=8, num_key_value_heads=8)
 model = LlamaForCausalLM(config).bfloat16()
 generator = torch.Generator().manual_seed(0)
 start = {n: t.clone() for n, t in model.state_dict().items()}
@@ -118,7 +119,8 @@ def main() -> None:
             costs = {tool: best(c, out, folder, chosen.repeat) for tool, c in commands.items()}
             for tool, cost in costs.items():
                 ratio = f"{cost.cpu / costs['optimerge'].cpu:.2f}"
-                print(f"{method:<12} {tool:<10} {cost.cpu:7.2f} {cost.wall:7.2f} {cost.peak:9.0f} {ratio:>6}")  # fmt: skip
+                row = f"{cost.cpu:7.2f} {cost.wall:7.2f} {cost.peak:9.0f} {ratio:>6}"
+                print(f"{method:<12} {tool:<10} {row}")
         if not chosen.mergekit:
             print("mergekit-yaml is not on the PATH; give --mergekit PATH to compare")
 

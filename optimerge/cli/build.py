@@ -20,7 +20,8 @@ def command(recipe: Path, out: Path, seed: int | None, exact: bool, device: str)
 
     Takes any mergekit recipe of the supported methods (`optimerge methods`). Model paths are
     relative to the recipe's file or, if not there, to the current folder. A recipe that
-    `optimerge export` wrote gives the very tensors that were scored.
+    `optimerge export` wrote gives the very tensors that were scored. A build that was killed or
+    interrupted goes on where it was when the same command is given again.
 
     \b
     Examples:
@@ -47,6 +48,8 @@ def command(recipe: Path, out: Path, seed: int | None, exact: bool, device: str)
             mode="exact" if exact else None,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
+    for note in built.notes:
+        click.echo(f"note: {note}", err=True)
     click.echo(
         f"wrote {built.directory}: {built.tensors} tensors, {count(built.parameters)} "
         f"parameters ({built.mode} mode, seed {built.seed})"
