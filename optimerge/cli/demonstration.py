@@ -80,7 +80,7 @@ def _next(folder: Path, recipe: Path, zoo: Zoo) -> None:
         f"  optimerge front {run}                  the whole front\n"
         f"  optimerge show {run} TRIAL             one trial whole, with its recipe\n"
         f"  optimerge build {shlex.quote(str(recipe))} merged   the knee as a checkpoint\n"
-        "  optimerge demo --trials 100                  search on, in the same run\n\n"
+        f"  optimerge demo --run-dir {run} --trials 100   search on, in the same run\n\n"
         f"Your own models: copy {zoo.space},\n"
         "name your base, your experts and lm-eval tasks in it, then\n"
         "  optimerge check my-space.yaml                would it run, is there memory\n"
