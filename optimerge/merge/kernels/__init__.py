@@ -1,0 +1,1 @@
+"""The fused kernels: one streaming pass over memory merges a tensor."""
