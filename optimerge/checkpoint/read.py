@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 1 << 30
 """Asked of the system at a time; Linux gives at most 2 GiB."""
+_STAGED = 1 << 26
+"""Bytes on their way to a device at a time."""
 
 
 class TensorReader:
@@ -33,6 +35,7 @@ class TensorReader:
         self.rounded = rounded
         self._files: dict[Path, tuple[int, dict[str, TensorInfo]]] = {}
         self._open = ExitStack()
+        self._staging: Tensor | None = None
 
     def __enter__(self) -> "TensorReader":
         return self
@@ -60,6 +63,25 @@ class TensorReader:
         """Return one tensor without the factors of an adapter."""
         weight = self._tensor(self.source(name), device)
         return weight.to(dtype_of(self._info(name))) if self.rounded else weight
+
+    def fill(self, name: str, place: "Tensor") -> None:
+        """Read what an unrounded `weight` returns into memory of its shape and dtype.
+
+        Memory of a device is filled through a small buffer, so main memory never holds the model.
+        """
+        import torch
+
+        info = self.source(name)
+        into = place.reshape(-1).view(torch.uint8)
+        if into.device.type == "cpu":
+            self._read(info, 0, into)
+            return
+        if self._staging is None:
+            self._staging = torch.empty(_STAGED, dtype=torch.uint8, pin_memory=True)
+        for start in range(0, info.bytes, _STAGED):
+            part = self._staging[: min(_STAGED, info.bytes - start)]
+            self._read(info, start, part)
+            into[start : start + part.numel()].copy_(part)
 
     def factors(self, name: str, device: str = "cpu") -> Factors | None:
         """Return what a LoRA adapter adds to a tensor, or None."""
@@ -93,13 +115,20 @@ class TensorReader:
         # and ends the process if the file is cut meanwhile.
         import torch
 
+        buffer = torch.empty(info.bytes, dtype=torch.uint8)
+        self._read(info, 0, buffer)
+        return buffer.view(dtype_of(info)).reshape(info.shape).to(device)
+
+    def _read(self, info: TensorInfo, start: int, into: "Tensor") -> None:
+        """Fill main memory (uint8) with a tensor's bytes from `start` on."""
+        size = into.numel()
         try:
             file = self._file(info)
-            buffer = torch.empty(info.bytes, dtype=torch.uint8)
-            view = memoryview(buffer.numpy().data)
+            view = memoryview(into.numpy().data)
             done = 0
-            while done < info.bytes:
-                count = os.preadv(file, [view[done : done + _MOST_BYTES]], info.start + done)
+            while done < size:
+                place = info.start + start + done
+                count = os.preadv(file, [view[done : done + _MOST_BYTES]], place)
                 if count == 0:
                     raise OSError(None, "the file is cut")
                 done += count
@@ -108,7 +137,6 @@ class TensorReader:
                 f"{str(info.file)!r}: {info.name!r} cannot be read ({error.strerror}); "
                 "copy or download the file again"
             ) from error
-        return buffer.view(dtype_of(info)).reshape(info.shape).to(device)
 
     def _file(self, info: TensorInfo) -> int:
         if info.file not in self._files:

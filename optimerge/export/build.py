@@ -18,12 +18,14 @@ from optimerge.checkpoint.write import CheckpointWriter
 from optimerge.errors import CheckpointError
 from optimerge.export.vocabulary import chat_template, write_vocabulary
 from optimerge.merge.align import Aligner
+from optimerge.merge.fused import Fused, merge_apart
+from optimerge.merge.kernels.choose import kernels_for
 from optimerge.merge.plan import InputTensor, MergePlan, make_plan
 from optimerge.merge.tensor import (
     Mode,
     Selections,
     all_finite,
-    merge_tensor,
+    inputs_of,
     rounds_adapters,
     torch_dtype,
 )
@@ -133,10 +135,12 @@ def _merged(
                 )
             return tensor
 
+        math, out = torch_dtype(plan.dtype), torch_dtype(plan.out_dtype)
+        fast = selections.mode == "fast"
+        fused = Fused(kernels_for(device), selections.seed) if fast else None
         for tensor, select in selections(plan):
-            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select, align)
-            out = torch_dtype(plan.out_dtype) or merged.dtype
-            result = merged.to(out)
+            present = inputs_of(tensor, math, read, align)
+            result = merge_apart(tensor, math, out, present, select, fused)
             if not allow_nan and not all_finite(result):
                 raise CheckpointError(
                     f"the merge gives NaN or infinite weights in {tensor.name}; nothing is "

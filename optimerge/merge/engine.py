@@ -7,26 +7,24 @@ left as it is; it is never updated by increments (rounding would pile up).
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.fit import check_copied
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
-from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan, make_plan
+from optimerge.merge.arena import into_arena
+from optimerge.merge.fused import Fused
+from optimerge.merge.kernels.choose import kernels_for
+from optimerge.merge.kernels.facts import Memory
+from optimerge.merge.place import Dtypes, Placer
+from optimerge.merge.plan import MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model, resize
-from optimerge.merge.stats import Change, change, total
+from optimerge.merge.stats import Change, total
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets, verify_targets
-from optimerge.merge.tensor import (
-    Mode,
-    Selections,
-    merge_tensor,
-    rounds_adapters,
-    torch_dtype,
-)
+from optimerge.merge.tensor import Mode, Selections, rounds_adapters
 from optimerge.merge.vocabulary import Vocabulary
 from optimerge.merge.weights import Weights, load_weights
 from optimerge.methods.registry import method_named
@@ -34,11 +32,7 @@ from optimerge.recipe.schema import Recipe
 from optimerge.records.types import MergeStats
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
-
-Dtypes = tuple[str | None, str | None]
-"""Math dtype and dtype of the output."""
 
 
 @dataclass
@@ -60,6 +54,7 @@ class Engine:
     _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
     _align: Aligner | None = field(init=False)
     _tables: Tables = field(init=False)
+    _place: Placer = field(init=False)
 
     def __post_init__(self) -> None:
         base = self.checkpoints[self.base]
@@ -68,6 +63,12 @@ class Engine:
         self._align = Aligner(self.vocabulary) if self.vocabulary else None
         models = [self.base, *(m for m in self.checkpoints if m != self.base)]
         self._tables = Tables(self.weights, models, self._align)
+        fused = None
+        if self.mode == "fast":
+            fused = Fused(kernels_for(self.model.device), self.seed, Memory(steps=True))
+        self._place = Placer(
+            self.base, self.weights, self._targets, self._tables, self._align, fused
+        )
 
     def apply(self, recipe: Recipe) -> MergeStats:
         """Write the recipe's merge into the resident model and return what it changed.
@@ -81,24 +82,20 @@ class Engine:
         plan = make_plan(recipe, self.checkpoints)
         self._refuse_other_shape(plan)
         changes = []
-        dtypes = plan.dtype, plan.out_dtype
-        rounded = rounds_adapters(self.mode, plan)
-
-        def read(item: InputTensor) -> "torch.Tensor":
-            return self.weights.read(item.model, item.tensor, rounded=rounded)
-
+        dtypes = Dtypes(plan.dtype, plan.out_dtype, rounds_adapters(self.mode, plan))
         for tensor, select in Selections(self.mode, self.seed)(plan):
-            if tensor.name not in self._targets and self._repeatable(tensor):
+            repeatable = self._repeatable(tensor)
+            if tensor.name not in self._targets and repeatable:
                 continue  # the model does not use it
             written = self._written.get(tensor.name)
-            if written and written[:2] == (tensor, dtypes) and self._repeatable(tensor):
+            if written and written[:2] == (tensor, dtypes) and repeatable:
                 changes.append(written[2])
                 continue
-            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select, self._align)
-            if tensor.name in self._targets:
-                # What a build writes: the model may keep a tensor in more precision than that.
-                written_out = merged.to(torch_dtype(plan.out_dtype) or merged.dtype)
-                changes.append(self._write(tensor, dtypes, written_out))
+            self._written.pop(tensor.name, None)
+            found = self._place(tensor, dtypes, select)
+            if found is not None:
+                self._written[tensor.name] = (tensor, dtypes, found)
+                changes.append(found)
         return total(changes, time.perf_counter() - started)
 
     def holds(self, reference: str) -> bool:
@@ -115,16 +112,6 @@ class Engine:
     def _repeatable(self, tensor: TensorPlan) -> bool:
         """Skipping a draw would shift mergekit's random stream for the tensors after it."""
         return self.mode == "fast" or not method_named(tensor.method).stochastic
-
-    def _write(self, tensor: TensorPlan, dtypes: Dtypes, merged: "torch.Tensor") -> Change:
-        target = self._targets[tensor.name]
-        self._written.pop(tensor.name, None)
-        target.write(merged)
-        found = change(target.read(), self._tables.base(tensor.name, dtypes[0]))
-        if not isfinite(found.l1):
-            raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
-        self._written[tensor.name] = (tensor, dtypes, found)
-        return found
 
     def _refuse_other_shape(self, plan: MergePlan) -> None:
         names = {tensor.name for tensor in plan.tensors}
@@ -155,9 +142,12 @@ def load_engine(
     base = checkpoints[0]
     check_in_place(base)  # before gigabytes are read
     check_copied(checkpoints)
-    model = load_model(base, device, out_dtype)
+    model = load_model(base, out_dtype)
+    if vocabulary:
+        model = resize(model, base, vocabulary.rows)
+    into_arena(model, device)
     return Engine(
-        model=resize(model, base, vocabulary.rows) if vocabulary else model,
+        model=model,
         base=base.reference,
         checkpoints={c.reference: c for c in checkpoints},
         weights=load_weights(checkpoints, device),

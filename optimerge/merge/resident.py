@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def load_model(checkpoint: Checkpoint, device: str, dtype: str | None = None) -> "PreTrainedModel":
-    """Load a language model, whole, on one device, ready to score (no gradients).
+def load_model(checkpoint: Checkpoint, dtype: str | None = None) -> "PreTrainedModel":
+    """Load a language model, whole, in main memory, ready to score (no gradients).
 
     A model that also sees is loaded with its eyes; it answers text like any other. `dtype`: by
     torch's name, None: the checkpoint's. CheckpointError if transformers does not know the model.
@@ -22,7 +22,7 @@ def load_model(checkpoint: Checkpoint, device: str, dtype: str | None = None) ->
     model: PreTrainedModel = kind.from_pretrained(
         checkpoint.path, dtype=torch_dtype(dtype or checkpoint.dtype), trust_remote_code=False
     )
-    return model.to(device).eval().requires_grad_(False)
+    return model.eval().requires_grad_(False)
 
 
 def resize(model: "PreTrainedModel", checkpoint: Checkpoint, rows: int) -> "PreTrainedModel":

@@ -49,6 +49,12 @@ class Target:
             return self.parts[0].view
         return torch.cat([part.view for part in self.parts], dim=self.parts[0].dim)
 
+    def whole(self, dtype: "torch.dtype") -> "Tensor | None":
+        """Return the live memory if it can be written as one contiguous tensor of that dtype."""
+        view = self.parts[0].view
+        fits = len(self.parts) == 1 and view.is_contiguous() and view.dtype == dtype
+        return view if fits else None
+
     @property
     def dtype(self) -> "torch.dtype":
         """The dtype of the live memory."""

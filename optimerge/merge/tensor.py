@@ -60,19 +60,37 @@ def merge_tensor(
     select: Selection,
     align: "Align | None" = None,
 ) -> "torch.Tensor":
-    """Return the merged tensor in the math dtype (None: the inputs' dtypes, promoted).
+    """Return the merged tensor in the math dtype (None: the inputs' dtypes, promoted)."""
+    return merged(tensor, math, inputs_of(tensor, math, read, align), select)
 
-    `align` brings tables of tokens to one vocabulary first.
+
+def inputs_of(
+    tensor: TensorPlan, math: "torch.dtype | None", read: Read, align: "Align | None" = None
+) -> "list[torch.Tensor]":
+    """Read the tensors of `tensor.sources`; `align` brings tables of tokens to one vocabulary.
+
+    Aligned tables are in the math dtype, others in their own.
     """
+    present = [read(item) for item in tensor.sources]
+    if align is None:
+        return present
+    dtype = math or promoted(present)
+    return align(tensor, [t.to(dtype) for t in present])
+
+
+def merged(
+    tensor: TensorPlan,
+    math: "torch.dtype | None",
+    present: "Sequence[torch.Tensor]",
+    select: Selection,
+) -> "torch.Tensor":
+    """Return the merge of the tensors of `tensor.sources` by the method's own kernel."""
     import torch
 
     method = method_named(tensor.method)
-    present = [read(item) for item in tensor.sources]
-    dtype = math or reduce(torch.promote_types, [t.dtype for t in present])
-    if align is not None:
-        present = align(tensor, [t.to(dtype) for t in present])
+    dtype = math or promoted(present)
 
-    def merged(some: "Sequence[torch.Tensor]") -> "torch.Tensor":
+    def merge(some: "Sequence[torch.Tensor]") -> "torch.Tensor":
         cast = [t.to(dtype) for t in some]
         group = TensorGroup(
             base=cast[0] if tensor.base else None,
@@ -86,14 +104,21 @@ def merge_tensor(
 
     first = present[0]
     if method.locality != "entry" or first.device.type != "cpu" or first.numel() <= PART:
-        return merged(present)
+        return merge(present)
     # Entry by entry the parts give what the whole gives, and their temporaries stay in the cache.
     flat = [t.reshape(-1) for t in present]
     result = torch.empty(first.numel(), dtype=dtype)
     for start in range(0, first.numel(), PART):
         part = slice(start, start + PART)
-        result[part] = merged([t[part] for t in flat])
+        result[part] = merge([t[part] for t in flat])
     return result.view(first.shape)
+
+
+def promoted(tensors: "Sequence[torch.Tensor]") -> "torch.dtype":
+    """Return the dtype that holds all of theirs."""
+    import torch
+
+    return reduce(torch.promote_types, [t.dtype for t in tensors])
 
 
 def all_finite(tensor: "torch.Tensor") -> bool:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.headers import TensorInfo
 from optimerge.checkpoint.lowrank import Factors, adapted
 from optimerge.checkpoint.read import TensorReader, dtype_of
 from optimerge.errors import CheckpointError
+from optimerge.merge.arena import Arena
 from optimerge.merge.tensor import all_finite
 
 if TYPE_CHECKING:
@@ -49,25 +51,37 @@ class Weights:
 
 
 def load_weights(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
-    """Load all tensors; CheckpointError if one holds NaN or infinite numbers."""
+    """Load all tensors, each model into one arena; CheckpointError if one holds NaN or infinities.
+
+    Files are read straight into their place. Models that read the same bytes of the same file
+    share them.
+    """
     found = Weights({}, {}, {})
     loaded: dict[tuple[Path, int], torch.Tensor] = {}
     for checkpoint in checkpoints:
         with TensorReader(checkpoint, rounded=False) as reader:
-            for name, info in checkpoint.merged.items():
-                key, source = (checkpoint.reference, name), reader.source(name)
-                place = (source.file, source.start)
+            sources = {name: reader.source(name) for name in checkpoint.merged}
+            new = {_place(source): source for source in sources.values()}
+            arena = Arena((s.bytes for key, s in new.items() if key not in loaded), device)
+            for name, source in sources.items():
+                place = _place(source)
                 if place not in loaded:
-                    loaded[place] = reader.weight(name, device)
+                    loaded[place] = arena.place(source.shape, dtype_of(source))
+                    reader.fill(name, loaded[place])
                     _check(checkpoint, name, loaded[place])
+                key = checkpoint.reference, name
                 found.dense[key] = loaded[place]
-                if source is not info:
-                    found.dtypes[key] = dtype_of(info)
+                if source is not checkpoint.merged[name]:
+                    found.dtypes[key] = dtype_of(checkpoint.merged[name])
                 factors = reader.factors(name, device)
                 if factors is not None:
                     _check(checkpoint, name, factors.a, factors.b)
                     found.factors[key] = factors
     return found
+
+
+def _place(info: TensorInfo) -> tuple[Path, int]:
+    return info.file, info.start
 
 
 def _check(checkpoint: Checkpoint, name: str, *tensors: "torch.Tensor") -> None:

@@ -10,7 +10,7 @@ Davari and Belilovsky, "Model Breadcrumbs", 2023, https://arxiv.org/abs/2312.067
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
-from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.sparsify import without_outliers
 from optimerge.methods.task_vectors import combine
 
@@ -30,6 +30,7 @@ METHOD = MergeMethod(
     base="required",
     parameters=(*parameters.task_arithmetic(normalize=False, rescale=False), parameters.GAMMA),
     kernel=merge,
+    form=Form("band"),
     least_inputs=0,
     locality="tensor",
 )

@@ -10,7 +10,7 @@ Yu et al., "Language models are Super Mario", 2023, https://arxiv.org/abs/2311.0
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
-from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.sparsify import random
 from optimerge.methods.task_vectors import combine
 
@@ -30,6 +30,7 @@ METHOD = MergeMethod(
     base="required",
     parameters=parameters.task_arithmetic(normalize=False, rescale=True),
     kernel=merge,
+    form=Form("random"),
     least_inputs=0,
     locality="tensor",
     stochastic=True,

@@ -12,7 +12,7 @@ Deep, Bhardwaj, Poria, "DELLA-Merging", 2024, https://arxiv.org/abs/2406.11617
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
-from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.refusals import each_input
 from optimerge.methods.sparsify import by_rank, epsilon_too_wide
 from optimerge.methods.task_vectors import combine
@@ -33,6 +33,7 @@ METHOD = MergeMethod(
     base="required",
     parameters=(*parameters.task_arithmetic(normalize=False, rescale=True), parameters.EPSILON),
     kernel=merge,
+    form=Form("ranked"),
     least_inputs=0,
     locality="tensor",
     stochastic=True,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from optimerge.errors import MethodError
 from optimerge.methods.parameters import NORMALIZE, WEIGHT, flag, real
-from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.refusals import zero_sum
 
 if TYPE_CHECKING:
@@ -46,5 +46,6 @@ METHOD = MergeMethod(
     base="ignored",
     parameters=(WEIGHT, replace(NORMALIZE, default=True)),
     kernel=merge,
+    form=Form(linear=True),
     refuse=REFUSE,
 )

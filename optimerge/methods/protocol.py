@@ -103,6 +103,21 @@ Locality = Literal["entry", "row", "tensor"]
 
 
 @dataclass(frozen=True)
+class Form:
+    """A method as the fused kernels know it; its parameters bear the names in `parameters`.
+
+    Its kernel says the same in tensor operations, and is what exact mode and other dtypes use.
+    """
+
+    thin: Literal["whole", "largest", "band", "random", "ranked"] = "whole"
+    """How a task vector is thinned: see `sparsify`."""
+    elect: bool = False
+    """Whether signs are elected."""
+    linear: bool = False
+    """Whether it averages models instead of adding task vectors to a base."""
+
+
+@dataclass(frozen=True)
 class MergeMethod:
     """A merge method: name, source, parameters, traits and kernel (group -> merged tensor)."""
 
@@ -122,6 +137,8 @@ class MergeMethod:
     stochastic: bool = False
     mergekit: bool = True
     """Whether `mergekit-yaml` 0.1.5 has the method under this name."""
+    form: Form | None = None
+    """How it runs in one pass over memory; None: only its kernel can merge."""
     refuse: Refuse | None = None
     """Says why numbers (of all inputs, shared) cannot be merged, or None; no tensors."""
 

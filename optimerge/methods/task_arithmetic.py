@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
-from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.sparsify import whole
 from optimerge.methods.task_vectors import combine
 
@@ -33,5 +33,6 @@ METHOD = MergeMethod(
         for p in parameters.task_arithmetic(normalize=False, rescale=False)
     ),
     kernel=merge,
+    form=Form(),
     least_inputs=0,
 )

@@ -14,7 +14,7 @@ Yadav et al., "TIES-Merging", 2023, https://arxiv.org/abs/2306.01708
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
-from optimerge.methods.protocol import MergeMethod, TensorGroup
+from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.sparsify import largest
 from optimerge.methods.task_vectors import combine
 
@@ -34,6 +34,7 @@ METHOD = MergeMethod(
     base="required",
     parameters=parameters.task_arithmetic(normalize=True, rescale=False),
     kernel=merge,
+    form=Form("largest", elect=True),
     least_inputs=0,
     locality="tensor",
 )

@@ -95,7 +95,7 @@ def test_what_is_built_from_the_export_scores_as_the_trial_did(
     assert run(["build", str(recipe), str(out)]) == 0
     with quiet(scoring=True):
         checkpoint = open_checkpoint(str(out))
-        model = load_model(checkpoint, "cpu")
+        model = load_model(checkpoint)
         from transformers import AutoTokenizer
 
         read = read_space(space)

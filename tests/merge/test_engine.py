@@ -14,9 +14,11 @@ from optimerge.recipe.read import parse_recipe
 from optimerge.recipe.schema import Recipe
 
 
-def engine_of(family: Path, mode: Mode = "fast", out_dtype: str | None = None) -> Engine:
+def engine_of(
+    family: Path, mode: Mode = "fast", out_dtype: str | None = None, seed: int = 3
+) -> Engine:
     models = [open_checkpoint(name, family) for name in ("base", "red", "blue")]
-    return load_engine(models, mode=mode, seed=3, out_dtype=out_dtype)
+    return load_engine(models, mode=mode, seed=seed, out_dtype=out_dtype)
 
 
 def recipe(method: str, red: float, blue: float, density: float | None = None) -> Recipe:
@@ -163,8 +165,7 @@ def test_another_number_of_layers_cannot_be_built_in_place(made_family: Path) ->
 def test_equal_seeds_give_equal_masks_and_other_seeds_others(made_family: Path) -> None:
     wanted = recipe("dare_ties", 0.5, 0.5, density=0.5)
     first, second = engine_of(made_family), engine_of(made_family)
-    other = engine_of(made_family)
-    other.seed = 4
+    other = engine_of(made_family, seed=4)
     for engine in (first, second, other):
         engine.apply(wanted)
     assert_same(copied(first), copied(second))

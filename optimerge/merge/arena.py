@@ -1,0 +1,69 @@
+"""One block of memory for all tensors of a model, each padded to the kernels' block.
+
+Loads and stores of the kernels stay aligned, and one launch can walk through a whole model.
+"""
+
+from collections.abc import Iterable
+from math import prod
+from typing import TYPE_CHECKING
+
+from optimerge.merge.kernels.program import BLOCK
+
+if TYPE_CHECKING:
+    from torch import Tensor, dtype
+    from torch.nn import Module
+
+WIDEST = 4
+"""Bytes an entry of the widest dtype that the kernels read."""
+ALIGNED = BLOCK * WIDEST
+"""Bytes: every tensor begins at a multiple of it."""
+
+
+def padded(size: int) -> int:
+    """Return the bytes that a tensor of that many bytes takes up in an arena."""
+    return -(-size // ALIGNED) * ALIGNED
+
+
+class Arena:
+    """Memory handed out piece by piece; pieces live as long as the arena or any of them.
+
+    Args:
+        sizes: Bytes of the tensors that will be placed.
+        device: Where.
+    """
+
+    def __init__(self, sizes: Iterable[int], device: str) -> None:
+        import torch
+
+        size = sum(map(padded, sizes))
+        # What the allocator gives may begin anywhere: the first piece need not begin there.
+        self._memory = torch.empty(size + ALIGNED, dtype=torch.uint8, device=device)
+        self._next = -self._memory.data_ptr() % ALIGNED
+        self._end = self._next + size
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of memory, padding counted."""
+        return self._memory.numel()
+
+    def place(self, shape: tuple[int, ...], dtype: "dtype") -> "Tensor":
+        """Return the next tensor, contiguous, its content undefined."""
+        size = prod(shape) * dtype.itemsize
+        stop = self._next + size
+        if stop > self._end:
+            raise ValueError(f"the arena has no room for {size} more bytes")
+        piece = self._memory[self._next : stop].view(dtype).view(shape)
+        self._next += padded(size)
+        return piece
+
+
+def into_arena(model: "Module", device: str) -> Arena:
+    """Move a model's parameters into one arena on `device`; ties stay ties, buffers follow."""
+    parameters = list(dict.fromkeys(model.parameters()))
+    arena = Arena((p.numel() * p.element_size() for p in parameters), device)
+    for parameter in parameters:
+        placed = arena.place(tuple(parameter.shape), parameter.dtype)
+        placed.copy_(parameter.data)
+        parameter.data = placed
+    model.to(device)
+    return arena

@@ -1,0 +1,126 @@
+"""Merges a tensor by the fused kernels, where its method has a form and the math is float32."""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from optimerge.merge.kernels.compile import compiled
+from optimerge.merge.kernels.facts import Facts, Memory
+from optimerge.merge.kernels.program import Kernels, Source
+from optimerge.merge.plan import TensorPlan
+from optimerge.merge.stats import Change
+from optimerge.merge.tensor import merged, promoted
+from optimerge.methods.protocol import Selection
+from optimerge.methods.registry import method_named
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+def fusible(
+    tensor: TensorPlan,
+    math: "torch.dtype | None",
+    tensors: "Sequence[Tensor]",
+    out: "torch.dtype | None",
+) -> bool:
+    """Whether the fused kernels can merge these tensors in these dtypes (None: the tensors')."""
+    import torch
+
+    if method_named(tensor.method).form is None:
+        return False
+    math = math or promoted(tensors)
+    dtypes = {out or math, *(t.dtype for t in tensors)}
+    return math == torch.float32 and dtypes <= {torch.bfloat16, torch.float16, torch.float32}
+
+
+@dataclass(frozen=True)
+class Fused:
+    """The fused kernels with the seed of a merge and what is remembered of task vectors."""
+
+    kernels: Kernels
+    seed: int
+    memory: Memory | None = None
+    """None: nothing is remembered from one tensor to the next."""
+
+    def merge(
+        self,
+        tensor: TensorPlan,
+        tensors: "Sequence[Tensor]",
+        out: "Tensor",
+        against: "Tensor | None" = None,
+        kind: Hashable = None,
+    ) -> Change | None:
+        """Write the merge of the tensors of `tensor.sources` to `out`.
+
+        Returns how `out` differs from `against`, of the same shape, as `Kernels.merge` says; None
+        without one. `out` is contiguous, of any float dtype. `kind` tells tensors of one name
+        apart in the memory: they may be read in several ways.
+        """
+        form = method_named(tensor.method).form
+        if form is None:
+            raise TypeError(f"{tensor.method} has no form for the fused kernels")
+        flat = _of_one_dtype(tensors)
+        base = flat[0] if tensor.base else None
+        sources = [Source(values) for values in flat[1 if tensor.base else 0 :]]
+        numbers = [item.numbers for item in tensor.inputs]
+        facts = []
+        if base is not None:
+            memory = self.memory or Memory()
+            facts = [
+                self._facts(tensor, index, base, source, tensors[0].shape, memory, kind)
+                for index, source in enumerate(sources)
+            ]
+        program = compiled(form, numbers, tensor.shared, facts)
+        if base is None:
+            base = None if against is None else against.reshape(-1)
+            return self.kernels.merge(program, base, sources, out.view(-1))
+        read = [fact.source(term.keep) for fact, term in zip(facts, program.terms, strict=True)]
+        found = self.kernels.merge(program, base, read, out.view(-1))
+        return found if against is not None else None
+
+    def _facts(
+        self,
+        tensor: TensorPlan,
+        index: int,
+        base: "Tensor",
+        source: Source,
+        shape: "tuple[int, ...]",
+        memory: Memory,
+        kind: Hashable,
+    ) -> Facts:
+        item, origin = tensor.inputs[index], tensor.base
+        of = (kind, origin and (origin.model, origin.tensor), item.model, item.tensor)
+        return Facts(
+            self.kernels, base, source, tuple(shape), of, self.seed, tensor.name, index, memory
+        )
+
+
+def merge_apart(
+    tensor: TensorPlan,
+    math: "torch.dtype | None",
+    out: "torch.dtype | None",
+    present: "Sequence[Tensor]",
+    select: Selection,
+    fused: Fused | None,
+) -> "Tensor":
+    """Return the merge of the tensors of `tensor.sources` in memory of its own, in dtype `out`.
+
+    None for a dtype as in a recipe: the math dtype, and the inputs', promoted. The bytes are those
+    that an engine of the same mode and seed writes. `fused`: None in exact mode.
+    """
+    import torch
+
+    if fused is None or not fusible(tensor, math, present, out):
+        result = merged(tensor, math, present, select)
+        return result.to(out or result.dtype)
+    first = present[0]
+    result = torch.empty(first.shape, dtype=out or torch.float32, device=first.device)
+    fused.merge(tensor, present, result)
+    return result
+
+
+def _of_one_dtype(tensors: "Sequence[Tensor]") -> "list[Tensor]":
+    """Return the tensors flat; in float32 where their dtypes differ."""
+    same = len({t.dtype for t in tensors}) == 1
+    return [(t if same else t.float()).reshape(-1) for t in tensors]

@@ -1,0 +1,98 @@
+"""Merges one tensor into its place in the resident model and counts what it changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from optimerge.errors import TrialError
+from optimerge.merge.align import Aligner
+from optimerge.merge.fused import Fused, fusible
+from optimerge.merge.plan import InputTensor, TensorPlan
+from optimerge.merge.stats import Change, change
+from optimerge.merge.tables import Tables
+from optimerge.merge.target import Target
+from optimerge.merge.tensor import inputs_of, merged, torch_dtype
+from optimerge.merge.weights import Weights
+from optimerge.methods.protocol import Selection
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Dtypes:
+    """How the tensors of a candidate are computed; torch's names."""
+
+    math: str | None
+    """None: the inputs' dtypes, promoted."""
+    out: str | None
+    """Of the merged tensor as a build writes it; None: the math dtype."""
+    rounded: bool
+    """Whether a base plus adapter is rounded to the base's dtype before it is merged."""
+
+
+@dataclass(frozen=True)
+class Placer:
+    """Writes merged tensors into the resident model."""
+
+    base: str
+    """Reference of the base model: changes are differences from it."""
+    weights: Weights
+    targets: Mapping[str, Target]
+    tables: Tables
+    align: Aligner | None
+    fused: Fused | None
+    """None: methods merge by their own kernels alone."""
+
+    def __call__(self, tensor: TensorPlan, dtypes: Dtypes, select: Selection) -> Change | None:
+        """Merge one tensor into the model; None if the model does not use it.
+
+        TrialError if the result holds NaN or infinite weights: they are in the model then.
+        """
+
+        def read(item: InputTensor) -> "torch.Tensor":
+            return self.weights.read(item.model, item.tensor, rounded=dtypes.rounded)
+
+        math, out = torch_dtype(dtypes.math), torch_dtype(dtypes.out)
+        present = inputs_of(tensor, math, read, self.align)
+        target = self.targets.get(tensor.name)
+        if target is None:  # merged all the same, for its draws from the random stream
+            merged(tensor, math, present, select)
+            return None
+        if self.fused and fusible(tensor, math, present, out):
+            found = self._fuse(self.fused, tensor, present, dtypes, target)
+        else:
+            result = merged(tensor, math, present, select)
+            # What a build writes: the model may keep a tensor in more precision than that.
+            target.write(result.to(out or result.dtype))
+            found = change(target.read(), self.tables.base(tensor.name, dtypes.math))
+        if not isfinite(found.l1):
+            raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
+        return found
+
+    def _fuse(
+        self,
+        fused: Fused,
+        tensor: TensorPlan,
+        present: "Sequence[torch.Tensor]",
+        dtypes: Dtypes,
+        target: Target,
+    ) -> Change:
+        import torch
+
+        out_dtype = torch_dtype(dtypes.out) or torch.float32
+        out = target.whole(out_dtype)
+        direct = out is not None
+        if out is None:
+            out = torch.empty(present[0].shape, dtype=out_dtype, device=present[0].device)
+        base = self.tables.base(tensor.name, dtypes.math)
+        # Task vectors are taken from the base tensor that was read: the kernels can count
+        # changes on the way only if it is the one to compare with.
+        same = tensor.base is None or present[0].data_ptr() == base.data_ptr()
+        against = base if direct and same else None
+        kind = dtypes if self.align is None else (dtypes, *(s.model for s in tensor.sources))
+        found = fused.merge(tensor, present, out, against, kind)
+        if not direct:
+            target.write(out)
+        return found or change(target.read(), base)
