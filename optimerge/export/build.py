@@ -19,6 +19,7 @@ from optimerge.errors import CheckpointError
 from optimerge.export.vocabulary import chat_template, write_vocabulary
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import InputTensor, MergePlan, make_plan
+from optimerge.merge.statistics import Statistics, open_statistics
 from optimerge.merge.tensor import (
     Mode,
     Selections,
@@ -78,13 +79,17 @@ def build(
     vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
     align = Aligner(vocabulary) if vocabulary else None
     notes = align.check(plan, recipe_file) if align else []
+    statistics = open_statistics(
+        recipe, [plan], checkpoints, recipe_file.parent, aligned=align is not None
+    )
+    notes += statistics.notes(plan) if statistics else []
     template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
     donor = opened[0]
     copied = _copied_names(donor, plan)
     total, parameters = len(plan.tensors) + len(copied), 0
     with CheckpointWriter(directory) as writer:
-        merged = _merged(plan, selections, checkpoints, device, align, allow_nan)
+        merged = _merged(plan, selections, checkpoints, device, align, statistics, allow_nan)
         for done, (name, tensor) in enumerate(chain(merged, _copied(donor, copied)), start=1):
             writer.add(name, tensor)
             parameters += tensor.numel()
@@ -115,6 +120,7 @@ def _merged(
     checkpoints: dict[str, Checkpoint],
     device: str,
     align: Aligner | None,
+    statistics: Statistics | None,
     allow_nan: bool,
 ) -> "Iterator[tuple[str, torch.Tensor]]":
     with ExitStack() as stack:
@@ -134,7 +140,8 @@ def _merged(
             return tensor
 
         for tensor, select in selections(plan):
-            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select, align)
+            math = torch_dtype(plan.dtype)
+            merged = merge_tensor(tensor, math, read, select, align, statistics)
             out = torch_dtype(plan.out_dtype) or merged.dtype
             result = merged.to(out)
             if not allow_nan and not all_finite(result):

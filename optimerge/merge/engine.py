@@ -16,6 +16,7 @@ from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model, resize
+from optimerge.merge.statistics import Statistics
 from optimerge.merge.stats import Change, change, total
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
@@ -56,6 +57,8 @@ class Engine:
     seed: int = 0
     vocabulary: Vocabulary | None = None
     """What the rows of embeddings stand for; None: what they stand for in the base."""
+    statistics: Statistics | None = None
+    """Of the experts, for the methods that need them."""
     _targets: dict[str, Target] = field(default_factory=dict)
     _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
     _align: Aligner | None = field(init=False)
@@ -94,7 +97,9 @@ class Engine:
             if written and written[:2] == (tensor, dtypes) and self._repeatable(tensor):
                 changes.append(written[2])
                 continue
-            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select, self._align)
+            merged = merge_tensor(
+                tensor, torch_dtype(plan.dtype), read, select, self._align, self.statistics
+            )
             if tensor.name in self._targets:
                 # What a build writes: the model may keep a tensor in more precision than that.
                 written_out = merged.to(torch_dtype(plan.out_dtype) or merged.dtype)
@@ -144,11 +149,13 @@ def load_engine(
     mode: Mode = "fast",
     seed: int = 0,
     vocabulary: Vocabulary | None = None,
+    statistics: Statistics | None = None,
 ) -> Engine:
     """Load base (first of `checkpoints`) and experts onto `device`, with a resident model.
 
     `out_dtype`: dtype of the resident model, by default the base checkpoint's. `vocabulary`: what
-    all recipes make of the embeddings; the model is resized to it. CheckpointError
+    all recipes make of the embeddings; the model is resized to it. `statistics`: of the experts,
+    for methods that need them, kept where the models are once they were used. CheckpointError
     if a model holds NaN or infinite weights, or if the place of a tensor in the loaded model is
     not known (`find_targets`) or not proved (`verify_targets`).
     """
@@ -164,4 +171,5 @@ def load_engine(
         mode=mode,
         seed=seed,
         vocabulary=vocabulary,
+        statistics=statistics,
     )

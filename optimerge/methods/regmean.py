@@ -3,15 +3,15 @@
 For a linear layer W (inputs x outputs) and the inputs X_i that it sees in model i, measured by
 `optimerge calibrate`, G_i = X_i' X_i, and G~_i is G_i with its off-diagonals times alpha:
 
-    y = (sum_i w_i G~_i)^-1 sum_i w_i G~_i W_i        and for other tensors  sum_i w_i x_i / sum_i w_i
+    y = (sum_i w_i G~_i)^-1 sum_i w_i G~_i W_i
 
 which minimises sum_i w_i |X_i y - X_i W_i|^2 for alpha 1. Gram matrices are sums over tokens, as in
 the paper: give every model as much calibration text. Solved in float64, as the step from the
 weighted mean, with epsilon times the mean of the diagonal added to the diagonal: directions that
 no model's text takes stay at the weighted mean, where the formula alone would divide 0 by 0.
 Other tensors (embeddings, norms, stacked experts) and those of which a model has no statistic
-are the weighted mean. A base_model, if named, is not averaged in. A candidate costs a matrix
-factorisation a tensor: slow without a GPU.
+are the weighted mean, sum_i w_i x_i / sum_i w_i. A base_model, if named, is not averaged in.
+A candidate costs a matrix factorisation a tensor: slow without a GPU.
 
 Jin et al., "Dataless Knowledge Fusion by Merging Weights of Language Models", 2023,
 https://arxiv.org/abs/2212.09849
@@ -56,7 +56,9 @@ def _step(
     """Return what is added to the mean, of its shape."""
     alpha = real(group.shared, "alpha")
     total = middle.new_zeros((middle.shape[0 if inputs_first else 1],) * 2)
-    pull = (middle if inputs_first else middle.T).new_zeros((len(total), middle.numel() // len(total)))
+    pull = (middle if inputs_first else middle.T).new_zeros(
+        (len(total), middle.numel() // len(total))
+    )
     for model in models:
         assert model.statistic is not None
         gram = model.statistic.values.to(middle) * model.share

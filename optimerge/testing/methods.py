@@ -251,8 +251,7 @@ class MergeMethodLaws:
     def test_a_tensor_without_statistics_is_merged_too(
         self, method: MergeMethod, cases: list[Case]
     ) -> None:
-        """Calibration knows nothing of some tensors: they merge, in any order, and identical
-        models still give that model."""
+        """Calibration knows nothing of some tensors: the laws above hold for them too."""
         for case in cases if method.statistics else ():
             for index in range(len(case.inputs)):
                 blind = replace(case, statistics=unknown(case.statistics, index))
