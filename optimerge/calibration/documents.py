@@ -71,22 +71,18 @@ def from_task(
     split, examples = _split(task, name)
     with lm_eval_seeds(), no_bars(), templates_compiled_once():
         try:
-            scored = {_solved(task, doc) for doc in task.eval_docs}
-            texts = [_solved(task, doc) for doc in examples]
+            kept = _unscored(task, examples, count, f"{seed}/calibration/{name}")
         except Exception as error:
             raise TaskError(
                 f"task {name!r}: its {split} split cannot be rendered as text "
                 f"({type(error).__name__}: {str(error)[:200]}); give --text FILE instead"
             ) from error
-    kept = [text for text in dict.fromkeys(texts) if text and text not in scored]
     if not kept:
         raise TaskError(
             f"task {name!r}: every document of its {split} split is one that a search scores on; "
             "give --text FILE, or a task with a training split of its own"
         )
-    return Documents(
-        _drawn(kept, count, f"{seed}/calibration/{name}"), f"task {name}, {split} split"
-    )
+    return Documents(kept, f"task {name}, {split} split")
 
 
 def _split(task: Any, name: str) -> tuple[str, Any]:
@@ -100,6 +96,20 @@ def _split(task: Any, name: str) -> tuple[str, Any]:
         f"task {name!r} has only a {only} split, which searches score on, so it is not calibrated "
         "on; give --text FILE, or a task with a training split"
     )
+
+
+def _unscored(task: Any, examples: Any, count: int, key: str) -> tuple[str, ...]:
+    """Draw `count` different examples that are none of those a search scores on."""
+    seen = {"", *(_solved(task, doc) for doc in task.eval_docs)}
+    kept: list[str] = []
+    for index in Random(key).sample(range(len(examples)), len(examples)):
+        text = _solved(task, examples[index])
+        if text not in seen:
+            seen.add(text)
+            kept.append(text)
+        if len(kept) == count:
+            break
+    return tuple(kept)
 
 
 def _solved(task: Any, doc: Any) -> str:
