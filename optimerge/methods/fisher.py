@@ -8,7 +8,8 @@ m is the weighted mean of all F_i over the whole tensor, so that epsilon has no 
 number and length of the calibration documents do not matter as long as they are the same for
 all models. Entries that no model knows (F_i below the floor in all) are their weighted mean, as
 is a tensor of which a model has no statistic. The paper's code has a fixed floor of 1e-6. The
-papers' lambda_i are the weights. A base_model, if named, is not averaged in. Sums in float32
+papers' lambda_i are the weights. A base_model, if named, is not
+averaged in; it is the result where all weights are 0. Sums in float32
 (float64 for float64 inputs), one rounding at the end.
 
 Matena and Raffel, "Merging Models with Fisher-Weighted Averaging", 2022,
@@ -17,7 +18,7 @@ https://arxiv.org/abs/2111.09832
 
 from typing import TYPE_CHECKING
 
-from optimerge.methods.calibrated import SHARE, mean, measured, no_weight
+from optimerge.methods.calibrated import SHARE, mean, measured
 from optimerge.methods.parameters import real
 from optimerge.methods.protocol import MergeMethod, Parameter, TensorGroup
 
@@ -69,5 +70,4 @@ METHOD = MergeMethod(
     locality="tensor",
     mergekit=False,
     statistics=("fisher",),
-    refuse=no_weight,
 )

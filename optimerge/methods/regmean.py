@@ -10,7 +10,8 @@ the paper: give every model as much calibration text. Solved in float64, as the 
 weighted mean, with epsilon times the mean of the diagonal added to the diagonal: directions that
 no model's text takes stay at the weighted mean, where the formula alone would divide 0 by 0.
 Other tensors (embeddings, norms, stacked experts) and those of which a model has no statistic
-are the weighted mean, sum_i w_i x_i / sum_i w_i. A base_model, if named, is not averaged in.
+are the weighted mean, sum_i w_i x_i / sum_i w_i. A base_model, if named, is not averaged in; it
+is the result where all weights are 0.
 A candidate costs a matrix factorisation a tensor: slow without a GPU.
 
 Jin et al., "Dataless Knowledge Fusion by Merging Weights of Language Models", 2023,
@@ -21,7 +22,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from optimerge.errors import MethodError
-from optimerge.methods.calibrated import SHARE, Measured, mean, measured, no_weight
+from optimerge.methods.calibrated import SHARE, Measured, mean, measured
 from optimerge.methods.parameters import real
 from optimerge.methods.protocol import MergeMethod, Parameter, TensorGroup
 
@@ -115,5 +116,4 @@ METHOD = MergeMethod(
     locality="tensor",
     mergekit=False,
     statistics=("gram",),
-    refuse=no_weight,
 )

@@ -66,7 +66,7 @@ def test_the_validation_split_serves_if_searches_use_the_test_split(tmp_path: Pa
 
 @pytest.mark.parametrize("only", ["test", "dev"])
 def test_what_searches_score_on_is_refused(tmp_path: Path, only: str):
-    with pytest.raises(TaskError, match="only a (test|validation) split.*give --text FILE"):
+    with pytest.raises(TaskError, match=r"only a (test|validation) split.*give --text FILE"):
         from_task("sums", task(tmp_path, {only: rows(0, 9)}), 8, seed=0)
 
 

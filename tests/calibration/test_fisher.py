@@ -1,5 +1,6 @@
 """The diagonal Fisher information against what can be worked out by hand."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -53,7 +54,7 @@ def test_text_labels_square_the_gradient_of_each_document():
     wanted = torch.zeros(4, 4)
     for document in DOCUMENTS:
         gradient = torch.zeros(4, 4)
-        for token, label in zip(document, document[1:], strict=False):
+        for token, label in pairwise(document):
             gradient[token] += torch.eye(4)[label] - p[token]
         wanted += gradient**2 / len(DOCUMENTS)
     assert torch.allclose(found, wanted, atol=1e-6)

@@ -80,10 +80,10 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path):
 
 
 def test_another_kind_is_named(tmp_path: Path):
-    with pytest.raises(CheckpointError, match="has no fisher.json: it holds no statistics"):
+    with pytest.raises(CheckpointError, match=r"has no fisher.json: it holds no statistics"):
         open_statistics_file(tmp_path, "fisher")
     written(tmp_path)
-    with pytest.raises(CheckpointError, match="has no fisher.json: it holds gram"):
+    with pytest.raises(CheckpointError, match=r"has no fisher.json: it holds gram"):
         open_statistics_file(tmp_path, "fisher")
 
 

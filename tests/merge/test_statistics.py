@@ -240,7 +240,7 @@ def test_statistics_that_are_no_numbers_are_refused(with_words: Family):
     tensors["model.layers.1.mlp.up_proj.weight"][0, 0] = torch.nan
     about = open_statistics_file(place, "gram").about
     write_statistics(place, about, {n: tuple(t.shape) for n, t in tensors.items()}, tensors.__getitem__)  # fmt: skip
-    with pytest.raises(CheckpointError, match="up_proj.weight holds NaN"):
+    with pytest.raises(CheckpointError, match=r"up_proj.weight holds NaN"):
         build(written(folder, RECIPE.format(method="regmean")), folder / "out")
 
 

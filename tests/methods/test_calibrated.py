@@ -25,12 +25,13 @@ def ours(
     *,
     axis: int = -1,
     dtype: torch.dtype = torch.float32,
+    base: Array | None = None,
     **shared: Number,
 ) -> Array:
     """Merge with our kernel; shared parameters that are not given have their defaults."""
     defaults = {p.name: p.default for p in method_named(name).shared}
     group = TensorGroup(
-        None,
+        None if base is None else torch.tensor(base, dtype=dtype),
         tuple(torch.tensor(x, dtype=dtype) for x in inputs),
         tuple({"weight": w} for w in weights),
         {**defaults, **shared},  # type: ignore[arg-type]
@@ -186,13 +187,12 @@ def test_any_order_of_models_and_identical_models(name):
 
 
 @pytest.mark.parametrize("name", ["fisher", "regmean"])
-def test_weights_that_are_all_0_are_refused(name):
-    method = method_named(name)
-    refused = method.refuse([{"weight": 0.0}, {"weight": 0}], {})
-    assert refused is not None
-    assert "raise a weight" in refused
-    with pytest.raises(MethodError, match="all weights are 0"):
-        ours(name, models((3, 3)), [None] * 3, [0, 0, 0])
+def test_weights_that_are_all_0_give_the_base_if_there_is_one(name):
+    xs = models((3, 3))
+    with pytest.raises(MethodError, match=r"all weights are 0.*raise a weight"):
+        ours(name, xs, [None] * 3, [0, 0, 0])
+    found = ours(name, xs[:2], [None] * 2, [0, 0], base=xs[2])
+    assert np.array_equal(found, xs[2])
 
 
 def test_what_is_no_gram_matrix_is_refused():
