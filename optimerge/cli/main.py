@@ -15,6 +15,7 @@ import click
 from optimerge import __version__
 from optimerge.cli import (
     build,
+    calibrate,
     check,
     demo,
     export,
@@ -52,7 +53,7 @@ def cli() -> None:
     """Group of all commands; its help is given above."""
 
 
-MAKING = (demo, zoo, check, search, soup, export, build)
+MAKING = (demo, zoo, check, calibrate, search, soup, export, build)
 SEEING = (status, front, show, methods, samplers)
 for module in (*MAKING, *SEEING):
     cli.add_command(module.command)

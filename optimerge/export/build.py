@@ -21,6 +21,7 @@ from optimerge.merge.align import Aligner
 from optimerge.merge.fused import Fused, merge_apart
 from optimerge.merge.kernels.choose import kernels_for
 from optimerge.merge.plan import InputTensor, MergePlan, make_plan
+from optimerge.merge.statistics import Statistics, open_statistics
 from optimerge.merge.tensor import (
     Mode,
     Selections,
@@ -80,13 +81,17 @@ def build(
     vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
     align = Aligner(vocabulary) if vocabulary else None
     notes = align.check(plan, recipe_file) if align else []
+    statistics = open_statistics(
+        recipe, [plan], checkpoints, recipe_file.parent, aligned=align is not None
+    )
+    notes += statistics.notes(plan) if statistics else []
     template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
     donor = opened[0]
     copied = _copied_names(donor, plan)
     total, parameters = len(plan.tensors) + len(copied), 0
     with CheckpointWriter(directory) as writer:
-        merged = _merged(plan, selections, checkpoints, device, align, allow_nan)
+        merged = _merged(plan, selections, checkpoints, device, align, statistics, allow_nan)
         for done, (name, tensor) in enumerate(chain(merged, _copied(donor, copied)), start=1):
             writer.add(name, tensor)
             parameters += tensor.numel()
@@ -117,6 +122,7 @@ def _merged(
     checkpoints: dict[str, Checkpoint],
     device: str,
     align: Aligner | None,
+    statistics: Statistics | None,
     allow_nan: bool,
 ) -> "Iterator[tuple[str, torch.Tensor]]":
     with ExitStack() as stack:
@@ -140,7 +146,7 @@ def _merged(
         fused = Fused(kernels_for(device), selections.seed) if fast else None
         for tensor, select in selections(plan):
             present = inputs_of(tensor, math, read, align)
-            result = merge_apart(tensor, math, out, present, select, fused)
+            result = merge_apart(tensor, math, out, present, select, fused, statistics)
             if not allow_nan and not all_finite(result):
                 raise CheckpointError(
                     f"the merge gives NaN or infinite weights in {tensor.name}; nothing is "

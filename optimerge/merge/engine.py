@@ -20,6 +20,7 @@ from optimerge.merge.kernels.facts import Memory
 from optimerge.merge.place import Dtypes, Placer
 from optimerge.merge.plan import MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model, resize
+from optimerge.merge.statistics import Statistics
 from optimerge.merge.stats import Change, total
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
@@ -50,6 +51,8 @@ class Engine:
     seed: int = 0
     vocabulary: Vocabulary | None = None
     """What the rows of embeddings stand for; None: what they stand for in the base."""
+    statistics: Statistics | None = None
+    """Of the experts, for the methods that need them."""
     _targets: dict[str, Target] = field(default_factory=dict)
     _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
     _align: Aligner | None = field(init=False)
@@ -67,7 +70,13 @@ class Engine:
         if self.mode == "fast":
             fused = Fused(kernels_for(self.model.device), self.seed, Memory(steps=True))
         self._place = Placer(
-            self.base, self.weights, self._targets, self._tables, self._align, fused
+            self.base,
+            self.weights,
+            self._targets,
+            self._tables,
+            self._align,
+            fused,
+            self.statistics,
         )
 
     def apply(self, recipe: Recipe) -> MergeStats:
@@ -131,11 +140,13 @@ def load_engine(
     mode: Mode = "fast",
     seed: int = 0,
     vocabulary: Vocabulary | None = None,
+    statistics: Statistics | None = None,
 ) -> Engine:
     """Load base (first of `checkpoints`) and experts onto `device`, with a resident model.
 
     `out_dtype`: dtype of the resident model, by default the base checkpoint's. `vocabulary`: what
-    all recipes make of the embeddings; the model is resized to it. CheckpointError
+    all recipes make of the embeddings; the model is resized to it. `statistics`: of the experts,
+    for methods that need them, kept where the models are once they were used. CheckpointError
     if a model holds NaN or infinite weights, or if the place of a tensor in the loaded model is
     not known (`find_targets`) or not proved (`verify_targets`).
     """
@@ -154,4 +165,5 @@ def load_engine(
         mode=mode,
         seed=seed,
         vocabulary=vocabulary,
+        statistics=statistics,
     )

@@ -9,7 +9,7 @@ from optimerge.merge.kernels.facts import Facts, Memory
 from optimerge.merge.kernels.program import Kernels, Source
 from optimerge.merge.plan import TensorPlan
 from optimerge.merge.stats import Change
-from optimerge.merge.tensor import merged, promoted
+from optimerge.merge.tensor import Measured, merged, promoted
 from optimerge.methods.protocol import Selection
 from optimerge.methods.registry import method_named
 
@@ -103,6 +103,7 @@ def merge_apart(
     present: "Sequence[Tensor]",
     select: Selection,
     fused: Fused | None,
+    measured: "Measured | None" = None,
 ) -> "Tensor":
     """Return the merge of the tensors of `tensor.sources` in memory of its own, in dtype `out`.
 
@@ -112,7 +113,7 @@ def merge_apart(
     import torch
 
     if fused is None or not fusible(tensor, math, present, out):
-        result = merged(tensor, math, present, select)
+        result = merged(tensor, math, present, select, measured)
         return result.to(out or result.dtype)
     first = present[0]
     result = torch.empty(first.shape, dtype=out or torch.float32, device=first.device)

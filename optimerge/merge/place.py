@@ -12,7 +12,7 @@ from optimerge.merge.plan import InputTensor, TensorPlan
 from optimerge.merge.stats import Change, change
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
-from optimerge.merge.tensor import inputs_of, merged, torch_dtype
+from optimerge.merge.tensor import Measured, inputs_of, merged, torch_dtype
 from optimerge.merge.weights import Weights
 from optimerge.methods.protocol import Selection
 
@@ -44,6 +44,8 @@ class Placer:
     align: Aligner | None
     fused: Fused | None
     """None: methods merge by their own kernels alone."""
+    measured: Measured | None = None
+    """Statistics of the models, for methods that need them."""
 
     def __call__(self, tensor: TensorPlan, dtypes: Dtypes, select: Selection) -> Change | None:
         """Merge one tensor into the model; None if the model does not use it.
@@ -58,12 +60,12 @@ class Placer:
         present = inputs_of(tensor, math, read, self.align)
         target = self.targets.get(tensor.name)
         if target is None:  # merged all the same, for its draws from the random stream
-            merged(tensor, math, present, select)
+            merged(tensor, math, present, select, self.measured)
             return None
         if self.fused and fusible(tensor, math, present, out):
             found = self._fuse(self.fused, tensor, present, dtypes, target)
         else:
-            result = merged(tensor, math, present, select)
+            result = merged(tensor, math, present, select, self.measured)
             # What a build writes: the model may keep a tensor in more precision than that.
             target.write(result.to(out or result.dtype))
             found = change(target.read(), self.tables.base(tensor.name, dtypes.math))

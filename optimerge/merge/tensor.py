@@ -3,13 +3,13 @@
 The resident engine and the streaming build both call it, so what is scored is what is built.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
-from optimerge.methods.protocol import Selection, TensorGroup
+from optimerge.methods.protocol import Selection, Statistic, StatisticKind, TensorGroup
 from optimerge.methods.registry import method_named
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ PART = 1 << 17
 
 Read = Callable[[InputTensor], "torch.Tensor"]
 Align = Callable[[TensorPlan, "Sequence[torch.Tensor]"], "list[torch.Tensor]"]
+Measured = Callable[
+    [TensorPlan, "torch.device"], Mapping[StatisticKind, tuple[Statistic | None, ...]]
+]
+"""Gives what the method needs to know of a plan's inputs: `merge.statistics.Statistics`."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,10 @@ def merge_tensor(
     read: Read,
     select: Selection,
     align: "Align | None" = None,
+    measured: "Measured | None" = None,
 ) -> "torch.Tensor":
     """Return the merged tensor in the math dtype (None: the inputs' dtypes, promoted)."""
-    return merged(tensor, math, inputs_of(tensor, math, read, align), select)
+    return merged(tensor, math, inputs_of(tensor, math, read, align), select, measured)
 
 
 def inputs_of(
@@ -83,12 +88,16 @@ def merged(
     math: "torch.dtype | None",
     present: "Sequence[torch.Tensor]",
     select: Selection,
+    measured: "Measured | None" = None,
 ) -> "torch.Tensor":
     """Return the merge of the tensors of `tensor.sources` by the method's own kernel."""
     import torch
 
     method = method_named(tensor.method)
     dtype = math or promoted(present)
+
+    first = present[0]
+    statistics = measured(tensor, first.device) if measured else {}
 
     def merge(some: "Sequence[torch.Tensor]") -> "torch.Tensor":
         cast = [t.to(dtype) for t in some]
@@ -99,11 +108,12 @@ def merged(
             shared=tensor.shared,
             select=select,
             depth=tensor.depth,
+            statistics=statistics,
         )
         return method.kernel(group)
 
-    first = present[0]
-    if method.locality != "entry" or first.device.type != "cpu" or first.numel() <= PART:
+    in_parts = method.locality == "entry" and not method.statistics  # they are not cut
+    if not in_parts or first.device.type != "cpu" or first.numel() <= PART:
         return merge(present)
     # Entry by entry the parts give what the whole gives, and their temporaries stay in the cache.
     flat = [t.reshape(-1) for t in present]

@@ -5,7 +5,7 @@ checks, `optimerge methods` and the engine all read that declaration.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Number = float | int | bool | None
 Kind = Literal["real", "integer", "boolean"]
+StatisticKind = Literal["fisher", "gram"]
+"""What `optimerge calibrate` measures on a model."""
 
 
 class Required:
@@ -77,6 +79,16 @@ class Selection(Protocol):
 
 
 @dataclass(frozen=True)
+class Statistic:
+    """What calibration found out about one tensor of one model."""
+
+    values: "Tensor"
+    """fisher: one number >= 0 an entry. gram: X'X, of shape (n, n), for inputs X (rows, n)."""
+    axis: int = -1
+    """gram: the dimension of the tensor, of length n, that X runs along; -1 in `nn.Linear`."""
+
+
+@dataclass(frozen=True)
 class TensorGroup:
     """The tensors of one name that are merged into one, with their numbers; all of one shape.
 
@@ -94,6 +106,8 @@ class TensorGroup:
     select: Selection
     depth: float = 0.0
     """Where the tensor's layer lies in the merged model: 0 first, 1 last; 0 outside the layers."""
+    statistics: Mapping[StatisticKind, tuple[Statistic | None, ...]] = field(default_factory=dict)
+    """By kind, aligned with `inputs`; None where calibration has none. Of what is declared only."""
 
 
 Kernel = Callable[[TensorGroup], "Tensor"]
@@ -139,6 +153,8 @@ class MergeMethod:
     """Whether `mergekit-yaml` 0.1.5 has the method under this name."""
     form: Form | None = None
     """How it runs in one pass over memory; None: only its kernel can merge."""
+    statistics: tuple[StatisticKind, ...] = ()
+    """What must have been measured on every input (`optimerge calibrate`); not on the base."""
     refuse: Refuse | None = None
     """Says why numbers (of all inputs, shared) cannot be merged, or None; no tensors."""
 

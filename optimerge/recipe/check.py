@@ -7,6 +7,7 @@ from optimerge.methods.protocol import MergeMethod
 from optimerge.methods.registry import method_named
 from optimerge.recipe.chat_templates import check_chat_template
 from optimerge.recipe.schema import Parameters, Recipe, Slice
+from optimerge.recipe.statistics import check_statistics
 from optimerge.recipe.values import Value, coerce
 
 
@@ -28,9 +29,19 @@ def check_recipe(recipe: Recipe, file: str) -> None:
             check_parameter(method, name, value, f"{file}: {where}")
     for where, inputs, base in _groups(recipe):
         _check_inputs(method, inputs, base or recipe.base_model, f"{file}: {where}")
+    check_statistics(recipe, method, _inputs(recipe, method), file)
     _check_tokens(recipe, file)
     if recipe.chat_template is not None:
         check_chat_template(recipe.chat_template, file)
+
+
+def _inputs(recipe: Recipe, method: MergeMethod) -> Iterator[str]:
+    """Yield the models that are merged: with a base that is no input, those beside it."""
+    for _, models, own in _groups(recipe):
+        base = own or recipe.base_model
+        if base and method.base == "ignored":
+            yield base
+        yield from (m for m in models if m != base or method.base == "ignored")
 
 
 def _check_tokens(recipe: Recipe, file: str) -> None:

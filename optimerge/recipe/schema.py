@@ -134,6 +134,8 @@ class OptimergeBlock(_Strict):
 
     mode: Literal["fast", "exact"] = "fast"
     seed: int = 0
+    statistics: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    """Folder of each model that `optimerge calibrate` wrote, for the methods that need one."""
     run: str | None = None
     trial: int | str | None = None
     version: str | None = None

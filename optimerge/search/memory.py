@@ -10,12 +10,14 @@ FLOAT32 = 4
 def needed(models: Models) -> int:
     """Return the bytes of base, experts, resident model and the largest tensor's temporaries.
 
+    Statistics count too, in a space with a method that needs them.
     Scoring (activations, logits) comes on top: it depends on the batch size and the tasks.
     """
     resident = models.base.bytes
     largest = max(_entries(t.shape) for t in models.base.tensors.values())
     temporaries = largest * FLOAT32 * (len(models.checkpoints) + 3)
-    return _held(models) + resident + temporaries
+    measured = models.statistics.bytes if models.statistics else 0
+    return _held(models) + resident + measured + temporaries
 
 
 def _held(models: Models) -> int:

@@ -11,6 +11,7 @@ from optimerge.checkpoint.reference import split_adapter
 from optimerge.errors import RecipeError
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import make_plan
+from optimerge.merge.statistics import Statistics, open_statistics
 from optimerge.merge.vocabulary import Vocabulary, make_vocabulary
 from optimerge.space.labels import short_names
 from optimerge.space.objectives import SparsityObjective
@@ -30,6 +31,8 @@ class Models:
     """What the rows of the merges' embeddings stand for, where the space names a tokenizer."""
     notes: tuple[str, ...] = ()
     """What a person should know."""
+    statistics: Statistics | None = None
+    """Of the experts, where a method of the space needs them."""
 
     @property
     def base(self) -> Checkpoint:
@@ -64,12 +67,18 @@ def open_models(space: SearchSpace) -> Models:
         make_plan(space.recipe(_lowest(space, method), models.base.layers), by_reference)
         for method in space.methods
     ]
+    statistics = open_statistics(
+        recipe, plans, by_reference, space.folder, aligned=vocabulary is not None, keep=True
+    )
+    if statistics:
+        notes = [note for plan in plans for note in statistics.notes(plan)]
+        models = replace(models, statistics=statistics, notes=tuple(dict.fromkeys(notes)))
     if vocabulary is None:
         return models
     _refuse_sparsity(space, vocabulary)
     aligner = Aligner(vocabulary)
     notes = [note for plan in plans for note in aligner.check(plan, space.file)]
-    return replace(models, notes=tuple(dict.fromkeys(notes)))
+    return replace(models, notes=tuple(dict.fromkeys([*models.notes, *notes])))
 
 
 def _refuse_sparsity(space: SearchSpace, vocabulary: Vocabulary) -> None:

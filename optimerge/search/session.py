@@ -15,6 +15,7 @@ from optimerge.objectives.make import make_objectives
 from optimerge.objectives.protocol import Objective
 from optimerge.recipe.read import parse_yaml
 from optimerge.recipe.schema import Dtype, InputModel, OptimergeBlock, Recipe
+from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
 from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
@@ -78,6 +79,7 @@ class Session:
         block = OptimergeBlock(
             mode=self.engine.mode,
             seed=self.engine.seed,
+            statistics=dict(needed_statistics(recipe)),
             version=importlib.metadata.version("optimerge"),
         )
         out = recipe.out_dtype or self.models.base.dtype
@@ -85,7 +87,9 @@ class Session:
 
     def stored(self, recipe: Recipe) -> Recipe:
         """Return the recipe with model references that lead somewhere from any folder."""
-        return with_references(recipe, self.models.places)
+        places, statistics = self.models.places, self.models.statistics
+        placed = with_statistics(recipe, places, statistics.folders if statistics else {})
+        return with_references(placed, places)
 
 
 def open_session(
@@ -111,6 +115,7 @@ def open_session(
         mode="exact" if space.search.exact else "fast",
         seed=space.search.seed,
         vocabulary=models.vocabulary,
+        statistics=models.statistics,
     )
     say("building tasks")
     objectives = make_objectives(

@@ -15,7 +15,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -24,6 +24,15 @@ from torch import Tensor
 from optimerge.errors import MethodError
 from optimerge.merge.selection.hashed import HashedSelection
 from optimerge.methods.protocol import MergeMethod, Number, Parameter, TensorGroup
+from optimerge.testing.statistics import (
+    Statistics,
+    chosen,
+    cut,
+    random_statistics,
+    tensors_of,
+    turned,
+    unknown,
+)
 
 SHAPES = ((1,), (1, 1), (7,), (12, 10), (3, 4, 5))
 MATRIX = (12, 10)
@@ -40,12 +49,14 @@ class Case:
     names: tuple[str, ...]
     seed: int = 0
     depth: float = 0.7
+    statistics: Statistics = field(default_factory=dict)
+    """What the method needs to have been measured, at random."""
 
     def group(self) -> TensorGroup:
         """Return it as the method gets it."""
         select = HashedSelection(self.seed, "model.weight", self.names)
         group = (self.base, self.inputs, self.numbers, self.shared, select, self.depth)
-        return TensorGroup(*group)
+        return TensorGroup(*group, self.statistics)
 
     def of(self, order: Sequence[int]) -> "Case":
         """Return the case with these of its inputs, in this order."""
@@ -54,6 +65,7 @@ class Case:
             inputs=tuple(self.inputs[index] for index in order),
             numbers=tuple(self.numbers[index] for index in order),
             names=tuple(self.names[index] for index in order),
+            statistics=chosen(self.statistics, tuple(order)),
         )
 
     def cut(self, part: slice, *, flat: bool) -> "Case":
@@ -63,11 +75,19 @@ class Case:
             return (tensor.reshape(-1) if flat else tensor)[part]
 
         base = None if self.base is None else piece(self.base)
-        return replace(self, base=base, inputs=tuple(map(piece, self.inputs)))
+        found = cut(self.statistics, part, flat=flat)
+        return replace(self, base=base, inputs=tuple(map(piece, self.inputs)), statistics=found)
+
+    def turned(self) -> "Case":
+        """Return the case of the transposed matrices: views."""
+        base = None if self.base is None else self.base.t()
+        inputs = tuple(x.t() for x in self.inputs)
+        return replace(self, base=base, inputs=inputs, statistics=turned(self.statistics))
 
     def tensors(self) -> tuple[Tensor, ...]:
         """Return all its tensors."""
-        return self.inputs if self.base is None else (self.base, *self.inputs)
+        models = self.inputs if self.base is None else (self.base, *self.inputs)
+        return models + tensors_of(self.statistics)
 
     def having(self, parameter: Parameter, value: Number, *, first: bool = False) -> "Case":
         """Return the case with another value of a parameter, for all inputs or the first."""
@@ -113,12 +133,14 @@ def make_case(
     base = normal()
     moved = [0.1 * normal() * (torch.rand(shape, generator=stream) < 0.6) for _ in range(count)]
     shares = [1 / (index + 1.3) for index in range(count)]
+    inputs = tuple((base + change).to(device, dtype) for change in moved)
     return Case(
         base=base.to(device, dtype) if based else None,
-        inputs=tuple((base + change).to(device, dtype) for change in moved),
+        inputs=inputs,
         numbers=tuple({p.name: ordinary(p, s) for p in method.per_input} for s in shares),
         shared={p.name: ordinary(p, 0.7) for p in method.shared},
         names=tuple(f"model-{index}" for index in range(count)),
+        statistics=random_statistics(method, inputs, stream),
     )
 
 
@@ -183,14 +205,13 @@ class MergeMethodLaws:
     def test_strides_do_not_matter(self, method: MergeMethod, cases: list[Case]) -> None:
         """A transposed view is merged as a copy of it is."""
         for case in cases:
-            base = None if case.base is None else case.base.t()
-            turned = replace(case, base=base, inputs=tuple(x.t() for x in case.inputs))
+            views = case.turned()
             copied = replace(
-                turned,
-                base=None if base is None else base.contiguous(),
-                inputs=tuple(x.contiguous() for x in turned.inputs),
+                views,
+                base=None if views.base is None else views.base.contiguous(),
+                inputs=tuple(x.contiguous() for x in views.inputs),
             )
-            assert near(method.kernel(turned.group()), method.kernel(copied.group()))
+            assert near(method.kernel(views.group()), method.kernel(copied.group()))
 
     def test_inputs_equal_to_the_base_change_nothing(
         self, method: MergeMethod, cases: list[Case]
@@ -218,6 +239,27 @@ class MergeMethodLaws:
                 silent = case.having(weight, 0.0, first=True) if weight else case
                 absent = case.of(order[1:])
                 assert near(method.kernel(silent.group()), method.kernel(absent.group()))
+
+    def test_statistics_matter_if_declared(self, method: MergeMethod, cases: list[Case]) -> None:
+        """What a method makes people measure changes its result; a transpose merges alike."""
+        for case in cases if method.statistics else ():
+            merged = method.kernel(case.group())
+            others = chosen(case.statistics, tuple(range(len(case.inputs)))[::-1])
+            assert not near(method.kernel(replace(case, statistics=others).group()), merged)
+            assert near(method.kernel(case.turned().group()), merged.t())
+
+    def test_a_tensor_without_statistics_is_merged_too(
+        self, method: MergeMethod, cases: list[Case]
+    ) -> None:
+        """Calibration knows nothing of some tensors: the laws above hold for them too."""
+        for case in cases if method.statistics else ():
+            for index in range(len(case.inputs)):
+                blind = replace(case, statistics=unknown(case.statistics, index))
+                merged = method.kernel(blind.group())
+                backwards = blind.of(range(len(case.inputs))[::-1])
+                assert near(method.kernel(backwards.group()), merged) or not method.symmetric
+                same = replace(blind, inputs=(case.inputs[0],) * len(case.inputs))
+                assert near(method.kernel(same.group()), case.inputs[0])
 
     def test_locality_is_as_declared(self, method: MergeMethod, cases: list[Case]) -> None:
         """A merge in parts gives the parts of the merge: of entries, or of rows."""

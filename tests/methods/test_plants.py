@@ -32,6 +32,32 @@ def moved(group: TensorGroup) -> Tensor:
     return ADD.kernel(group)
 
 
+FISHER = method_named("fisher")
+
+
+@plant("statistics_matter_if_declared", of=FISHER)
+def measures_for_nothing(group: TensorGroup) -> Tensor:
+    return torch.stack(group.inputs).mean(dim=0)
+
+
+@plant("statistics_matter_if_declared", of=method_named("regmean"))
+def takes_the_inputs_for_the_outputs(group: TensorGroup) -> Tensor:
+    (grams,) = group.statistics.values()
+    found = [g.values for g in grams if g]
+    pulls = sum(
+        x @ g if x.shape[-1] == len(g) else x.t() @ g
+        for x, g in zip(group.inputs, found, strict=True)
+    )
+    solved = torch.linalg.solve(sum(found), pulls.t())
+    return solved.t().reshape(group.inputs[0].shape)
+
+
+@plant("a_tensor_without_statistics_is_merged_too", of=FISHER)
+def trusts_unknown_models_twice(group: TensorGroup) -> Tensor:
+    factors = [2.0 if s is None else 1.0 for s in group.statistics["fisher"]]
+    return sum(f * x for f, x in zip(factors, group.inputs, strict=True)) / len(factors)
+
+
 @plant("leaves_its_inputs_alone")
 def writes_its_input(group: TensorGroup) -> Tensor:
     group.inputs[-1].sub_(group.base).mul_(0.5)

@@ -1,0 +1,157 @@
+"""`optimerge calibrate`: the statistics that Fisher and RegMean need."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from optimerge.cli.options import ALLOW_CODE, DEVICE, chosen_device
+
+if TYPE_CHECKING:
+    from optimerge.calibration.calibrate import Calibrated
+
+METHODS = {"fisher": "fisher", "gram": "regmean"}
+
+
+@click.command("calibrate")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option(
+    "--text",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help='Documents: one a line; of a .jsonl file, the "text" of each line.',
+)
+@click.option("--task", metavar="TASK", help="Solved training examples of an lm-eval task.")
+@click.option(
+    "--include-path",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder with local lm-eval task files.",
+)
+@click.option(
+    "--documents", type=click.IntRange(1), default=128, show_default=True, help="How many."
+)
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice(list(METHODS)),
+    multiple=True,
+    help="fisher for the method fisher, gram for regmean; default: both.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("statistics"),
+    show_default=True,
+    help="Folder in which each model gets one.",
+)
+@click.option(
+    "--max-length",
+    type=click.IntRange(2),
+    default=1024,
+    show_default=True,
+    metavar="N",
+    help="Tokens beyond which a document is cut.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="For fisher: labels drawn for each token.",
+)
+@click.option(
+    "--empirical", is_flag=True, help="For fisher: the text's own tokens as labels, none drawn."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@ALLOW_CODE
+@DEVICE
+def command(
+    models: tuple[str, ...],
+    text: Path | None,
+    task: str | None,
+    include_path: Path | None,
+    documents: int,
+    kinds: tuple[str, ...],
+    output: Path,
+    max_length: int,
+    samples: int,
+    empirical: bool,
+    seed: int,
+    allow_code: bool,
+    device: str,
+) -> None:
+    """Measure models on a few documents, for the methods fisher and regmean.
+
+    Give every model text of what it is good at (one command each), and as much of it. Of a task
+    the training or validation split is taken, never what a search scores on. Then name the
+    folders in the recipe or the search space as the last lines say. Fisher takes one number an
+    entry, RegMean one square matrix a linear layer, both in float32.
+
+    \b
+    Examples:
+      optimerge calibrate org/math-7b --task gsm8k
+      optimerge calibrate experts/code experts/ja --text sample.txt --kind gram -o statistics
+    """
+    from rich.progress import Progress, TaskID
+
+    from optimerge.calibration.calibrate import Request, calibrate
+    from optimerge.calibration.documents import from_file, from_task
+    from optimerge.cli.quiet import quiet
+    from optimerge.cli.screen import err
+    from optimerge.space.labels import short_names
+
+    if (text is None) == (task is None):
+        raise click.UsageError("give --text FILE or --task TASK")
+    place = chosen_device(device)
+    names = {model: name.replace("/", "--") for model, name in short_names(models).items()}
+    console = err()
+    with (
+        quiet(scoring=True, studies=False),
+        Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
+    ):
+        found = (
+            from_file(text, documents, seed)
+            if text is not None
+            else from_task(str(task), include_path, documents, seed, allow_code=allow_code)
+        )
+        request = Request(
+            documents=found,
+            kinds=tuple(k for k in METHODS if k in kinds or not kinds),  # type: ignore[misc]  # click's choice
+            seed=seed,
+            max_length=max_length,
+            labels="text" if empirical else "sampled",
+            samples=samples,
+        )
+        if len(found.texts) < documents:
+            click.echo(f"note: {found.source} has {len(found.texts)} documents", err=True)
+        for model, name in names.items():
+            row = bar.add_task(name, total=None)
+
+            def told(done: int, total: int, row: TaskID = row) -> None:
+                bar.update(row, completed=done, total=total)
+
+            for one in calibrate(model, request, output / name, device=place, progress=told):
+                click.echo(_line(name, one))
+    click.echo(f"\noptimerge:\n  statistics:\n{_block(names, output)}", nl=False)
+
+
+def _line(name: str, one: "Calibrated") -> str:
+    about, without = one.about, one.without
+    said = (
+        f"{name}: {about.kind} of {one.tensors} of {one.tensors + len(without)} tensors, from "
+        f"{about.documents} documents, {about.tokens} tokens ({about.source})"
+    )
+    if not without:
+        return said
+    return f"{said}; {METHODS[about.kind]} takes the weighted mean of the other {len(without)}"
+
+
+def _block(names: dict[str, str], output: Path) -> str:
+    import yaml
+
+    rows = {model: (output / name).as_posix() for model, name in names.items()}
+    text = yaml.safe_dump(rows, sort_keys=False, width=1000, allow_unicode=True)
+    return "".join(f"    {line}\n" for line in text.splitlines())
