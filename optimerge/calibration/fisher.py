@@ -104,10 +104,18 @@ def sample(log_p: "Tensor", stream: "torch.Generator") -> "Tensor":
     """
     import torch
 
+    uniform = torch.rand(len(log_p), generator=stream, dtype=torch.float64)
+    return token_at(log_p, uniform.to(log_p.device))
+
+
+def token_at(log_p: "Tensor", uniform: "Tensor") -> "Tensor":
+    """Return each row's token at which its summed probability passes a number in [0, 1)."""
+    import torch
+
     summed = log_p.double().exp().cumsum(dim=1)
-    uniform = torch.rand(len(log_p), 1, generator=stream, dtype=torch.float64).to(log_p.device)
     # The first token whose sum is above the number: tokens of probability 0 are never drawn.
-    found = torch.searchsorted(summed, uniform * summed[:, -1:], right=True).squeeze(1)
+    wanted = uniform.unsqueeze(1) * summed[:, -1:]
+    found = torch.searchsorted(summed, wanted, right=True).squeeze(1)
     return found.clamp_(max=log_p.shape[1] - 1)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from optimerge.calibration.fisher import FisherSums, sample
+from optimerge.calibration.fisher import FisherSums, sample, token_at
 
 DOCUMENTS = ([0, 2, 1, 0, 3], [3, 3, 0])
 
@@ -119,3 +119,9 @@ def test_a_certain_token_is_always_drawn(peak: int):
     log_p = torch.full((500, 6), -torch.inf)
     log_p[:, peak] = 0.0
     assert (sample(log_p, torch.Generator().manual_seed(3)) == peak).all()
+
+
+def test_a_number_on_the_edge_draws_no_token_of_probability_0():
+    log_p = torch.tensor([0.0, 0.25, 0.0, 0.25, 0.5, 0.0]).log()
+    uniform = torch.tensor([0.0, 0.2499, 0.25, 0.4999, 0.5, 1 - 1e-16], dtype=torch.float64)
+    assert token_at(log_p.expand(6, -1), uniform).tolist() == [1, 1, 3, 3, 4, 4]

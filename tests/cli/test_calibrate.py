@@ -66,7 +66,6 @@ def test_calibrate_search_export_and_build(
     block = yaml.safe_load(said[said.index("\noptimerge:") :])["optimerge"]
     assert block == {"statistics": {"red": "statistics/red", "blue": "statistics/blue"}}
     space = space_of(family, block)
-    assert "regmean: 10 of 39 tensors" in optimerge("check", space, cwd=tmp_path).stdout
     done = optimerge("search", space, "--run-dir", "run", "--trials", 6, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     trials = [t for t in open_run(tmp_path / "run").trials() if not t.is_parent]
