@@ -15,7 +15,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 def stage(target: Path, overwrite: bool) -> Path:
     """Return the folder to build `target` in; CheckpointError if `target` is in the way."""
     _check_free(target, overwrite)
-    return target.with_name(f".{target.name}.partial-{os.getpid()}")
+    return target.with_name(f".{target.name}.partial")
 
 
 def _check_free(target: Path, overwrite: bool) -> None:
@@ -76,18 +76,13 @@ def sync(path: Path) -> None:
 @contextmanager
 def disk_errors(target: Path, needed: int) -> Iterator[None]:
     """Turn errors of the disk into a CheckpointError; `needed` bytes are being written, 0: few."""
-    from safetensors import SafetensorError
-
     try:
         yield
-    except (OSError, SafetensorError) as error:
-        code = error.errno if isinstance(error, OSError) else None
-        # safetensors hands on the system's error as text: "… (os error 28)".
-        full = code in _FULL or any(f"os error {number})" in str(error) for number in _FULL)
-        if full:
+    except OSError as error:
+        if error.errno in _FULL:
             size = f"{needed} bytes are" if needed else "room for a few small files is"
             raise CheckpointError(
-                f"the disk of {str(target)!r} is full: {size} needed, {_free(target)} "
+                f"the disk of {str(target)!r} is full: {size} needed, {free_bytes(target)} "
                 "bytes are free; free some, or name a folder on another disk"
             ) from error
         raise CheckpointError(
@@ -96,6 +91,7 @@ def disk_errors(target: Path, needed: int) -> Iterator[None]:
         ) from error
 
 
-def _free(target: Path) -> int:
+def free_bytes(target: Path) -> int:
+    """Return the free bytes of the disk on which a folder is, or is going to be."""
     place = next(parent for parent in (target, *target.parents) if parent.exists())
     return shutil.disk_usage(place).free

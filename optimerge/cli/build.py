@@ -25,7 +25,8 @@ def command(
 
     Takes any mergekit recipe of the supported methods (`optimerge methods`). Model paths are
     relative to the recipe's file or, if not there, to the current folder. A recipe that
-    `optimerge export` wrote gives the very tensors that were scored.
+    `optimerge export` wrote gives the very tensors that were scored. A build that was killed or
+    interrupted goes on where it was when the same command is given again.
 
     \b
     Examples:

@@ -1,13 +1,14 @@
 """Builds a recipe to a checkpoint, tensor by tensor: no model is held in memory whole."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from optimerge.checkpoint.architecture import layer_of
+from optimerge.checkpoint.dtypes import TORCH_NAMES
 from optimerge.checkpoint.fit import check_copied, check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.names import with_one_naming
@@ -16,19 +17,22 @@ from optimerge.checkpoint.sidefiles import copy_side_files
 from optimerge.checkpoint.tokenizer_write import write_chat_template
 from optimerge.checkpoint.write import CheckpointWriter
 from optimerge.errors import CheckpointError
+from optimerge.export.resume import build_key, copied_names, slots_of
 from optimerge.export.vocabulary import chat_template, write_vocabulary
 from optimerge.merge.align import Aligner
-from optimerge.merge.plan import InputTensor, MergePlan, make_plan
+from optimerge.merge.plan import InputTensor, make_plan
 from optimerge.merge.tensor import (
     Mode,
     Selections,
     all_finite,
     merge_tensor,
     rounds_adapters,
+    stream_state,
     torch_dtype,
 )
 from optimerge.merge.vocabulary import make_vocabulary
 from optimerge.recipe.read import read_recipe
+from optimerge.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +51,7 @@ class Built:
     mode: Mode
     seed: int
     notes: tuple[str, ...] = ()
-    """What a person should know."""
+    """What a person should know, a sentence each."""
 
 
 def build(
@@ -63,60 +67,27 @@ def build(
     """Build the recipe in `recipe_file` to a Hugging Face checkpoint in `directory`.
 
     `seed` and `mode` default to those of the recipe's `optimerge:` block, so that an exported
-    recipe gives the tensors that were scored. Nothing is left in `directory` if it fails.
-    Tensors that are not merged (`Checkpoint.copied`) are those of the first model, as they are.
-    NaN and infinite weights, in a model or in the merge, are refused unless `allow_nan`.
+    recipe gives the tensors that were scored. Tensors that are not merged (`Checkpoint.copied`)
+    are those of the first model, as they are. NaN and infinite weights, in a model or in the
+    merge, are refused unless `allow_nan`.
+
+    Nothing is left in `directory` if it fails; a build that was killed or interrupted goes on
+    where it was when the same is built again.
     """
     recipe = read_recipe(recipe_file)
-    references = recipe.references()
-    opened = with_one_naming([open_checkpoint(r, recipe_file.parent) for r in references])
-    checkpoints = dict(zip(references, opened, strict=True))
-    if recipe.merge_method != "passthrough":
-        check_fit(opened, vocabularies_differ=recipe.output_tokenizer is not None)
-        check_copied(opened)
+    checkpoints = _opened(recipe, recipe_file.parent)
+    opened = list(checkpoints.values())
+    donor = opened[0]
     plan = make_plan(recipe, checkpoints)
     vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
     align = Aligner(vocabulary) if vocabulary else None
-    notes = align.check(plan, recipe_file) if align else []
+    notes = [note for c in opened if c.adapter for note in c.adapter.notes]
+    notes += align.check(plan, recipe_file) if align else []
     template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
-    donor = opened[0]
-    copied = _copied_names(donor, plan)
-    total, parameters = len(plan.tensors) + len(copied), 0
-    with CheckpointWriter(directory) as writer:
-        merged = _merged(plan, selections, checkpoints, device, align, allow_nan)
-        for done, (name, tensor) in enumerate(chain(merged, _copied(donor, copied)), start=1):
-            writer.add(name, tensor)
-            parameters += tensor.numel()
-            progress(done, total)
-        copy_side_files(donor, writer.folder, dtype=plan.out_dtype, layers=plan.layers)
-        if vocabulary:
-            write_vocabulary(vocabulary, writer.folder)
-        if template is not None:
-            write_chat_template(writer.folder, template)
-    return Built(directory, total, parameters, selections.mode, selections.seed, tuple(notes))
-
-
-def _copied_names(donor: Checkpoint, plan: MergePlan) -> list[str]:
-    """Return what is copied; of another number of layers nothing that belongs to a layer."""
-    same = plan.layers == donor.layers
-    return [name for name in donor.copied if same or layer_of(name) is None]
-
-
-def _copied(donor: Checkpoint, names: list[str]) -> "Iterator[tuple[str, torch.Tensor]]":
-    with TensorReader(donor) as reader:
-        for name in names:
-            yield name, reader.read(name)
-
-
-def _merged(
-    plan: MergePlan,
-    selections: Selections,
-    checkpoints: dict[str, Checkpoint],
-    device: str,
-    align: Aligner | None,
-    allow_nan: bool,
-) -> "Iterator[tuple[str, torch.Tensor]]":
+    copied = copied_names(donor, plan)
+    slots = slots_of(plan, checkpoints, vocabulary, copied)
+    key = build_key(plan, selections, checkpoints, vocabulary, device, allow_nan)
     with ExitStack() as stack:
         rounded = rounds_adapters(selections.mode, plan)
         readers = {
@@ -133,13 +104,43 @@ def _merged(
                 )
             return tensor
 
-        for tensor, select in selections(plan):
-            merged = merge_tensor(tensor, torch_dtype(plan.dtype), read, select, align)
-            out = torch_dtype(plan.out_dtype) or merged.dtype
-            result = merged.to(out)
+        writer = stack.enter_context(CheckpointWriter(directory, slots, key=key))
+        progress(writer.done, len(slots))
+        for part, select in selections(plan, writer.done, writer.state):
+            merged = merge_tensor(part, torch_dtype(plan.dtype), read, select, align)
+            result = merged.to(torch_dtype(TORCH_NAMES[slots[writer.done].dtype]))
             if not allow_nan and not all_finite(result):
                 raise CheckpointError(
-                    f"the merge gives NaN or infinite weights in {tensor.name}; nothing is "
+                    f"the merge gives NaN or infinite weights in {part.name}; nothing is "
                     "written (--allow-nan writes it all the same)"
                 )
-            yield tensor.name, result
+            writer.add(part.name, result)
+            writer.mark(partial(stream_state, select))
+            del merged, result  # or they would stay while the next tensors are read
+            progress(writer.done, len(slots))
+        for name in copied[writer.done - len(plan.tensors) :]:
+            writer.add(name, readers[donor.reference].read(name))
+            progress(writer.done, len(slots))
+        copy_side_files(donor, writer.folder, dtype=plan.out_dtype, layers=plan.layers)
+        if vocabulary:
+            write_vocabulary(vocabulary, writer.folder)
+        if template is not None:
+            write_chat_template(writer.folder, template)
+    return Built(
+        directory=directory,
+        tensors=len(slots),
+        parameters=sum(prod(slot.shape) for slot in slots),
+        mode=selections.mode,
+        seed=selections.seed,
+        notes=tuple(notes),
+    )
+
+
+def _opened(recipe: Recipe, folder: Path) -> dict[str, Checkpoint]:
+    """Return the models of a recipe by reference, the donor of what is not merged first."""
+    references = recipe.references()
+    opened = with_one_naming([open_checkpoint(r, folder) for r in references])
+    if recipe.merge_method != "passthrough":
+        check_fit(opened, vocabularies_differ=recipe.output_tokenizer is not None)
+        check_copied(opened)
+    return dict(zip(references, opened, strict=True))

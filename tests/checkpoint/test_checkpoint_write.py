@@ -7,19 +7,27 @@ from pathlib import Path
 import pytest
 import torch
 from conftest_checkpoint import CONFIG
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from optimerge.checkpoint import staging
 from optimerge.checkpoint.folder import open_checkpoint
+from optimerge.checkpoint.layout import Slot
 from optimerge.checkpoint.read import TensorReader, load_all
 from optimerge.checkpoint.write import CheckpointWriter
 from optimerge.errors import CheckpointError
 
 
-def write(directory, tensors, **options):
-    with CheckpointWriter(directory, **options) as writer:
-        for name, tensor in tensors.items():
+def slots(tensors):
+    return [Slot.like(name, tensor) for name, tensor in tensors.items()]
+
+
+def write(directory, tensors, stop=None, **options):
+    """Write tensors; `stop`: press Ctrl-C before the last one."""
+    with CheckpointWriter(directory, slots(tensors), **options) as writer:
+        for n, (name, tensor) in enumerate(tensors.items()):
+            if stop and n == len(tensors) - 1:
+                raise stop
             writer.add(name, tensor)
         (writer.folder / "config.json").write_text(json.dumps(CONFIG))
 
@@ -88,7 +96,8 @@ def test_tensors_of_any_layout(tmp_path):
 
 def test_the_caller_may_reuse_a_tensor(tmp_path):
     scratch = torch.zeros(3)
-    with CheckpointWriter(tmp_path / "m") as writer:
+    wanted = [Slot(str(n), "F32", (3,)) for n in range(3)]
+    with CheckpointWriter(tmp_path / "m", wanted) as writer:
         for n in range(3):
             scratch.fill_(n)
             writer.add(str(n), scratch)
@@ -96,42 +105,54 @@ def test_the_caller_may_reuse_a_tensor(tmp_path):
     assert {name: tensor[0].item() for name, tensor in loaded.items()} == {"0": 0, "1": 1, "2": 2}
 
 
-def test_one_shard_is_held_at_most(tmp_path, tensors):
-    with CheckpointWriter(tmp_path / "m", shard_bytes=200) as writer:
-        for name, tensor in tensors.items():
-            writer.add(name, tensor)
-            assert sum(t.nbytes for t in writer._buffer.values()) <= 200
-            assert not (tmp_path / "m").exists()
+def test_files_are_those_of_the_safetensors_library(tmp_path, tensors):
+    given = {**tensors, "a.wide": torch.ones(3), "b.integers": torch.arange(3)}
+    for held in (tensors, given, {'é"\\': torch.ones(2)}):
+        write(tmp_path / "m", held, overwrite=True)
+        save_file(held, tmp_path / "theirs.safetensors", metadata={"format": "pt"})
+        ours = (tmp_path / "m" / "model.safetensors").read_bytes()
+        assert ours == (tmp_path / "theirs.safetensors").read_bytes()
+
+
+def test_what_is_not_the_next_tensor_is_refused(tmp_path, tensors):
+    with CheckpointWriter(tmp_path / "m", slots(tensors)) as writer:
+        (first, tensor), (second, other), *_ = tensors.items()
+        for name, wrong in ((second, other), (first, tensor[1:]), (first, tensor.float())):
+            with pytest.raises(ValueError, match="tensor 0"):
+                writer.add(name, wrong)
+        for name, right in tensors.items():
+            writer.add(name, right)
+        with pytest.raises(ValueError, match=f"tensor {len(tensors)}"):
+            writer.add("more", tensor)
 
 
 def test_same_name_twice(tmp_path):
-    with CheckpointWriter(tmp_path / "m") as writer:
-        writer.add("a", torch.zeros(1))
-        with pytest.raises(ValueError, match="twice"):
-            writer.add("a", torch.zeros(1))
+    with pytest.raises(ValueError, match="one name"):
+        CheckpointWriter(tmp_path / "m", [Slot("a", "F32", (1,))] * 2)
 
 
-def test_nothing_added(tmp_path):
-    with pytest.raises(CheckpointError, match="no tensor was written"):
-        write(tmp_path / "m", {})
+def test_what_is_missing_is_noticed(tmp_path):
+    with (
+        pytest.raises(ValueError, match="1 tensors were not added"),
+        CheckpointWriter(tmp_path / "m", [Slot("a", "F32", (1,))]),
+    ):
+        pass
     assert os.listdir(tmp_path) == []
+
+
+def test_nothing_to_write(tmp_path):
+    with pytest.raises(CheckpointError, match="no tensor is to be written"):
+        CheckpointWriter(tmp_path / "m", [])
 
 
 def test_no_shards_of_nothing(tmp_path):
     with pytest.raises(CheckpointError, match="too small"):
-        CheckpointWriter(tmp_path / "m", shard_bytes=0)
-
-
-class Interrupting:
-    """A tensor that someone presses Ctrl-C at."""
-
-    def numel(self):
-        raise KeyboardInterrupt
+        CheckpointWriter(tmp_path / "m", [Slot("a", "F32", (1,))], shard_bytes=0)
 
 
 def test_an_error_leaves_nothing(tmp_path, tensors):
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "m", {**tensors, "z": Interrupting()}, shard_bytes=1)
+        write(tmp_path / "m", tensors, stop=KeyboardInterrupt, shard_bytes=1)
     assert os.listdir(tmp_path) == []
 
 
@@ -141,7 +162,7 @@ def test_a_killed_writer_leaves_nothing_at_the_name(tmp_path, tensors):
     child = os.fork()
     if child == 0:
         try:
-            with CheckpointWriter(tmp_path / "m", shard_bytes=1) as writer:
+            with CheckpointWriter(tmp_path / "m", slots(tensors), shard_bytes=1) as writer:
                 for name, tensor in tensors.items():
                     writer.add(name, tensor)
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -150,16 +171,17 @@ def test_a_killed_writer_leaves_nothing_at_the_name(tmp_path, tensors):
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
     (left,) = os.listdir(tmp_path)
-    assert left == f".m.partial-{child}"
-    assert len(os.listdir(tmp_path / left)) == len(tensors) - 1
+    assert left == ".m.partial"
+    assert len(os.listdir(tmp_path / left)) == len(tensors) + 1  # and the journal
     write(tmp_path / "m", tensors)
     assert set(open_checkpoint(str(tmp_path / "m")).tensors) == set(tensors)
+    assert os.listdir(tmp_path) == ["m"]
 
 
 def test_existing_folder(tmp_path, tensors):
     write(tmp_path / "m", tensors)
     with pytest.raises(CheckpointError) as error:
-        CheckpointWriter(tmp_path / "m")
+        CheckpointWriter(tmp_path / "m", slots(tensors))
     refused(error, str(tmp_path / "m"), "not empty", "name another folder")
     (tmp_path / "empty").mkdir()
     write(tmp_path / "empty", tensors)
@@ -167,7 +189,7 @@ def test_existing_folder(tmp_path, tensors):
 
 
 def test_folder_filled_meanwhile(tmp_path):
-    writer = CheckpointWriter(tmp_path / "m").__enter__()
+    writer = CheckpointWriter(tmp_path / "m", [Slot("a", "F32", (1,))]).__enter__()
     writer.add("a", torch.zeros(1))
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "notes.txt").touch()
@@ -181,7 +203,7 @@ def test_existing_file(tmp_path, kind):
     target = tmp_path / "m"
     target.touch() if kind == "file" else target.symlink_to(tmp_path)
     with pytest.raises(CheckpointError, match="a file or a link"):
-        CheckpointWriter(target, overwrite=True)
+        CheckpointWriter(target, [Slot("a", "F32", (1,))], overwrite=True)
 
 
 def test_overwrite(tmp_path, tensors):
@@ -194,7 +216,7 @@ def test_overwrite(tmp_path, tensors):
 def test_overwrite_keeps_the_old_model_on_an_error(tmp_path, tensors):
     write(tmp_path / "m", tensors)
     with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "m", {"a": torch.ones(1), "z": Interrupting()}, overwrite=True)
+        write(tmp_path / "m", {"a": torch.ones(1)}, stop=KeyboardInterrupt, overwrite=True)
     assert set(open_checkpoint(str(tmp_path / "m")).tensors) == set(tensors)
     assert os.listdir(tmp_path) == ["m"]
 
@@ -203,25 +225,28 @@ def test_overwrite_never_removes_what_is_no_model(tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").touch()
     with pytest.raises(CheckpointError, match="holds no model"):
-        CheckpointWriter(tmp_path / "home", overwrite=True)
+        CheckpointWriter(tmp_path / "home", [Slot("a", "F32", (1,))], overwrite=True)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        OSError(errno.ENOSPC, "No space left on device"),
-        SafetensorError("I/O error: No space left on device (os error 28)"),
-    ],
-)
-def test_full_disk(tmp_path, tensors, monkeypatch, error):
-    def fail(*args, **options):
-        raise error
+def test_full_disk(tmp_path, tensors, monkeypatch):
+    def fail(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("safetensors.torch.save_file", fail)
+    monkeypatch.setattr(os, "pwrite", fail)
     with pytest.raises(CheckpointError) as caught:
         write(tmp_path / "m", tensors)
-    needed = sum(t.nbytes for t in tensors.values())
-    refused(caught, str(tmp_path / "m"), "is full", f"{needed} bytes are needed", "free")
+    refused(caught, str(tmp_path / "m"), "is full", "192 bytes are needed", "free")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_disk_that_is_too_small_is_refused_before_anything_is_written(tmp_path):
+    huge = Slot("a", "F32", (1 << 50,))
+    with (
+        pytest.raises(CheckpointError) as caught,
+        CheckpointWriter(tmp_path / "m", [huge]) as writer,
+    ):
+        writer.add("a", torch.zeros(1))
+    refused(caught, str(tmp_path / "m"), "is too small", f"{huge.bytes} bytes are needed", "free")
     assert os.listdir(tmp_path) == []
 
 
@@ -233,13 +258,13 @@ def test_full_disk_for_real():
         full.write_bytes(b"abc")
 
 
-def test_no_permission(tmp_path, monkeypatch):
+def test_no_permission(tmp_path, monkeypatch, tensors):
     def fail(*args, **options):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", fail)
     with pytest.raises(CheckpointError) as caught:
-        write(tmp_path / "m", {})
+        write(tmp_path / "m", tensors)
     refused(caught, str(tmp_path / "m"), "Permission denied", "check its permissions")
 
 
