@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from optimerge.checkpoint.dtypes import BITS, FILE_NAMES
+from optimerge.checkpoint.dtypes import BITS, FILE_NAMES, TORCH_NAMES
 from optimerge.checkpoint.weights import SINGLE
 
 if TYPE_CHECKING:
@@ -35,6 +35,11 @@ class Slot:
         """Return the slot for a tensor."""
         dtype = FILE_NAMES[str(tensor.dtype).removeprefix("torch.")]
         return cls(name, dtype, tuple(tensor.shape))
+
+    @property
+    def torch_name(self) -> str:
+        """Name of the type in torch."""
+        return TORCH_NAMES[self.dtype]
 
     @property
     def bytes(self) -> int:

@@ -1,66 +1,50 @@
-"""Writes a checkpoint tensor by tensor, each to its place in its file; none is held.
+"""Writes a checkpoint tensor by tensor; none is held, and a killed writer can go on.
 
-The folder appears under its name when it is whole, in one step, or not at all. A writer that is
-killed can go on: see `optimerge.checkpoint.journal`.
+.out.partial/                what is being written, beside its target `out`
+    building.jsonl           the journal, which is also the lock
+    model/                   becomes `out`, in one step, when it is whole
 """
 
+import errno
 import hashlib
-import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from io import FileIO
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from optimerge.checkpoint.journal import (
-    JOURNAL,
-    Mark,
-    add_mark,
-    open_journal,
-    read_marks,
-    start_journal,
-)
-from optimerge.checkpoint.layout import SHARD_BYTES, Shard, Slot, shards_of
-from optimerge.checkpoint.staging import disk_errors, free_bytes, publish, stage
-from optimerge.checkpoint.weights import INDEX
-from optimerge.errors import CheckpointError
+from optimerge.checkpoint.journal import Journal, Key, Mark, open_journal
+from optimerge.checkpoint.layout import SHARD_BYTES, Slot, shards_of
+from optimerge.checkpoint.shards import ShardFiles
+from optimerge.checkpoint.staging import DiskError, check_free, free_bytes, publish, staging
+from optimerge.errors import CheckpointError, OptimergeError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MARK_BYTES = 256_000_000
 """How much is written between two marks: what a kill costs at most, beside one tensor."""
-_MOST_BYTES = 1 << 30
-"""Handed to the system at a time; Linux takes at most 2 GiB."""
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class CheckpointWriter:
     """Writes the weights of a model into a new folder; a context manager.
 
-    Everything goes to `folder`, a hidden folder beside the target; files put there by others
-    (`copy_side_files`, a model card) belong to the checkpoint too. Leaving the block without an
-    error makes it the target; an error removes it. With `overwrite` the old model of that name
-    is removed once the new one is whole.
+    Everything goes to `folder`; files put there by others (`copy_side_files`, a model card)
+    belong to the checkpoint too. Leaving the block without an error makes it the target.
 
-    With a `key`, what a killed (or, by Ctrl-C, interrupted) writer left behind is kept, verified
-    and gone on with by the next writer of the same key and target: `done` tensors need not be
-    added again. Whoever gives a key answers for it: same key, same bytes.
+    What a killed or interrupted writer left behind is kept, verified and gone on with by the next
+    writer of the same key and target: `done` tensors need not be added again. So is what was
+    written when the disk fails. Bad input (any other OptimergeError) removes it: the same command
+    would fail again. Whoever gives a key answers for it: same key, same bytes.
     """
 
     def __init__(
-        self,
-        directory: Path,
-        slots: Sequence[Slot],
-        *,
-        shard_bytes: int = SHARD_BYTES,
-        overwrite: bool = False,
-        key: str | None = None,
+        self, directory: Path, slots: Sequence[Slot], key: Key, *, shard_bytes: int = SHARD_BYTES
     ) -> None:
         """Refuse a `directory` that holds something: CheckpointError; nothing is written yet."""
-        if shard_bytes < 1:
-            raise CheckpointError(f"shards of {shard_bytes} bytes are too small; take 1 or more")
         self.directory = Path(os.path.abspath(directory))
         if not slots:
             raise CheckpointError(
@@ -69,46 +53,30 @@ class CheckpointWriter:
         self.slots = tuple(slots)
         if len({slot.name for slot in self.slots}) < len(self.slots):
             raise ValueError("two tensors have one name")
-        self.shards = shards_of(self.slots, shard_bytes)
-        self.overwrite = overwrite
+        check_free(self.directory)
         self.key = key
-        self.folder = stage(self.directory, overwrite)
+        self.folder = staging(self.directory) / "model"
         self.done = 0
         """How many tensors are written, in the order of `slots`."""
         self.state = ""
-        """What `mark` was told with the last tensor that an earlier writer wrote."""
-        self._shard_of = {name: shard for shard in self.shards for name in shard.offsets}
-        self._files: dict[str, int] = {}
+        """What `add` was told with the last of them."""
+        self.note = ""
+        """What became of an earlier writer's work, a sentence; "" if there was none."""
+        self._files = ShardFiles(self.folder, shards_of(self.slots, shard_bytes))
         self._digest = hashlib.sha256()
         self._unmarked = 0
-        self._journal: FileIO | None = None
+        self._journal: Journal | None = None
 
     def __enter__(self) -> "CheckpointWriter":
-        with disk_errors(self.directory, 0):
-            self._journal = open_journal(self.folder, self.directory)
+        with self.disk():
+            self._journal = open_journal(self.folder.parent, self.directory)
             try:
+                check_free(self.directory)  # another process may just have finished
                 self._start(self._journal)
-            except BaseException:
-                if not self.done:
-                    shutil.rmtree(self.folder, ignore_errors=True)
-                self._journal.close()
+            except BaseException as error:
+                self._leave(self._journal, keep=_keeps(error))
                 raise
         return self
-
-    def _start(self, journal: FileIO) -> None:
-        marks = self._verified(read_marks(journal, self.key)) if self.key else []
-        if marks:
-            self.done, self.state = marks[-1].tensors, marks[-1].state
-        else:
-            self._clear()
-        start_journal(journal, self.key or "", marks)
-        needed = sum(slot.bytes for slot in self.slots[self.done :])
-        free = free_bytes(self.folder)
-        if needed > free:
-            raise CheckpointError(
-                f"the disk of {str(self.directory)!r} is too small: {needed} bytes are needed, "
-                f"{free} bytes are free; free some, or name a folder on another disk"
-            )
 
     def __exit__(
         self,
@@ -116,22 +84,21 @@ class CheckpointWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        keep = self.key is not None and isinstance(error, KeyboardInterrupt)
+        journal = self._locked()
+        keep = True
         try:
-            if kind is None:
-                self._finish()
+            if error is None:
+                self._finish(journal)
+                keep = False
+            elif keep := _keeps(error):
+                self._save()
         finally:
-            for file in self._files.values():
-                os.close(file)
-            if not keep:
-                shutil.rmtree(self.folder, ignore_errors=True)
-            if self._journal is not None:
-                self._journal.close()
+            self._leave(journal, keep)
 
-    def add(self, name: str, tensor: "Tensor") -> None:
+    def add(self, name: str, tensor: "Tensor", state: str = "") -> None:
         """Write one tensor, of any device and layout: the next of `slots`.
 
-        CheckpointError if the disk is full.
+        `state`: what the caller will need to go on behind it. DiskError if the disk is full.
         """
         import torch
 
@@ -140,87 +107,135 @@ class CheckpointWriter:
             raise ValueError(f"tensor {self.done} of {self.directory} is not to be {slot}")
         flat = tensor.detach().to("cpu").contiguous().reshape(-1)
         data = memoryview(flat.view(torch.uint8).numpy().data) if slot.bytes else memoryview(b"")
-        shard = self._shard_of[name]
-        with disk_errors(self.directory, slot.bytes):
-            _write_at(self._file(shard), data, shard.offsets[name])
-        if self.key is not None:
+        with self.disk():
+            self._files.write(name, data)
             self._digest.update(data)
-        self._unmarked += slot.bytes
-        self.done += 1
+            self._unmarked += slot.bytes
+            self.done += 1
+            self.state = state
+            if self._unmarked >= MARK_BYTES:
+                self._mark()
 
-    def mark(self, state: Callable[[], str] = str) -> None:
-        """Now and then make what is written durable, and note it with `state`."""
-        if self.key is None or self._unmarked < MARK_BYTES or self._journal is None:
-            return
-        with disk_errors(self.directory, 0):
-            for file in self._files.values():
-                os.fsync(file)
-            add_mark(self._journal, Mark(self.done, self._digest.hexdigest(), state()))
+    @contextmanager
+    def disk(self) -> Iterator[None]:
+        """Turn errors of the disk into a DiskError that says what becomes of what is written."""
+        try:
+            yield
+        except OSError as error:
+            self._save()
+            raise DiskError(self._complaint(error)) from error
+
+    def _start(self, journal: Journal) -> None:
+        """Take up what an earlier writer left, as far as it is whole, and see to the space."""
+        same = journal.key == self.key
+        whole = self._count_whole(journal.marks) if same else 0
+        if whole:
+            self.done, self.state = journal.marks[whole - 1].tensors, journal.marks[whole - 1].state
+            self.note = (
+                f"{self.done} of {len(self.slots)} tensors are there from an earlier run, "
+                "which this one goes on with"
+            )
+            journal.cut(whole)
+        else:
+            if journal.marks:
+                self.note = (
+                    f"an unfinished build in {str(self.folder.parent)!r} "
+                    f"{_difference(journal.key, self.key)}; it is removed, and all is built anew"
+                )
+            journal.begin(self.key)
+        self._clear()
+        self.folder.mkdir(exist_ok=True)
+        needed, free = self._files.missing_bytes(), free_bytes(self.folder)
+        if needed > free:
+            raise DiskError(
+                f"the disk of {str(self.directory)!r} is too small: {needed} bytes are needed, "
+                f"{free} are free; {self._remedy()}"
+            )
+
+    def _count_whole(self, marks: Sequence[Mark]) -> int:
+        """Return how many marks hold, up to the first whose bytes are not on the disk as noted."""
+        start = 0
+        for count, mark in enumerate(marks):
+            slots = self.slots[start : mark.tensors]
+            if not slots or len(slots) < mark.tensors - start:
+                return count
+            if self._files.digest(slots) != mark.digest:
+                return count
+            start = mark.tensors
+        return len(marks)
+
+    def _clear(self) -> None:
+        """Remove what another writer left behind, all but the weights that are gone on with."""
+        weights = {shard.file for shard in self._files.shards} if self.done else set()
+        for path in self.folder.iterdir() if self.folder.exists() else ():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name not in weights:
+                path.unlink()
+
+    def _mark(self) -> None:
+        self._files.sync()
+        self._locked().add(Mark(self.done, self._digest.hexdigest(), self.state))
         self._digest = hashlib.sha256()
         self._unmarked = 0
 
-    def _file(self, shard: Shard) -> int:
-        if shard.file not in self._files:
-            file = os.open(self.folder / shard.file, os.O_RDWR | os.O_CREAT, 0o666)
-            self._files[shard.file] = file
-            os.ftruncate(file, shard.bytes)
-            _write_at(file, memoryview(shard.header), 0)
-        return self._files[shard.file]
+    def _save(self) -> None:
+        """Mark what is written since the last mark, if that can be."""
+        if self._unmarked:
+            with suppress(OSError):  # a full disk may lack room for it: the marks before it hold
+                self._mark()
 
-    def _verified(self, marks: list[Mark]) -> list[Mark]:
-        """Return the marks up to the first whose bytes are not on the disk as noted."""
-        start = 0
-        for count, mark in enumerate(marks):
-            if not start < mark.tensors <= len(self.slots):
-                return marks[:count]
-            digest = hashlib.sha256()
-            for slot in self.slots[start : mark.tensors]:
-                if not self._update(digest, slot):
-                    return marks[:count]
-            if digest.hexdigest() != mark.digest:
-                return marks[:count]
-            start = mark.tensors
-        return marks
-
-    def _update(self, digest: "hashlib._Hash", slot: Slot) -> bool:
-        """Hash a tensor's bytes as they are on the disk; whether they are all there."""
-        shard = self._shard_of[slot.name]
-        try:
-            with (self.folder / shard.file).open("rb") as file:
-                if file.read(len(shard.header)) != shard.header:
-                    return False
-                file.seek(shard.offsets[slot.name])
-                left = slot.bytes
-                while left and (block := file.read(min(left, 1 << 20))):
-                    digest.update(block)
-                    left -= len(block)
-        except FileNotFoundError:
-            return False
-        return left == 0
-
-    def _clear(self) -> None:
-        """Remove what another writer left behind, all but the locked journal."""
-        for path in self.folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.name != JOURNAL:
-                path.unlink()
-
-    def _finish(self) -> None:
+    def _finish(self, journal: Journal) -> None:
         if self.done < len(self.slots):
             raise ValueError(f"{len(self.slots) - self.done} tensors were not added")
-        with disk_errors(self.directory, 0):
-            if len(self.shards) > 1:
-                index = {
-                    "metadata": {"total_size": sum(slot.bytes for slot in self.slots)},
-                    "weight_map": {s.name: self._shard_of[s.name].file for s in self.slots},
-                }
-                (self.folder / INDEX).write_text(json.dumps(index, indent=2) + "\n", "utf-8")
-            (self.folder / JOURNAL).unlink()
-            publish(self.folder, self.directory, self.overwrite)
+        with self.disk():
+            if self._unmarked:
+                self._mark()
+            self._files.write_index(self.slots)
+            publish(self.folder, self.directory)
+
+    def _leave(self, journal: Journal, keep: bool) -> None:
+        """Unlock, and remove what is not kept: the journal last, for it holds others off."""
+        self._files.close()
+        keep = keep and bool(journal.marks)
+        if not keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        journal.close(remove=not keep)
+
+    def _locked(self) -> Journal:
+        if self._journal is None:
+            raise ValueError("a CheckpointWriter is a context manager; use it in a with block")
+        return self._journal
+
+    def _complaint(self, error: OSError) -> str:
+        target = str(self.directory)
+        if error.errno in _FULL:
+            return (
+                f"the disk of {target!r} is full: {self._files.missing_bytes()} bytes more are "
+                f"needed, {free_bytes(self.folder)} are free; {self._remedy()}"
+            )
+        return (
+            f"{target!r} cannot be written to ({error}); "
+            "check its permissions, or name another folder"
+        )
+
+    def _remedy(self) -> str:
+        if self._journal is None or not self._journal.marks:
+            return "free some, or name a folder on another disk"
+        return (
+            "free some and give the same command again, which goes on from what is kept in "
+            f"{str(self.folder.parent)!r}, or remove that and name a folder on another disk"
+        )
 
 
-def _write_at(file: int, data: memoryview, offset: int) -> None:
-    done = 0
-    while done < len(data):
-        done += os.pwrite(file, data[done : done + _MOST_BYTES], offset + done)
+def _keeps(error: BaseException) -> bool:
+    """Whether the same command may succeed when it is given again."""
+    return isinstance(error, DiskError) or not isinstance(error, OptimergeError)
+
+
+def _difference(theirs: object, ours: Key) -> str:
+    if theirs == ours:
+        return "is damaged"
+    parts = theirs if isinstance(theirs, dict) else {}
+    names = [name for name in {**ours, **parts} if parts.get(name) != ours.get(name)]
+    return f"differs from this one in its {' and '.join(names)}"

@@ -1,41 +1,28 @@
 """Builds a recipe to a checkpoint, tensor by tensor: no model is held in memory whole."""
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from optimerge.checkpoint.dtypes import TORCH_NAMES
 from optimerge.checkpoint.fit import check_copied, check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.names import with_one_naming
 from optimerge.checkpoint.read import TensorReader
 from optimerge.checkpoint.sidefiles import copy_side_files
+from optimerge.checkpoint.staging import check_free
 from optimerge.checkpoint.tokenizer_write import write_chat_template
 from optimerge.checkpoint.write import CheckpointWriter
-from optimerge.errors import CheckpointError
-from optimerge.export.resume import build_key, copied_names, slots_of
+from optimerge.export.merging import Merging
+from optimerge.export.resume import build_key
+from optimerge.export.slots import copied_names, slots_of
 from optimerge.export.vocabulary import chat_template, write_vocabulary
 from optimerge.merge.align import Aligner
-from optimerge.merge.plan import InputTensor, make_plan
-from optimerge.merge.tensor import (
-    Mode,
-    Selections,
-    all_finite,
-    merge_tensor,
-    rounds_adapters,
-    stream_state,
-    torch_dtype,
-)
+from optimerge.merge.plan import make_plan
+from optimerge.merge.tensor import Mode, Selections, stream_state
 from optimerge.merge.vocabulary import make_vocabulary
 from optimerge.recipe.read import read_recipe
 from optimerge.recipe.schema import Recipe
-
-if TYPE_CHECKING:
-    import torch
 
 Progress = Callable[[int, int], None]
 """Told (tensors done, tensors in all)."""
@@ -63,6 +50,7 @@ def build(
     mode: Mode | None = None,
     allow_nan: bool = False,
     progress: Progress = lambda done, total: None,
+    remark: Callable[[str], None] = lambda text: None,
 ) -> Built:
     """Build the recipe in `recipe_file` to a Hugging Face checkpoint in `directory`.
 
@@ -71,9 +59,10 @@ def build(
     are those of the first model, as they are. NaN and infinite weights, in a model or in the
     merge, are refused unless `allow_nan`.
 
-    Nothing is left in `directory` if it fails; a build that was killed or interrupted goes on
-    where it was when the same is built again.
+    `directory` appears when all is in it. A build that was killed or interrupted, or that filled
+    the disk, goes on where it was when the same is built again; `remark` is told so at once.
     """
+    check_free(directory)
     recipe = read_recipe(recipe_file)
     checkpoints = _opened(recipe, recipe_file.parent)
     opened = list(checkpoints.values())
@@ -86,58 +75,42 @@ def build(
     template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
     copied = copied_names(donor, plan)
-    slots = slots_of(plan, checkpoints, vocabulary, copied)
+    slots = slots_of(plan, checkpoints, vocabulary, {name: donor.copied[name] for name in copied})
     key = build_key(plan, selections, checkpoints, vocabulary, device, allow_nan)
-    with ExitStack() as stack:
-        rounded = rounds_adapters(selections.mode, plan)
-        readers = {
-            reference: stack.enter_context(TensorReader(checkpoint, rounded=rounded))
-            for reference, checkpoint in checkpoints.items()
-        }
-
-        def read(item: InputTensor) -> "torch.Tensor":
-            tensor = readers[item.model].read(item.tensor, device)
-            if not allow_nan and not all_finite(tensor):
-                raise CheckpointError(
-                    f"{item.model}: {item.tensor} holds NaN or infinite weights; use a sound "
-                    "checkpoint of this model, or --allow-nan to merge it all the same"
-                )
-            return tensor
-
-        writer = stack.enter_context(CheckpointWriter(directory, slots, key=key))
+    with (
+        CheckpointWriter(directory, slots, key) as writer,
+        Merging(plan, checkpoints, selections.mode, device, align, allow_nan) as merging,
+        TensorReader(donor) as reader,
+    ):
+        if writer.note:
+            remark(writer.note)
         progress(writer.done, len(slots))
         for part, select in selections(plan, writer.done, writer.state):
-            merged = merge_tensor(part, torch_dtype(plan.dtype), read, select, align)
-            result = merged.to(torch_dtype(TORCH_NAMES[slots[writer.done].dtype]))
-            if not allow_nan and not all_finite(result):
-                raise CheckpointError(
-                    f"the merge gives NaN or infinite weights in {part.name}; nothing is "
-                    "written (--allow-nan writes it all the same)"
-                )
-            writer.add(part.name, result)
-            writer.mark(partial(stream_state, select))
-            del merged, result  # or they would stay while the next tensors are read
+            # Bound to no name here, a tensor is gone when the next ones are read.
+            dtype = slots[writer.done].torch_name
+            writer.add(part.name, merging.merged(part, select, dtype), stream_state(select))
             progress(writer.done, len(slots))
         for name in copied[writer.done - len(plan.tensors) :]:
-            writer.add(name, readers[donor.reference].read(name))
+            writer.add(name, reader.read(name))
             progress(writer.done, len(slots))
-        copy_side_files(donor, writer.folder, dtype=plan.out_dtype, layers=plan.layers)
-        if vocabulary:
-            write_vocabulary(vocabulary, writer.folder)
-        if template is not None:
-            write_chat_template(writer.folder, template)
+        with writer.disk():
+            side = copy_side_files(donor, writer.folder, dtype=plan.out_dtype, layers=plan.layers)
+            if vocabulary:
+                write_vocabulary(vocabulary, writer.folder)
+            if template is not None:
+                write_chat_template(writer.folder, template)
     return Built(
         directory=directory,
         tensors=len(slots),
         parameters=sum(prod(slot.shape) for slot in slots),
         mode=selections.mode,
         seed=selections.seed,
-        notes=tuple(notes),
+        notes=(*notes, *side.notes),
     )
 
 
 def _opened(recipe: Recipe, folder: Path) -> dict[str, Checkpoint]:
-    """Return the models of a recipe by reference, the donor of what is not merged first."""
+    """Return the models of a recipe by reference; the first gives what is not merged."""
     references = recipe.references()
     opened = with_one_naming([open_checkpoint(r, folder) for r in references])
     if recipe.merge_method != "passthrough":

@@ -164,7 +164,7 @@ def test_transformers_loads_what_we_write(tmp_path, shard_bytes):
     assert (donor.dtype, donor.layers) == ("bfloat16", 2)
     held = load_all(donor, "float32")
     slots = [Slot.like(name, tensor) for name, tensor in held.items()]
-    with CheckpointWriter(tmp_path / "new", slots, shard_bytes=shard_bytes) as writer:
+    with CheckpointWriter(tmp_path / "new", slots, {}, shard_bytes=shard_bytes) as writer:
         for name, tensor in held.items():
             writer.add(name, tensor)
         copy_side_files(donor, writer.folder, "float32", 2)

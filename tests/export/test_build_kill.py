@@ -105,7 +105,9 @@ def test_what_a_build_of_something_else_left_is_not_used(
     if what == "recipe":
         recipe.write_text(RECIPE.replace("0.3", "0.31"))
     starts.clear()
-    build(recipe, out, seed=2 if what == "seed" else 1, progress=lambda done, _: starts.append(done))
+    build(
+        recipe, out, seed=2 if what == "seed" else 1, progress=lambda done, _: starts.append(done)
+    )
     assert starts[0] == 0
     build(recipe, tmp_path / "anew", seed=2 if what == "seed" else 1)
     assert contents(out) == contents(tmp_path / "anew")
