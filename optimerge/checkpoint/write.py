@@ -198,9 +198,11 @@ class CheckpointWriter:
         """Unlock, and remove what is not kept: the journal last, for it holds others off."""
         self._files.close()
         keep = keep and bool(journal.marks)
-        if not keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        journal.close(remove=not keep)
+        try:
+            if not keep:
+                shutil.rmtree(self.folder, ignore_errors=True)
+        finally:
+            journal.close(remove=not keep)
 
     def _locked(self) -> Journal:
         if self._journal is None:

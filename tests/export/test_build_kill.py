@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,8 +35,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def killed_at(recipe: Path, out: Path, mode: str, tensors: int | None) -> list[int]:
-    """Build in a process of its own, kill -9 it once `tensors` are done; return what it printed."""
+def kill_at(recipe: Path, out: Path, mode: str, tensors: int) -> int:
+    """Build in a process of its own, kill -9 it once `tensors` are done; return where it began."""
     root = str(Path(writing.__file__).parents[2])
     environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", CHILD, str(recipe), str(out), mode]
@@ -47,67 +48,34 @@ def killed_at(recipe: Path, out: Path, mode: str, tensors: int | None) -> list[i
         if done[-1] == tensors:
             child.kill()
     child.stdout.close()
-    assert child.wait() == (-9 if tensors is not None else 0)
-    return done
+    assert child.wait() == -9
+    return done[0]
 
 
-def check(family: Path, tmp_path: Path, mode: str, kills: list[int]) -> None:
-    recipe = family / "recipe.yaml"
+def check(family: Path, tmp_path: Path, mode: Any, kills: list[int]) -> None:
+    recipe, out = family / "recipe.yaml", tmp_path / "killed"
     recipe.write_text(RECIPE)
-    build(recipe, tmp_path / "whole", mode=mode, seed=11)  # type: ignore[arg-type]
-    out = tmp_path / "killed"
     starts = []
     for point in kills:
-        starts.append(killed_at(recipe, out, mode, point)[0])
-        assert sorted(os.listdir(tmp_path)) == [".killed.partial", "family", "whole"]
-    starts.append(killed_at(recipe, out, mode, None)[0])
+        starts.append(kill_at(recipe, out, mode, point))
+        assert sorted(os.listdir(tmp_path)) == [".killed.partial", "family"]
+    seen: list[int] = []
+    build(recipe, out, mode=mode, seed=11, progress=lambda done, _: seen.append(done))
+    starts.append(seen[0])
+    build(recipe, tmp_path / "whole", mode=mode, seed=11)
     assert contents(out) == contents(tmp_path / "whole")
     assert sorted(os.listdir(tmp_path)) == ["family", "killed", "whole"]
-    assert starts[0] == 0
     assert starts == sorted(starts)
-    assert starts[-1] > 0
+    assert starts[0] == 0 < starts[-1]
 
 
 def test_a_killed_build_goes_on_and_writes_the_same_bytes(family: Path, tmp_path: Path) -> None:
     """In exact mode: the random stream must go on too."""
-    check(family, tmp_path, "exact", [14, 25])
+    check(family, tmp_path, "exact", [20])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["fast", "exact"])
 def test_a_build_killed_many_times(family: Path, tmp_path: Path, mode: str) -> None:
-    dice = random.Random(mode)
-    points = sorted(dice.sample(range(3, 38), 6))
+    points = sorted(random.Random(mode).sample(range(3, 38), 6))
     check(family, tmp_path, mode, points)
-
-
-@pytest.mark.parametrize("what", ["seed", "parent", "recipe"])
-def test_what_a_build_of_something_else_left_is_not_used(
-    family: Path, tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe, out = family / "recipe.yaml", tmp_path / "out"
-    recipe.write_text(RECIPE)
-    monkeypatch.setattr(writing, "MARK_BYTES", 3000)
-
-    def stop(done: int, total: int) -> None:
-        starts.append(done)
-        if done == 20 and len(starts) < 30:
-            raise KeyboardInterrupt
-
-    starts: list[int] = []
-    with pytest.raises(KeyboardInterrupt):
-        build(recipe, out, seed=1, progress=stop)
-    if what == "parent":
-        file = family / "red" / "model.safetensors"
-        data = bytearray(file.read_bytes())
-        data[-1:] = b"\x3e"  # one byte, where no sampled digest looks
-        file.write_bytes(data)
-    if what == "recipe":
-        recipe.write_text(RECIPE.replace("0.3", "0.31"))
-    starts.clear()
-    build(
-        recipe, out, seed=2 if what == "seed" else 1, progress=lambda done, _: starts.append(done)
-    )
-    assert starts[0] == 0
-    build(recipe, tmp_path / "anew", seed=2 if what == "seed" else 1)
-    assert contents(out) == contents(tmp_path / "anew")
