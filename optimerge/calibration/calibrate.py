@@ -75,7 +75,7 @@ def calibrate(
     check_fit([checkpoint])
     check_in_place(checkpoint)
     dtype = "float32" if checkpoint.dtype == "float16" else None
-    model = load_model(checkpoint, device, dtype)
+    model = load_model(checkpoint, dtype).to(device)
     targets = find_targets(model, checkpoint)
     _adapt(checkpoint, targets, device)
     ids = _tokens(checkpoint, model, request)

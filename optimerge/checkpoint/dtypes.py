@@ -31,5 +31,8 @@ BITS = {name: bits for name, (bits, _) in _TYPES.items()}
 TORCH_NAMES = {name: torch_name for name, (_, torch_name) in _TYPES.items()}
 """torch's name, by the name in the file; the 6-bit floats have none: theirs are for messages."""
 
+FILE_NAMES = {torch_name: name for name, torch_name in TORCH_NAMES.items()}
+"""The name in the file, by torch's name."""
+
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 """The types that a merge computes with."""

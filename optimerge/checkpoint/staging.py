@@ -1,4 +1,4 @@
-"""Builds a folder beside its target and puts it there in one step."""
+"""The place of a new checkpoint: it is built beside its target and put there in one step."""
 
 import errno
 import os
@@ -9,63 +9,43 @@ from pathlib import Path
 
 from optimerge.errors import CheckpointError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+class DiskError(CheckpointError):
+    """The place that is written to is full, not writable, or in use."""
 
 
-def stage(target: Path, overwrite: bool) -> Path:
-    """Return the folder to build `target` in; CheckpointError if `target` is in the way."""
-    _check_free(target, overwrite)
-    return target.with_name(f".{target.name}.partial-{os.getpid()}")
+def staging(target: Path) -> Path:
+    """Return the hidden folder beside `target` in which it is built: the same for every build."""
+    return target.with_name(f".{target.name}.partial")
 
 
-def _check_free(target: Path, overwrite: bool) -> None:
+def check_free(target: Path) -> None:
+    """Raise CheckpointError if something is in the way of `target`; an empty folder is not."""
     if not target.name:
         raise CheckpointError(f"{str(target)!r} cannot be written to; name a new folder in it")
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise CheckpointError(
             f"{str(target)!r} exists and is a file or a link; name another folder or remove it"
         )
-    if not target.is_dir() or not any(target.iterdir()):
-        return
-    if not overwrite:
+    if target.is_dir() and any(target.iterdir()):
         raise CheckpointError(
-            f"{str(target)!r} exists and is not empty; name another folder, remove it, or ask to "
-            "overwrite it"
-        )
-    if not (target / "config.json").is_file() and not any(target.glob("*.safetensors")):
-        # Overwriting removes the whole folder: never one that merely happens to be named.
-        raise CheckpointError(
-            f"{str(target)!r} holds no model, so it is not overwritten; name another folder"
+            f"{str(target)!r} exists and is not empty; name another folder or remove it"
         )
 
 
-def publish(folder: Path, target: Path, overwrite: bool) -> None:
-    """Make `folder` the `target`, durably: files first, then the name.
-
-    A non-empty target is moved aside and removed after; between the two renames there is nothing
-    at its name, and the old model stands at `.<name>.replaced-<pid>`.
-    """
+def publish(folder: Path, target: Path) -> None:
+    """Make `folder` the `target`, durably: files first, then the name."""
     for place, _, files in os.walk(folder, topdown=False):
         for name in files:
             sync(Path(place) / name)
         sync(Path(place))
-    _check_free(target, overwrite)  # again: the merge may have taken an hour
-    if target.is_dir() and any(target.iterdir()):
-        aside = target.with_name(f".{target.name}.replaced-{os.getpid()}")
-        target.rename(aside)
-        try:
-            folder.rename(target)
-        except OSError:
-            aside.rename(target)
-            raise
-        shutil.rmtree(aside)
-    else:
-        folder.rename(target)
+    check_free(target)  # again: the merge may have taken an hour
+    folder.rename(target)
     sync(target.parent)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file or a folder's list of names is on the disk."""
+    """Wait until a file, or a folder's list of names, is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -75,27 +55,22 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def disk_errors(target: Path, needed: int) -> Iterator[None]:
-    """Turn errors of the disk into a CheckpointError; `needed` bytes are being written, 0: few."""
-    from safetensors import SafetensorError
-
+    """Turn errors of the disk into a DiskError; `needed` bytes are being written."""
     try:
         yield
-    except (OSError, SafetensorError) as error:
-        code = error.errno if isinstance(error, OSError) else None
-        # safetensors hands on the system's error as text: "… (os error 28)".
-        full = code in _FULL or any(f"os error {number})" in str(error) for number in _FULL)
-        if full:
-            size = f"{needed} bytes are" if needed else "room for a few small files is"
-            raise CheckpointError(
-                f"the disk of {str(target)!r} is full: {size} needed, {_free(target)} "
-                "bytes are free; free some, or name a folder on another disk"
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskError(
+                f"the disk of {str(target)!r} is full: {needed} bytes are needed, "
+                f"{free_bytes(target)} bytes are free; free some, or name a folder on another disk"
             ) from error
-        raise CheckpointError(
+        raise DiskError(
             f"{str(target)!r} cannot be written to ({error}); "
             "check its permissions, or name another folder"
         ) from error
 
 
-def _free(target: Path) -> int:
+def free_bytes(target: Path) -> int:
+    """Return the free bytes of the disk on which a folder is, or is going to be."""
     place = next(parent for parent in (target, *target.parents) if parent.exists())
     return shutil.disk_usage(place).free

@@ -27,6 +27,10 @@ def command(
     relative to the recipe's file or, if not there, to the current folder. A recipe that
     `optimerge export` wrote gives the very tensors that were scored.
 
+    OUT appears when all is in it; until then the model is in .OUT.partial beside it. A build that
+    was killed or stopped, or that filled the disk, goes on from there when the same command is
+    given again.
+
     \b
     Examples:
       optimerge build runs/mine/recipe.yaml merged/
@@ -44,15 +48,20 @@ def command(
         Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
     ):
         task = bar.add_task("merging", total=None)
-        built = build(
-            recipe,
-            out,
-            device=chosen_device(device),
-            seed=seed,
-            mode="exact" if exact else None,
-            allow_nan=allow_nan,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+        try:
+            built = build(
+                recipe,
+                out,
+                device=chosen_device(device),
+                seed=seed,
+                mode="exact" if exact else None,
+                allow_nan=allow_nan,
+                progress=lambda done, total: bar.update(task, completed=done, total=total),
+                remark=lambda text: console.print(f"note: {text}", markup=False, soft_wrap=True),
+            )
+        except KeyboardInterrupt:
+            console.print("stopped: the same command goes on where this one was")
+            raise
     for note in built.notes:
         click.echo(f"note: {note}", err=True)
     click.echo(

@@ -1,40 +1,29 @@
 """Builds a recipe to a checkpoint, tensor by tensor: no model is held in memory whole."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from optimerge.checkpoint.architecture import layer_of
 from optimerge.checkpoint.fit import check_copied, check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.names import with_one_naming
 from optimerge.checkpoint.read import TensorReader
 from optimerge.checkpoint.sidefiles import copy_side_files
+from optimerge.checkpoint.staging import check_free
 from optimerge.checkpoint.tokenizer_write import write_chat_template
 from optimerge.checkpoint.write import CheckpointWriter
-from optimerge.errors import CheckpointError
+from optimerge.export.merging import Merging
+from optimerge.export.resume import build_key
+from optimerge.export.slots import copied_names, slots_of
 from optimerge.export.vocabulary import chat_template, write_vocabulary
 from optimerge.merge.align import Aligner
-from optimerge.merge.fused import Fused, merge_apart
-from optimerge.merge.kernels.choose import kernels_for
-from optimerge.merge.plan import InputTensor, MergePlan, make_plan
-from optimerge.merge.statistics import Statistics, open_statistics
-from optimerge.merge.tensor import (
-    Mode,
-    Selections,
-    all_finite,
-    inputs_of,
-    rounds_adapters,
-    torch_dtype,
-)
+from optimerge.merge.plan import make_plan
+from optimerge.merge.statistics import open_statistics
+from optimerge.merge.tensor import Mode, Selections, stream_state
 from optimerge.merge.vocabulary import make_vocabulary
 from optimerge.recipe.read import read_recipe
-
-if TYPE_CHECKING:
-    import torch
+from optimerge.recipe.schema import Recipe
 
 Progress = Callable[[int, int], None]
 """Told (tensors done, tensors in all)."""
@@ -50,7 +39,7 @@ class Built:
     mode: Mode
     seed: int
     notes: tuple[str, ...] = ()
-    """What a person should know."""
+    """What a person should know, a sentence each."""
 
 
 def build(
@@ -62,94 +51,74 @@ def build(
     mode: Mode | None = None,
     allow_nan: bool = False,
     progress: Progress = lambda done, total: None,
+    remark: Callable[[str], None] = lambda text: None,
 ) -> Built:
     """Build the recipe in `recipe_file` to a Hugging Face checkpoint in `directory`.
 
     `seed` and `mode` default to those of the recipe's `optimerge:` block, so that an exported
-    recipe gives the tensors that were scored. Nothing is left in `directory` if it fails.
-    Tensors that are not merged (`Checkpoint.copied`) are those of the first model, as they are.
-    NaN and infinite weights, in a model or in the merge, are refused unless `allow_nan`.
+    recipe gives the tensors that were scored. Tensors that are not merged (`Checkpoint.copied`)
+    are those of the first model, as they are. NaN and infinite weights, in a model or in the
+    merge, are refused unless `allow_nan`.
+
+    `directory` appears when all is in it. A build that was killed or interrupted, or that filled
+    the disk, goes on where it was when the same is built again; `remark` is told so at once.
     """
+    check_free(directory)
     recipe = read_recipe(recipe_file)
-    references = recipe.references()
-    opened = with_one_naming([open_checkpoint(r, recipe_file.parent) for r in references])
-    checkpoints = dict(zip(references, opened, strict=True))
-    if recipe.merge_method != "passthrough":
-        check_fit(opened, vocabularies_differ=recipe.output_tokenizer is not None)
-        check_copied(opened)
+    checkpoints = _opened(recipe, recipe_file.parent)
+    opened = list(checkpoints.values())
+    donor = opened[0]
     plan = make_plan(recipe, checkpoints)
     vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
     align = Aligner(vocabulary) if vocabulary else None
-    notes = align.check(plan, recipe_file) if align else []
+    notes = [note for c in opened if c.adapter for note in c.adapter.notes]
+    notes += align.check(plan, recipe_file) if align else []
     statistics = open_statistics(
         recipe, [plan], checkpoints, recipe_file.parent, aligned=align is not None
     )
     notes += statistics.notes(plan) if statistics else []
     template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
-    donor = opened[0]
-    copied = _copied_names(donor, plan)
-    total, parameters = len(plan.tensors) + len(copied), 0
-    with CheckpointWriter(directory) as writer:
-        merged = _merged(plan, selections, checkpoints, device, align, statistics, allow_nan)
-        for done, (name, tensor) in enumerate(chain(merged, _copied(donor, copied)), start=1):
-            writer.add(name, tensor)
-            parameters += tensor.numel()
-            progress(done, total)
-        copy_side_files(donor, writer.folder, dtype=plan.out_dtype, layers=plan.layers)
-        if vocabulary:
-            write_vocabulary(vocabulary, writer.folder)
-        if template is not None:
-            write_chat_template(writer.folder, template)
-    return Built(directory, total, parameters, selections.mode, selections.seed, tuple(notes))
+    copied = copied_names(donor, plan)
+    slots = slots_of(plan, checkpoints, vocabulary, {name: donor.copied[name] for name in copied})
+    key = build_key(plan, selections, checkpoints, vocabulary, statistics, device, allow_nan)
+    with (
+        CheckpointWriter(directory, slots, key) as writer,
+        Merging(plan, checkpoints, selections, device, align, statistics, allow_nan) as merging,
+        TensorReader(donor) as reader,
+    ):
+        if writer.note:
+            remark(writer.note)
+        progress(writer.done, len(slots))
+        for part, select in selections(plan, writer.done, writer.state):
+            # Bound to no name here, a tensor is gone when the next ones are read.
+            dtype = slots[writer.done].torch_name
+            writer.add(part.name, merging.merged(part, select, dtype), stream_state(select))
+            progress(writer.done, len(slots))
+        for name in copied[writer.done - len(plan.tensors) :]:
+            writer.add(name, reader.read(name))
+            progress(writer.done, len(slots))
+        with writer.disk():
+            side = copy_side_files(donor, writer.folder, dtype=plan.out_dtype, layers=plan.layers)
+            if vocabulary:
+                write_vocabulary(vocabulary, writer.folder)
+            if template is not None:
+                write_chat_template(writer.folder, template)
+    return Built(
+        directory=directory,
+        tensors=len(slots),
+        parameters=sum(prod(slot.shape) for slot in slots),
+        mode=selections.mode,
+        seed=selections.seed,
+        notes=(*notes, *side.notes),
+    )
 
 
-def _copied_names(donor: Checkpoint, plan: MergePlan) -> list[str]:
-    """Return what is copied; of another number of layers nothing that belongs to a layer."""
-    same = plan.layers == donor.layers
-    return [name for name in donor.copied if same or layer_of(name) is None]
-
-
-def _copied(donor: Checkpoint, names: list[str]) -> "Iterator[tuple[str, torch.Tensor]]":
-    with TensorReader(donor) as reader:
-        for name in names:
-            yield name, reader.read(name)
-
-
-def _merged(
-    plan: MergePlan,
-    selections: Selections,
-    checkpoints: dict[str, Checkpoint],
-    device: str,
-    align: Aligner | None,
-    statistics: Statistics | None,
-    allow_nan: bool,
-) -> "Iterator[tuple[str, torch.Tensor]]":
-    with ExitStack() as stack:
-        rounded = rounds_adapters(selections.mode, plan)
-        readers = {
-            reference: stack.enter_context(TensorReader(checkpoint, rounded=rounded))
-            for reference, checkpoint in checkpoints.items()
-        }
-
-        def read(item: InputTensor) -> "torch.Tensor":
-            tensor = readers[item.model].read(item.tensor, device)
-            if not allow_nan and not all_finite(tensor):
-                raise CheckpointError(
-                    f"{item.model}: {item.tensor} holds NaN or infinite weights; use a sound "
-                    "checkpoint of this model, or --allow-nan to merge it all the same"
-                )
-            return tensor
-
-        math, out = torch_dtype(plan.dtype), torch_dtype(plan.out_dtype)
-        fast = selections.mode == "fast"
-        fused = Fused(kernels_for(device), selections.seed) if fast else None
-        for tensor, select in selections(plan):
-            present = inputs_of(tensor, math, read, align)
-            result = merge_apart(tensor, math, out, present, select, fused, statistics)
-            if not allow_nan and not all_finite(result):
-                raise CheckpointError(
-                    f"the merge gives NaN or infinite weights in {tensor.name}; nothing is "
-                    "written (--allow-nan writes it all the same)"
-                )
-            yield tensor.name, result
+def _opened(recipe: Recipe, folder: Path) -> dict[str, Checkpoint]:
+    """Return the models of a recipe by reference; the first gives what is not merged."""
+    references = recipe.references()
+    opened = with_one_naming([open_checkpoint(r, folder) for r in references])
+    if recipe.merge_method != "passthrough":
+        check_fit(opened, vocabularies_differ=recipe.output_tokenizer is not None)
+        check_copied(opened)
+    return dict(zip(references, opened, strict=True))

@@ -39,22 +39,36 @@ class Selections:
     mode: Mode
     seed: int
 
-    def __call__(self, plan: MergePlan) -> Iterator[tuple[TensorPlan, Selection]]:
-        """Yield each tensor's plan with its selection, in the plan's order."""
+    def __call__(
+        self, plan: MergePlan, skip: int = 0, state: str = ""
+    ) -> Iterator[tuple[TensorPlan, Selection]]:
+        """Yield each tensor's plan with its selection, in the plan's order.
+
+        The first `skip` are left out; `state` is what `stream_state` gave behind the last of them.
+        """
         if self.mode == "exact":
             import torch
 
             from optimerge.merge.selection.exact import ExactSelection
 
             generator = torch.Generator().manual_seed(self.seed)
-            for tensor in plan.tensors:
+            if state:
+                generator.set_state(torch.frombuffer(bytearray.fromhex(state), dtype=torch.uint8))
+            for tensor in plan.tensors[skip:]:
                 yield tensor, ExactSelection(generator)
             return
         from optimerge.merge.selection.hashed import HashedSelection
 
-        for tensor in plan.tensors:
+        for tensor in plan.tensors[skip:]:
             inputs = [str(index) for index in range(len(tensor.inputs))]
             yield tensor, HashedSelection(self.seed, tensor.name, inputs)
+
+
+def stream_state(select: Selection) -> str:
+    """Return where the random stream of a merge stands, "" if it has none."""
+    from optimerge.merge.selection.exact import ExactSelection
+
+    return select.state if isinstance(select, ExactSelection) else ""
 
 
 def merge_tensor(

@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 
 from optimerge.checkpoint.digest import checkpoint_digest, file_digest
 from optimerge.checkpoint.folder import open_checkpoint
+from optimerge.checkpoint.layout import Slot
 from optimerge.checkpoint.read import load_all
 from optimerge.checkpoint.sidefiles import copy_side_files
 from optimerge.checkpoint.write import CheckpointWriter
@@ -161,9 +162,11 @@ def test_transformers_loads_what_we_write(tmp_path, shard_bytes):
     donor = open_checkpoint("donor", tmp_path)
     assert donor.tied
     assert (donor.dtype, donor.layers) == ("bfloat16", 2)
-    with CheckpointWriter(tmp_path / "new", shard_bytes) as writer:
-        for name, tensor in load_all(donor).items():
-            writer.add(name, tensor.float())
+    held = load_all(donor, "float32")
+    slots = [Slot.like(name, tensor) for name, tensor in held.items()]
+    with CheckpointWriter(tmp_path / "new", slots, {}, shard_bytes=shard_bytes) as writer:
+        for name, tensor in held.items():
+            writer.add(name, tensor)
         copy_side_files(donor, writer.folder, "float32", 2)
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "new")
     assert loaded.dtype == torch.float32

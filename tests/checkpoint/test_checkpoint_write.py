@@ -1,25 +1,36 @@
-import errno
 import json
 import os
+import shutil
 import signal
-from pathlib import Path
 
 import pytest
 import torch
 from conftest_checkpoint import CONFIG
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
-from optimerge.checkpoint import staging
 from optimerge.checkpoint.folder import open_checkpoint
+from optimerge.checkpoint.journal import JOURNAL
+from optimerge.checkpoint.layout import Slot
 from optimerge.checkpoint.read import TensorReader, load_all
 from optimerge.checkpoint.write import CheckpointWriter
-from optimerge.errors import CheckpointError
+from optimerge.errors import CheckpointError, RecipeError
 
 
-def write(directory, tensors, **options):
-    with CheckpointWriter(directory, **options) as writer:
-        for name, tensor in tensors.items():
+def slots(tensors):
+    return [Slot.like(name, tensor) for name, tensor in tensors.items()]
+
+
+KEY = {"test": "write"}
+ONE = [Slot("a", "F32", (1,))]
+
+
+def write(directory, tensors, stop=None, **options):
+    """Write tensors; `stop`: raise it before the last one."""
+    with CheckpointWriter(directory, slots(tensors), KEY, **options) as writer:
+        for n, (name, tensor) in enumerate(tensors.items()):
+            if stop and n == len(tensors) - 1:
+                raise stop
             writer.add(name, tensor)
         (writer.folder / "config.json").write_text(json.dumps(CONFIG))
 
@@ -88,7 +99,8 @@ def test_tensors_of_any_layout(tmp_path):
 
 def test_the_caller_may_reuse_a_tensor(tmp_path):
     scratch = torch.zeros(3)
-    with CheckpointWriter(tmp_path / "m") as writer:
+    wanted = [Slot(str(n), "F32", (3,)) for n in range(3)]
+    with CheckpointWriter(tmp_path / "m", wanted, KEY) as writer:
         for n in range(3):
             scratch.fill_(n)
             writer.add(str(n), scratch)
@@ -96,43 +108,44 @@ def test_the_caller_may_reuse_a_tensor(tmp_path):
     assert {name: tensor[0].item() for name, tensor in loaded.items()} == {"0": 0, "1": 1, "2": 2}
 
 
-def test_one_shard_is_held_at_most(tmp_path, tensors):
-    with CheckpointWriter(tmp_path / "m", shard_bytes=200) as writer:
-        for name, tensor in tensors.items():
-            writer.add(name, tensor)
-            assert sum(t.nbytes for t in writer._buffer.values()) <= 200
-            assert not (tmp_path / "m").exists()
+def test_files_are_those_of_the_safetensors_library(tmp_path, tensors):
+    given = {**tensors, "a.wide": torch.ones(3), "b.integers": torch.arange(3)}
+    for n, held in enumerate((tensors, given, {'é"\\': torch.ones(2)})):
+        write(tmp_path / str(n), held)
+        save_file(held, tmp_path / "theirs.safetensors", metadata={"format": "pt"})
+        ours = (tmp_path / str(n) / "model.safetensors").read_bytes()
+        assert ours == (tmp_path / "theirs.safetensors").read_bytes()
+
+
+def test_what_is_not_the_next_tensor_is_refused(tmp_path, tensors):
+    with CheckpointWriter(tmp_path / "m", slots(tensors), KEY) as writer:
+        (first, tensor), (second, other), *_ = tensors.items()
+        for name, wrong in ((second, other), (first, tensor[1:]), (first, tensor.float())):
+            with pytest.raises(ValueError, match="tensor 0"):
+                writer.add(name, wrong)
+        for name, right in tensors.items():
+            writer.add(name, right)
+        with pytest.raises(ValueError, match=f"tensor {len(tensors)}"):
+            writer.add("more", tensor)
 
 
 def test_same_name_twice(tmp_path):
-    with CheckpointWriter(tmp_path / "m") as writer:
-        writer.add("a", torch.zeros(1))
-        with pytest.raises(ValueError, match="twice"):
-            writer.add("a", torch.zeros(1))
+    with pytest.raises(ValueError, match="one name"):
+        CheckpointWriter(tmp_path / "m", ONE * 2, KEY)
 
 
-def test_nothing_added(tmp_path):
-    with pytest.raises(CheckpointError, match="no tensor was written"):
-        write(tmp_path / "m", {})
+def test_what_is_missing_is_noticed(tmp_path):
+    with (
+        pytest.raises(ValueError, match="1 tensors were not added"),
+        CheckpointWriter(tmp_path / "m", ONE, KEY),
+    ):
+        pass
     assert os.listdir(tmp_path) == []
 
 
-def test_no_shards_of_nothing(tmp_path):
-    with pytest.raises(CheckpointError, match="too small"):
-        CheckpointWriter(tmp_path / "m", shard_bytes=0)
-
-
-class Interrupting:
-    """A tensor that someone presses Ctrl-C at."""
-
-    def numel(self):
-        raise KeyboardInterrupt
-
-
-def test_an_error_leaves_nothing(tmp_path, tensors):
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "m", {**tensors, "z": Interrupting()}, shard_bytes=1)
-    assert os.listdir(tmp_path) == []
+def test_nothing_to_write(tmp_path):
+    with pytest.raises(CheckpointError, match="no tensor is to be written"):
+        CheckpointWriter(tmp_path / "m", [], KEY)
 
 
 # Python 3.12 warns of any fork beside threads; this child only writes two files and dies.
@@ -141,7 +154,7 @@ def test_a_killed_writer_leaves_nothing_at_the_name(tmp_path, tensors):
     child = os.fork()
     if child == 0:
         try:
-            with CheckpointWriter(tmp_path / "m", shard_bytes=1) as writer:
+            with CheckpointWriter(tmp_path / "m", slots(tensors), KEY, shard_bytes=1) as writer:
                 for name, tensor in tensors.items():
                     writer.add(name, tensor)
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -150,30 +163,28 @@ def test_a_killed_writer_leaves_nothing_at_the_name(tmp_path, tensors):
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGKILL
     (left,) = os.listdir(tmp_path)
-    assert left == f".m.partial-{child}"
-    assert len(os.listdir(tmp_path / left)) == len(tensors) - 1
+    assert left == ".m.partial"
+    assert sorted(os.listdir(tmp_path / left)) == [JOURNAL, "model"]
+    assert len(os.listdir(tmp_path / left / "model")) == len(tensors)
     write(tmp_path / "m", tensors)
     assert set(open_checkpoint(str(tmp_path / "m")).tensors) == set(tensors)
+    assert os.listdir(tmp_path) == ["m"]
+
+
+def test_bad_input_leaves_nothing(tmp_path, tensors):
+    with pytest.raises(RecipeError):
+        write(tmp_path / "m", tensors, stop=RecipeError("no such number"), shard_bytes=1)
+    assert os.listdir(tmp_path) == []
 
 
 def test_existing_folder(tmp_path, tensors):
     write(tmp_path / "m", tensors)
     with pytest.raises(CheckpointError) as error:
-        CheckpointWriter(tmp_path / "m")
+        CheckpointWriter(tmp_path / "m", slots(tensors), KEY)
     refused(error, str(tmp_path / "m"), "not empty", "name another folder")
     (tmp_path / "empty").mkdir()
     write(tmp_path / "empty", tensors)
     assert open_checkpoint(str(tmp_path / "empty")).layers == 2
-
-
-def test_folder_filled_meanwhile(tmp_path):
-    writer = CheckpointWriter(tmp_path / "m").__enter__()
-    writer.add("a", torch.zeros(1))
-    (tmp_path / "m").mkdir()
-    (tmp_path / "m" / "notes.txt").touch()
-    with pytest.raises(CheckpointError, match="not empty"):
-        writer.__exit__(None, None, None)
-    assert os.listdir(tmp_path) == ["m"]
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
@@ -181,66 +192,7 @@ def test_existing_file(tmp_path, kind):
     target = tmp_path / "m"
     target.touch() if kind == "file" else target.symlink_to(tmp_path)
     with pytest.raises(CheckpointError, match="a file or a link"):
-        CheckpointWriter(target, overwrite=True)
-
-
-def test_overwrite(tmp_path, tensors):
-    write(tmp_path / "m", tensors, shard_bytes=1)
-    write(tmp_path / "m", {"a": torch.ones(1)}, overwrite=True)
-    assert set(os.listdir(tmp_path / "m")) == {"model.safetensors", "config.json"}
-    assert os.listdir(tmp_path) == ["m"]
-
-
-def test_overwrite_keeps_the_old_model_on_an_error(tmp_path, tensors):
-    write(tmp_path / "m", tensors)
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path / "m", {"a": torch.ones(1), "z": Interrupting()}, overwrite=True)
-    assert set(open_checkpoint(str(tmp_path / "m")).tensors) == set(tensors)
-    assert os.listdir(tmp_path) == ["m"]
-
-
-def test_overwrite_never_removes_what_is_no_model(tmp_path):
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "thesis.tex").touch()
-    with pytest.raises(CheckpointError, match="holds no model"):
-        CheckpointWriter(tmp_path / "home", overwrite=True)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        OSError(errno.ENOSPC, "No space left on device"),
-        SafetensorError("I/O error: No space left on device (os error 28)"),
-    ],
-)
-def test_full_disk(tmp_path, tensors, monkeypatch, error):
-    def fail(*args, **options):
-        raise error
-
-    monkeypatch.setattr("safetensors.torch.save_file", fail)
-    with pytest.raises(CheckpointError) as caught:
-        write(tmp_path / "m", tensors)
-    needed = sum(t.nbytes for t in tensors.values())
-    refused(caught, str(tmp_path / "m"), "is full", f"{needed} bytes are needed", "free")
-    assert os.listdir(tmp_path) == []
-
-
-def test_full_disk_for_real():
-    full = Path("/dev/full")
-    if not full.exists():
-        pytest.skip("no /dev/full here")
-    with pytest.raises(CheckpointError, match="is full"), staging.disk_errors(full, 3):
-        full.write_bytes(b"abc")
-
-
-def test_no_permission(tmp_path, monkeypatch):
-    def fail(*args, **options):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(Path, "mkdir", fail)
-    with pytest.raises(CheckpointError) as caught:
-        write(tmp_path / "m", {})
-    refused(caught, str(tmp_path / "m"), "Permission denied", "check its permissions")
+        CheckpointWriter(target, ONE, KEY)
 
 
 def test_reader_opens_a_file_once_and_leaves_it_alone(sharded, tensors):
@@ -270,7 +222,8 @@ def test_reader_without_the_tensor_or_its_file(sharded):
 def test_reader_of_a_file_that_changed(model, sharded, tensors):
     found = open_checkpoint(str(model()))
     other = {name: tensor[..., :1].contiguous() for name, tensor in tensors.items()}
-    write(found.path, other, overwrite=True)
+    shutil.rmtree(found.path)
+    write(found.path, other)
     with pytest.raises(CheckpointError, match="changed while"), TensorReader(found) as reader:
         reader.read("lm_head.weight")
 

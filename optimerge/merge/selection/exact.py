@@ -31,6 +31,11 @@ class ExactSelection:
     def __init__(self, generator: "Generator") -> None:
         self._generator = generator
 
+    @property
+    def state(self) -> str:
+        """The state of the stream, to go on with later."""
+        return bytes(self._generator.get_state().tolist()).hex()
+
     def largest(self, index: int, delta: "Tensor", keep: int) -> "Tensor":
         """Keep the first `keep` entries of a stable descending sort of magnitudes."""
         return first_of_stable_sort(delta.abs().float(), keep, descending=True)
