@@ -14,7 +14,7 @@ from optimerge.errors import CheckpointError, RecipeError
 from optimerge.methods.protocol import MergeMethod, Number, Parameter, Required
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Module, Parameters, Recipe, Slice, SliceSource
-from optimerge.recipe.values import coerce
+from optimerge.recipe.values import Scalar, as_kind, coerce
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def make_plan(recipe: Recipe, checkpoints: Mapping[str, Checkpoint]) -> MergePla
     for group in groups:
         plans += _layers(group, offset, method, checkpoints)
         offset += group.sources[0].length
-    plans += _outer(groups[-1], method, checkpoints, first=False)
+    plans += _outer(_like_first(groups), method, checkpoints, first=False)
     plans.sort(key=lambda plan: (max(source.tensor for source in plan.sources), plan.name))
     return MergePlan(
         tensors=tuple(replace(plan, depth=_depth(plan.name, offset)) for plan in plans),
@@ -106,8 +106,10 @@ def _groups(
             raise RecipeError(f"modules: {sorted(recipe.modules)}: a decoder has only 'default'")
         body = recipe.modules["default"]
         levels = (body.parameters, recipe.parameters)
-    slices = body.slices or [_whole(body, recipe, checkpoints)]
-    return [_group(part, recipe, method, levels, checkpoints) for part in slices]
+    if body.slices is None:
+        return [_group(_whole(body, recipe, checkpoints), recipe, True, levels, checkpoints)]
+    joins = method.base != "ignored"
+    return [_group(part, recipe, joins, levels, checkpoints) for part in body.slices]
 
 
 def _whole(body: Module, recipe: Recipe, checkpoints: Mapping[str, Checkpoint]) -> Slice:
@@ -128,10 +130,11 @@ def _whole(body: Module, recipe: Recipe, checkpoints: Mapping[str, Checkpoint]) 
 def _group(
     part: Slice,
     recipe: Recipe,
-    method: MergeMethod,
+    joins: bool,
     levels: tuple[Parameters, ...],
     checkpoints: Mapping[str, Checkpoint],
 ) -> _Group:
+    """Return a slice as a group; the base, if it `joins`, as last source unless it is listed."""
     base = part.base_model or recipe.base_model
     sources = list(part.sources)
     for source in sources:
@@ -140,9 +143,22 @@ def _group(
                 f"layer_range {list(source.layer_range)} goes past the "
                 f"{checkpoints[source.model].layers} layers of {source.model!r}"
             )
-    if base and base not in [source.model for source in sources]:
+    if joins and base and base not in [source.model for source in sources]:
         sources.append(SliceSource(model=base, layer_range=_base_range(sources, base)))
     return _Group(tuple(sources), base, (part.parameters, *levels))
+
+
+def _like_first(groups: Sequence[_Group]) -> _Group:
+    """Return the last group with no more sources than the first, for final norm and head.
+
+    So mergekit plans them: it counts the first slice's sources, and leaves out the last slice's
+    beyond that. Where that would leave out the base it stops; there all sources are merged.
+    """
+    first, last = groups[0], groups[-1]
+    kept = last.sources[: len(first.sources)]
+    if last.base in [source.model for source in last.sources[len(kept) :]]:
+        return last
+    return replace(last, sources=kept)
 
 
 def _base_range(sources: Sequence[SliceSource], base: str) -> tuple[int, int]:
@@ -206,9 +222,12 @@ def _tensor(
 def _number(
     parameter: Parameter, levels: Sequence[Parameters], tensor: str, depth: float, where: str
 ) -> Number:
+    def read(given: Scalar) -> Scalar:
+        return as_kind(given, parameter, where)
+
     for level in levels:
         value = level.get(parameter.name)
-        found = value.at(tensor, depth) if value is not None else None
+        found = value.at(tensor, depth, read) if value is not None else None
         if found is not None:
             return coerce(found, parameter, where)
     if isinstance(parameter.default, Required):

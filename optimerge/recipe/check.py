@@ -26,8 +26,8 @@ def check_recipe(recipe: Recipe, file: str) -> None:
     for where, parameters in parameter_blocks(recipe):
         for name, value in parameters.items():
             check_parameter(method, name, value, f"{file}: {where}")
-    for where, inputs, base in _groups(recipe):
-        _check_inputs(method, inputs, base or recipe.base_model, f"{file}: {where}")
+    for where, inputs, base in _groups(recipe, method):
+        _check_inputs(method, inputs, base, f"{file}: {where}")
     _check_tokens(recipe, file)
     if recipe.chat_template is not None:
         check_chat_template(recipe.chat_template, file)
@@ -79,12 +79,20 @@ def _every_slice_has_base(recipe: Recipe) -> bool:
     return bool(parts) and all(part.base_model for part in parts)
 
 
-def _groups(recipe: Recipe) -> Iterator[tuple[str, list[str], str | None]]:
+def _groups(
+    recipe: Recipe, method: MergeMethod
+) -> Iterator[tuple[str, list[str], str | None]]:
+    """Yield (key path, models, base that takes part) for all that is merged together.
+
+    A method that treats the base as one more input takes one into a slice only if it is listed.
+    """
     for prefix, body in recipe.bodies():
         if body.models:
-            yield f"{prefix}models", [model.model for model in body.models], None
+            yield f"{prefix}models", [model.model for model in body.models], recipe.base_model
         for i, part in enumerate(body.slices or []):
-            yield f"{prefix}slices[{i}]", [source.model for source in part.sources], part.base_model
+            base = part.base_model or recipe.base_model
+            models = [source.model for source in part.sources]
+            yield f"{prefix}slices[{i}]", models, None if method.base == "ignored" else base
 
 
 def _check_inputs(method: MergeMethod, models: list[str], base: str | None, where: str) -> None:
