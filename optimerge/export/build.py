@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.architecture import layer_of
-from optimerge.checkpoint.fit import check_copied, check_fit
+from optimerge.checkpoint.fit import check_copied, check_parts
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.names import with_one_naming
 from optimerge.checkpoint.read import TensorReader
@@ -19,6 +19,7 @@ from optimerge.errors import CheckpointError
 from optimerge.export.vocabulary import chat_template, write_vocabulary
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import InputTensor, MergePlan, make_plan
+from optimerge.merge.sources import check_sources, with_head_of_its_own
 from optimerge.merge.tensor import (
     Mode,
     Selections,
@@ -71,16 +72,18 @@ def build(
     references = recipe.references()
     opened = with_one_naming([open_checkpoint(r, recipe_file.parent) for r in references])
     checkpoints = dict(zip(references, opened, strict=True))
+    check_parts(opened)
     if recipe.merge_method != "passthrough":
-        check_fit(opened, vocabularies_differ=recipe.output_tokenizer is not None)
         check_copied(opened)
     plan = make_plan(recipe, checkpoints)
+    tokenizer = recipe.output_tokenizer
+    check_sources(plan, checkpoints, opened[0], vocabularies_differ=tokenizer is not None)
     vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
     align = Aligner(vocabulary) if vocabulary else None
     notes = align.check(plan, recipe_file) if align else []
     template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
-    donor = opened[0]
+    donor = with_head_of_its_own(opened[0], plan)
     copied = _copied_names(donor, plan)
     total, parameters = len(plan.tensors) + len(copied), 0
     with CheckpointWriter(directory) as writer:
