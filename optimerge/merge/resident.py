@@ -63,7 +63,8 @@ def _fixed(checkpoint: Checkpoint, rows: int) -> CheckpointError:
 def check_in_place(checkpoint: Checkpoint, vocabulary: Vocabulary | None = None) -> None:
     """Raise CheckpointError, in one sentence, if the model cannot be merged in place.
 
-    `vocabulary`: the one that its embeddings are to be resized to, if they are. Only the outline of the model is made: no weights are read or allocated.
+    `vocabulary`: the one that its embeddings are to be resized to, if they are. Only the outline
+    of the model is made: no weights are read or allocated.
     """
     import torch
 

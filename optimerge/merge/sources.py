@@ -31,18 +31,15 @@ def check_sources(
     the tables of tokens. `donor`: whose config the result has; `vocabularies_differ`: the recipe
     names a tokenizer, to which tables of tokens are brought first.
     """
-    kinds: dict[str, tuple[str, InputTensor, Shape]] = {}
+    kinds: dict[str, dict[Shape, tuple[str, set[str]]]] = {}
     for tensor in plan.tensors:
         shape = _shape(tensor, checkpoints, vocabularies_differ)
         kind = "tokens" if _is_table(tensor.name) else with_layer(tensor.name, 0)
         start = 1 if kind == "tokens" and vocabularies_differ else 0
-        name, source, other = kinds.setdefault(kind, (tensor.name, tensor.sources[0], shape))
-        if other[start:] != shape[start:] and source.model != tensor.sources[0].model:
-            raise CheckpointError(
-                f"{name} of the result would be {_text(other)} (from {source.model!r}) and "
-                f"{tensor.name} {_text(shape)} (from {tensor.sources[0].model!r}), and no model "
-                "has both; take layers, embeddings and head from models of one size"
-            )
+        _, models = kinds.setdefault(kind, {}).setdefault(shape[start:], (tensor.name, set()))
+        models.add(tensor.sources[0].model)
+    for shapes in kinds.values():
+        _refuse_other_sizes(shapes)
     names = [tensor.name for tensor in plan.tensors]
     if any(map(is_head, donor.merged)) and not any(map(is_head, names)):
         last = max((t for t in plan.tensors if layer_of(t.name) is None), key=lambda t: t.name)
@@ -51,6 +48,17 @@ def check_sources(
             f"token embedding, and {donor.reference!r}, whose config the result has, does not; "
             "take the last layers from a model with a head, or name one that ties as base_model"
         )
+
+
+def _refuse_other_sizes(shapes: Mapping[Shape, tuple[str, set[str]]]) -> None:
+    (shape, (name, models)), *others = shapes.items()
+    for other, (other_name, other_models) in others:
+        if models.isdisjoint(other_models):  # a model may have layers of several sizes
+            raise CheckpointError(
+                f"{name} of the result would be {_text(shape)} (from {min(models)!r}) and "
+                f"{other_name} {_text(other)} (from {min(other_models)!r}), and no model has "
+                "both; take layers, embeddings and head from models of one size"
+            )
 
 
 def with_head_of_its_own(donor: Checkpoint, plan: MergePlan) -> Checkpoint:

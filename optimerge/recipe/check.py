@@ -79,9 +79,7 @@ def _every_slice_has_base(recipe: Recipe) -> bool:
     return bool(parts) and all(part.base_model for part in parts)
 
 
-def _groups(
-    recipe: Recipe, method: MergeMethod
-) -> Iterator[tuple[str, list[str], str | None]]:
+def _groups(recipe: Recipe, method: MergeMethod) -> Iterator[tuple[str, list[str], str | None]]:
     """Yield (key path, models, base that takes part) for all that is merged together.
 
     A method that treats the base as one more input takes one into a slice only if it is listed.

@@ -33,9 +33,7 @@ def default_directory(config: ZooConfig = DEFAULT) -> Path:
     return cache / f"zoo-{config.digest()[:8]}"
 
 
-def cached_zoo(
-    config: ZooConfig = DEFAULT, progress: Callable[[str], None] | None = None
-) -> Zoo:
+def cached_zoo(config: ZooConfig = DEFAULT, progress: Callable[[str], None] | None = None) -> Zoo:
     """Return the zoo of the user's cache; where its folder holds what is not ours, one beside it.
 
     RunError if the cache cannot be written, or if ten folders are taken.
@@ -124,7 +122,11 @@ def _refuse_foreign(directory: Path) -> None:
         raise ForeignFolderError(
             f"{directory}: is not empty and not a zoo; name a new or an empty folder"
         )
-    theirs = names - entries(DEFAULT) - {task for task in config.get("tasks") or () if isinstance(task, str)}
+    theirs = (
+        names
+        - entries(DEFAULT)
+        - {task for task in config.get("tasks") or () if isinstance(task, str)}
+    )
     if theirs:
         raise ForeignFolderError(
             f"{directory}: the zoo there would be replaced, but the folder also holds "
