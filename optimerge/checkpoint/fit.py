@@ -25,6 +25,20 @@ _HEADS = (
 )
 
 
+def check_parts(checkpoints: Sequence[Checkpoint]) -> None:
+    """Raise CheckpointError unless parts of every model can stand in one model.
+
+    For slices, which may take layers from models of any depth. That the tensors which meet have
+    the same shapes is checked when it is planned which do: `optimerge.merge.sources`.
+    """
+    for checkpoint in checkpoints:
+        _check_numbers(checkpoint)
+        _check_layers_there(checkpoint)
+    for other in checkpoints[1:]:
+        _check_class(checkpoints[0], other)
+        _check_heads(checkpoints[0], other)
+
+
 def check_fit(checkpoints: Sequence[Checkpoint], *, vocabularies_differ: bool = False) -> None:
     """Raise CheckpointError unless every model can be merged with the first, tensor by tensor.
 

@@ -59,7 +59,7 @@ def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
         f"{count(base.parameters)} parameters, {base.dtype}: they fit together"
     )
     with quiet(scoring=True):
-        check_in_place(base)
+        check_in_place(base, models.vocabulary)
     if base.copied:
         click.echo(
             f"note: {len(base.copied)} tensors of {base.reference} are copied, not merged: "

@@ -14,7 +14,7 @@ from optimerge.space.read import read_space
 from optimerge.space.settings import overridden
 from optimerge.zoo.config import DEFAULT
 from optimerge.zoo.folder import Zoo
-from optimerge.zoo.make import default_directory, make_zoo
+from optimerge.zoo.make import cached_zoo, make_zoo
 
 STORY = """\
 optimerge demo: one base model, three fine-tunes, and the question which merge of them is best.
@@ -28,7 +28,7 @@ def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> in
     make_writable(folder)
     started = time.monotonic()
     with quiet(folder / "log.txt", scoring=True):
-        zoo = make_zoo(zoo_folder or default_directory(), DEFAULT, _say)
+        zoo = make_zoo(zoo_folder, DEFAULT, _say) if zoo_folder else cached_zoo(DEFAULT, _say)
     trained = time.monotonic()
     space = overridden(read_space(zoo.space), trials)
     code = run_search(space, folder, "cpu", last_words=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from optimerge.checkpoint.fit import check_copied, check_fit
+from optimerge.checkpoint.fit import check_copied, check_parts
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.names import with_one_naming
 from optimerge.checkpoint.read import TensorReader
@@ -19,6 +19,7 @@ from optimerge.export.slots import copied_names, slots_of
 from optimerge.export.vocabulary import chat_template, write_vocabulary
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import make_plan
+from optimerge.merge.sources import check_sources, with_head_of_its_own
 from optimerge.merge.statistics import open_statistics
 from optimerge.merge.tensor import Mode, Selections, stream_state
 from optimerge.merge.vocabulary import make_vocabulary
@@ -67,8 +68,9 @@ def build(
     recipe = read_recipe(recipe_file)
     checkpoints = _opened(recipe, recipe_file.parent)
     opened = list(checkpoints.values())
-    donor = opened[0]
     plan = make_plan(recipe, checkpoints)
+    tokenizer = recipe.output_tokenizer
+    check_sources(plan, checkpoints, opened[0], vocabularies_differ=tokenizer is not None)
     vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
     align = Aligner(vocabulary) if vocabulary else None
     notes = [note for c in opened if c.adapter for note in c.adapter.notes]
@@ -79,6 +81,7 @@ def build(
     notes += statistics.notes(plan) if statistics else []
     template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
+    donor = with_head_of_its_own(opened[0], plan)
     copied = copied_names(donor, plan)
     slots = slots_of(plan, checkpoints, vocabulary, {name: donor.copied[name] for name in copied})
     key = build_key(plan, selections, checkpoints, vocabulary, statistics, device, allow_nan)
@@ -118,7 +121,7 @@ def _opened(recipe: Recipe, folder: Path) -> dict[str, Checkpoint]:
     """Return the models of a recipe by reference; the first gives what is not merged."""
     references = recipe.references()
     opened = with_one_naming([open_checkpoint(r, folder) for r in references])
+    check_parts(opened)
     if recipe.merge_method != "passthrough":
-        check_fit(opened, vocabularies_differ=recipe.output_tokenizer is not None)
         check_copied(opened)
     return dict(zip(references, opened, strict=True))

@@ -53,10 +53,10 @@ class Aligner:
             self._gathers[key] = _gathers(self.rows(models, base), models, device)
         rows, gathers = self.rows(models, base), self._gathers[key]
         if all(gather is None for gather in gathers):
-            return list(tensors)
+            return [given[: rows.total] for given in tensors]
         fill = _fill_table(rows, dict(zip(models, tensors, strict=True)))
         return [
-            given if gather is None else _table(rows, gather, given, fill)
+            given[: rows.total] if gather is None else _table(rows, gather, given, fill)
             for gather, given in zip(gathers, tensors, strict=True)
         ]
 
@@ -107,7 +107,7 @@ def _fill_table(rows: Rows, given: "dict[str, torch.Tensor]") -> "torch.Tensor":
 
 
 def _gathers(rows: Rows, models: Sequence[str], device: str) -> list[_Gather | None]:
-    """Return how each model's table is made; None for one that is the result's as it stands."""
+    """Return how each model's table is made; None where its first rows are the result's."""
     import torch
 
     found: list[_Gather | None] = []

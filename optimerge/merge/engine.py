@@ -151,7 +151,7 @@ def load_engine(
     not known (`find_targets`) or not proved (`verify_targets`).
     """
     base = checkpoints[0]
-    check_in_place(base)  # before gigabytes are read
+    check_in_place(base, vocabulary)  # before gigabytes are read
     check_copied(checkpoints)
     model = load_model(base, out_dtype)
     if vocabulary:

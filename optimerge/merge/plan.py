@@ -8,13 +8,19 @@ A gradient runs over the layers of its slice; embeddings, final norm and lm_head
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from optimerge.checkpoint.architecture import is_embedding, layer_of, with_layer
+from optimerge.checkpoint.architecture import (
+    is_embedding,
+    is_head,
+    is_token_embedding,
+    layer_of,
+    with_layer,
+)
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import CheckpointError, RecipeError
 from optimerge.methods.protocol import MergeMethod, Number, Parameter, Required
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Module, Parameters, Recipe, Slice, SliceSource
-from optimerge.recipe.values import coerce
+from optimerge.recipe.values import Scalar, as_kind, coerce
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,8 @@ def make_plan(recipe: Recipe, checkpoints: Mapping[str, Checkpoint]) -> MergePla
     for group in groups:
         plans += _layers(group, offset, method, checkpoints)
         offset += group.sources[0].length
-    plans += _outer(groups[-1], method, checkpoints, first=False)
-    plans.sort(key=lambda plan: (max(source.tensor for source in plan.sources), plan.name))
+    plans += _outer(_like_first(groups, method), method, checkpoints, first=False)
+    plans.sort(key=lambda plan: max(source.tensor for source in plan.sources))
     return MergePlan(
         tensors=tuple(replace(plan, depth=_depth(plan.name, offset)) for plan in plans),
         layers=offset,
@@ -106,8 +112,10 @@ def _groups(
             raise RecipeError(f"modules: {sorted(recipe.modules)}: a decoder has only 'default'")
         body = recipe.modules["default"]
         levels = (body.parameters, recipe.parameters)
-    slices = body.slices or [_whole(body, recipe, checkpoints)]
-    return [_group(part, recipe, method, levels, checkpoints) for part in slices]
+    if body.slices is None:
+        return [_group(_whole(body, recipe, checkpoints), recipe, True, levels, checkpoints)]
+    joins = method.base != "ignored"
+    return [_group(part, recipe, joins, levels, checkpoints) for part in body.slices]
 
 
 def _whole(body: Module, recipe: Recipe, checkpoints: Mapping[str, Checkpoint]) -> Slice:
@@ -128,10 +136,11 @@ def _whole(body: Module, recipe: Recipe, checkpoints: Mapping[str, Checkpoint]) 
 def _group(
     part: Slice,
     recipe: Recipe,
-    method: MergeMethod,
+    joins: bool,
     levels: tuple[Parameters, ...],
     checkpoints: Mapping[str, Checkpoint],
 ) -> _Group:
+    """Return a slice as a group; the base, if it `joins`, as last source unless it is listed."""
     base = part.base_model or recipe.base_model
     sources = list(part.sources)
     for source in sources:
@@ -140,9 +149,23 @@ def _group(
                 f"layer_range {list(source.layer_range)} goes past the "
                 f"{checkpoints[source.model].layers} layers of {source.model!r}"
             )
-    if base and base not in [source.model for source in sources]:
+    if joins and base and base not in [source.model for source in sources]:
         sources.append(SliceSource(model=base, layer_range=_base_range(sources, base)))
     return _Group(tuple(sources), base, (part.parameters, *levels))
+
+
+def _like_first(groups: Sequence[_Group], method: MergeMethod) -> _Group:
+    """Return the last group with no more sources than the first, for final norm and head.
+
+    So mergekit plans them: it counts the first slice's sources, and leaves out the last slice's
+    beyond that. Where that would leave out the base it stops; there all sources are merged.
+    """
+    first, last = groups[0], groups[-1]
+    kept = last.sources[: len(first.sources)]
+    left_out = [source.model for source in last.sources[len(kept) :]]
+    if method.base != "ignored" and last.base in left_out:
+        return last
+    return replace(last, sources=kept)
 
 
 def _base_range(sources: Sequence[SliceSource], base: str) -> tuple[int, int]:
@@ -158,13 +181,19 @@ def _base_range(sources: Sequence[SliceSource], base: str) -> tuple[int, int]:
 def _layers(
     group: _Group, offset: int, method: MergeMethod, checkpoints: Mapping[str, Checkpoint]
 ) -> Iterator[TensorPlan]:
-    first = group.sources[0]
-    names = _names_by_layer(checkpoints[first.model])
-    for index in range(first.length):
-        depth = index / (first.length - 1) if first.length > 1 else 1.0
-        for name in names.get(first.layer_range[0] + index, []):
-            tensors = [with_layer(name, s.layer_range[0] + index) for s in group.sources]
-            yield _tensor(group, with_layer(name, offset + index), tensors, depth, method)
+    length = group.sources[0].length
+    names = {s.model: _names_by_layer(checkpoints[s.model]) for s in group.sources}
+    for index in range(length):
+        depth = index / (length - 1) if length > 1 else 1.0
+        layers = [source.layer_range[0] + index for source in group.sources]
+        found = [
+            with_layer(name, offset + index)
+            for source, layer in zip(group.sources, layers, strict=True)
+            for name in names[source.model].get(layer, [])
+        ]
+        for name in dict.fromkeys(found):
+            tensors = [with_layer(name, layer) for layer in layers]
+            yield _tensor(group, name, tensors, depth, method)
 
 
 def _names_by_layer(checkpoint: Checkpoint) -> dict[int | None, list[str]]:
@@ -178,24 +207,40 @@ def _outer(
     group: _Group, method: MergeMethod, checkpoints: Mapping[str, Checkpoint], *, first: bool
 ) -> Iterator[TensorPlan]:
     """Yield the tensors outside the layers: embeddings (first), final norm and head (last)."""
-    for name in _names_by_layer(checkpoints[group.sources[0].model]).get(None, []):
+    models = [checkpoints[source.model] for source in group.sources]
+    found = [name for model in models for name in _names_by_layer(model).get(None, [])]
+    for name in dict.fromkeys(found):
         if is_embedding(name) == first:
-            yield _tensor(group, name, [name] * len(group.sources), 0.0, method)
+            read = [_stored(name, model) for model in models]
+            yield _tensor(group, name, [name] * len(models), 0.0, method, read)
+
+
+def _stored(name: str, model: Checkpoint) -> str:
+    """Return the name under which a model holds a tensor: its head may be its embedding."""
+    if name in model.merged or not is_head(name) or not model.tied:
+        return name
+    return next(filter(is_token_embedding, model.merged), name)
 
 
 def _tensor(
-    group: _Group, name: str, tensors: Sequence[str], depth: float, method: MergeMethod
+    group: _Group,
+    name: str,
+    tensors: Sequence[str],
+    depth: float,
+    method: MergeMethod,
+    stored: Sequence[str] | None = None,
 ) -> TensorPlan:
+    """Return the plan of a tensor; `stored`: what is read, where that has another name."""
     base: InputTensor | None = None
     inputs = []
-    for source, tensor in zip(group.sources, tensors, strict=True):
+    for source, tensor, read in zip(group.sources, tensors, stored or tensors, strict=True):
         if source.model == group.base and method.base != "ignored":
-            base = InputTensor(source.model, tensor, {})
+            base = InputTensor(source.model, read, {})
             continue
         levels = (source.parameters, *group.levels)
         where = f"{source.model}: {tensor}"
         numbers = {p.name: _number(p, levels, tensor, depth, where) for p in method.per_input}
-        inputs.append(InputTensor(source.model, tensor, numbers))
+        inputs.append(InputTensor(source.model, read, numbers))
     shared = {p.name: _number(p, group.levels, name, depth, name) for p in method.shared}
     problem = method.refuse([i.numbers for i in inputs], shared) if method.refuse else None
     if problem:
@@ -206,9 +251,12 @@ def _tensor(
 def _number(
     parameter: Parameter, levels: Sequence[Parameters], tensor: str, depth: float, where: str
 ) -> Number:
+    def read(given: Scalar) -> Scalar:
+        return as_kind(given, parameter, where)
+
     for level in levels:
         value = level.get(parameter.name)
-        found = value.at(tensor, depth) if value is not None else None
+        found = value.at(tensor, depth, read) if value is not None else None
         if found is not None:
             return coerce(found, parameter, where)
     if isinstance(parameter.default, Required):

@@ -7,6 +7,7 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import CheckpointError
 from optimerge.merge.targets import find_targets
 from optimerge.merge.tensor import torch_dtype
+from optimerge.merge.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -26,7 +27,10 @@ def load_model(checkpoint: Checkpoint, dtype: str | None = None) -> "PreTrainedM
 
 
 def resize(model: "PreTrainedModel", checkpoint: Checkpoint, rows: int) -> "PreTrainedModel":
-    """Give embeddings and head that many rows; what is in new ones is overwritten by a merge."""
+    """Give embeddings and head that many rows; what is in new ones is overwritten by a merge.
+
+    CheckpointError if transformers cannot.
+    """
     import torch
 
     if any(map(is_head, checkpoint.merged)):
@@ -35,14 +39,32 @@ def resize(model: "PreTrainedModel", checkpoint: Checkpoint, rows: int) -> "PreT
         model.config.get_text_config().tie_word_embeddings = False
     devices = [model.device] if model.device.type == "cuda" else []
     with torch.random.fork_rng(devices):  # new rows are drawn from the global generator
-        model.resize_token_embeddings(rows, mean_resizing=False)
+        try:
+            model.resize_token_embeddings(rows, mean_resizing=False)
+        except (AttributeError, NotImplementedError, TypeError, ValueError) as error:
+            raise _fixed(checkpoint, rows) from error
+    live = model.state_dict()
+    tables = [n for n in checkpoint.merged if is_head(n) or is_token_embedding(n)]
+    if any(name in live and len(live[name]) != rows for name in tables):
+        raise _fixed(checkpoint, rows)
     return model.requires_grad_(False)
 
 
-def check_in_place(checkpoint: Checkpoint) -> None:
+def _fixed(checkpoint: Checkpoint, rows: int) -> CheckpointError:
+    import transformers
+
+    return CheckpointError(
+        f"{checkpoint.reference}: transformers {transformers.__version__} cannot give the "
+        f"embeddings and head of a {checkpoint.architecture} {rows} rows, so a merge with this "
+        "tokenizer cannot be searched; leave out `tokenizer`, or merge it by `optimerge build`"
+    )
+
+
+def check_in_place(checkpoint: Checkpoint, vocabulary: Vocabulary | None = None) -> None:
     """Raise CheckpointError, in one sentence, if the model cannot be merged in place.
 
-    Only the outline of the model is made: no weights are read or allocated.
+    `vocabulary`: the one that its embeddings are to be resized to, if they are. Only the outline
+    of the model is made: no weights are read or allocated.
     """
     import torch
 
@@ -54,7 +76,9 @@ def check_in_place(checkpoint: Checkpoint) -> None:
         config.tie_word_embeddings = config.get_text_config().tie_word_embeddings = False
     with torch.device("meta"):
         outline = kind.from_config(config, trust_remote_code=False)
-    find_targets(outline, checkpoint)
+    if vocabulary:
+        outline = resize(outline, checkpoint, vocabulary.rows)
+    find_targets(outline, checkpoint, vocabulary)
 
 
 def _kind(checkpoint: Checkpoint) -> tuple[Any, Any]:

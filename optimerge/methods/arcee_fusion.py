@@ -31,7 +31,9 @@ def merge(group: TensorGroup) -> "Tensor":
     if flat.numel() > SAMPLE:
         drawn = group.select.sample(flat.numel(), SAMPLE)
         flat = flat if drawn is None else flat[drawn.to(flat.device)]
-    return base + change * (importance >= _threshold(flat))
+    taken = importance >= _threshold(flat)
+    # float32 at least, as in mergekit: rounded once, when written.
+    return base + change * taken.float()
 
 
 def _divergence(other: "Tensor", base: "Tensor") -> "Tensor":

@@ -6,7 +6,7 @@ As `ram`, but entries that only model i changes are multiplied by
 
 where shared_i and unique_i count, in this tensor, the active entries of model i that other
 models change too, and those they do not. mergekit computes this factor in float32 whatever the
-dtype of the inputs, and so do we.
+dtype of the inputs, and so do we: the result is float32 then, and rounded once, when written.
 
 "Reinforced Agent Merging", 2026, https://arxiv.org/abs/2601.13572
 """
@@ -32,7 +32,7 @@ def merge(group: TensorGroup) -> "Tensor":
     factors = _factors(group, active.flatten(1), unique.flatten()).view(-1, *[1] * base.dim())
     alone = deltas * unique * factors
     together = deltas * ~unique / models.clamp(min=1)
-    return (base + (alone + together).sum(dim=0)).to(base.dtype)
+    return base + (alone + together).sum(dim=0)
 
 
 def _factors(group: TensorGroup, active: "Tensor", unique: "Tensor") -> "Tensor":

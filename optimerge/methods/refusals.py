@@ -8,7 +8,9 @@ from optimerge.methods.protocol import Number, Refuse
 
 One = Callable[[Mapping[str, Number], Mapping[str, Number]], str | None]
 NEAR_ZERO = 1e-6
-"""Sums of weights below this are rounding, and would blow up what they divide."""
+"""Sums of weights below this share of their magnitudes are rounding, and would blow up all."""
+SMALLEST = 1e-30
+"""Sums below this are 0 in float32, or divide to infinity."""
 
 
 def each_input(refuse: One) -> Refuse:
@@ -24,8 +26,9 @@ def zero_sum(switch: str) -> Refuse:
     """Return a refusal of weights that sum to 0 while `switch` divides by their sum."""
 
     def problem(inputs: Sequence[Mapping[str, Number]], shared: Mapping[str, Number]) -> str | None:
-        total = fsum(real(numbers, "weight") for numbers in inputs)
-        if not flag(shared, switch) or abs(total) >= NEAR_ZERO:
+        weights = [real(numbers, "weight") for numbers in inputs]
+        least = max(SMALLEST, NEAR_ZERO * fsum(map(abs, weights)))
+        if not flag(shared, switch) or abs(fsum(weights)) >= least:
             return None
         return (
             f"the weights sum to 0, so {switch} would divide by 0; "

@@ -27,8 +27,8 @@ def check_recipe(recipe: Recipe, file: str) -> None:
     for where, parameters in parameter_blocks(recipe):
         for name, value in parameters.items():
             check_parameter(method, name, value, f"{file}: {where}")
-    for where, inputs, base in _groups(recipe):
-        _check_inputs(method, inputs, base or recipe.base_model, f"{file}: {where}")
+    for where, inputs, base in _groups(recipe, method):
+        _check_inputs(method, inputs, base, f"{file}: {where}")
     check_statistics(recipe, method, _inputs(recipe, method), file)
     _check_tokens(recipe, file)
     if recipe.chat_template is not None:
@@ -37,8 +37,7 @@ def check_recipe(recipe: Recipe, file: str) -> None:
 
 def _inputs(recipe: Recipe, method: MergeMethod) -> Iterator[str]:
     """Yield the models that are merged: with a base that is no input, those beside it."""
-    for _, models, own in _groups(recipe):
-        base = own or recipe.base_model
+    for _, models, base in _groups(recipe, method):
         if base and method.base == "ignored":
             yield base
         yield from (m for m in models if m != base or method.base == "ignored")
@@ -90,12 +89,18 @@ def _every_slice_has_base(recipe: Recipe) -> bool:
     return bool(parts) and all(part.base_model for part in parts)
 
 
-def _groups(recipe: Recipe) -> Iterator[tuple[str, list[str], str | None]]:
+def _groups(recipe: Recipe, method: MergeMethod) -> Iterator[tuple[str, list[str], str | None]]:
+    """Yield (key path, models, base that takes part) for all that is merged together.
+
+    A method that treats the base as one more input takes one into a slice only if it is listed.
+    """
     for prefix, body in recipe.bodies():
         if body.models:
-            yield f"{prefix}models", [model.model for model in body.models], None
+            yield f"{prefix}models", [model.model for model in body.models], recipe.base_model
         for i, part in enumerate(body.slices or []):
-            yield f"{prefix}slices[{i}]", [source.model for source in part.sources], part.base_model
+            base = part.base_model or recipe.base_model
+            models = [source.model for source in part.sources]
+            yield f"{prefix}slices[{i}]", models, None if method.base == "ignored" else base
 
 
 def _check_inputs(method: MergeMethod, models: list[str], base: str | None, where: str) -> None:

@@ -7,12 +7,15 @@ there and is an error here. The top-level block `optimerge:` is ours; mergekit i
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from optimerge.recipe.values import Value
 
 Dtype = Literal["bfloat16", "float16", "float32", "float64"]
-Parameters = dict[str, Value | None]
+Parameters = Annotated[
+    dict[str, Value | None], BeforeValidator(lambda given: {} if given is None else given)
+]
+"""An empty block, `parameters:` and nothing more, has none."""
 
 
 class _Strict(BaseModel):

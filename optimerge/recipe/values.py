@@ -4,7 +4,8 @@ A value is a number (or a name, or a switch), a gradient over layers (a list), o
 or a list of filtered values. Semantics as mergekit 0.1.5: `docs/recipe-format.md`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -14,6 +15,8 @@ from optimerge.methods.protocol import Number, Parameter
 
 Scalar = bool | int | float | str
 Gradient = list[Scalar]
+Read = Callable[[Scalar], Scalar]
+"""Turns what stands in the file into what the parameter takes: "1e-3" into 0.001."""
 
 
 class Filtered(BaseModel):
@@ -49,14 +52,14 @@ class Value(BaseModel):
             raise ValueError("a list holds numbers (a gradient) or filtered values, not both")
         return {"cases": ({"value": data},)}
 
-    def at(self, tensor: str, depth: float) -> Scalar | None:
+    def at(self, tensor: str, depth: float, read: Read = lambda given: given) -> Scalar | None:
         """Return the value for a tensor at `depth` (0 first layer, 1 last); None: no value here.
 
         The first case that matches decides; a tensor that no case matches has no value.
         """
         for case in self.cases:
             if case.matches(tensor):
-                return interpolate(case.value, depth)
+                return interpolate(case.value, depth, read)
         return None
 
     def plain(self) -> Any:
@@ -67,17 +70,23 @@ class Value(BaseModel):
         return [{k: v for k, v in case.items() if v is not None} for case in cases]
 
 
-def interpolate(value: Scalar | Gradient | None, depth: float) -> Scalar | None:
-    """Return a gradient's value at `depth`: linear between numbers, the lower step otherwise."""
+def interpolate(
+    value: Scalar | Gradient | None, depth: float, read: Read = lambda given: given
+) -> Scalar | None:
+    """Return a gradient's value at `depth`: linear between numbers, the lower step otherwise.
+
+    What a step is, the parameter decides: every one is read first.
+    """
     if not isinstance(value, list):
-        return value
+        return None if value is None else read(value)
     if not value:
         return None
     position = depth * (len(value) - 1)
     low = int(position)
-    if not all(_is_number(part) for part in value):
-        return value[low]
-    return _between(value, low, position - low)
+    knots = [read(part) for part in value]
+    if not all(_is_number(knot) for knot in knots):
+        return knots[low]
+    return _between(knots, low, position - low)
 
 
 def _is_number(value: Scalar) -> bool:
@@ -91,7 +100,7 @@ def _between(knots: Sequence[Any], low: int, fraction: float) -> float:
 
 def coerce(value: Scalar, parameter: Parameter, where: str) -> Number:
     """Return the value in the parameter's kind, inside its legal range; RecipeError otherwise."""
-    number = _as_kind(value, parameter, where)
+    number = as_kind(value, parameter, where)
     if not isinstance(number, bool) and not parameter.low <= number <= parameter.high:
         raise RecipeError(
             f"{where}: {parameter.name} is {value}, and must lie between "
@@ -100,10 +109,14 @@ def coerce(value: Scalar, parameter: Parameter, where: str) -> Number:
     return number
 
 
-_SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_SWITCHES = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1", "1.0"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0", "0.0"), False),
+}
 
 
-def _as_kind(value: Scalar, parameter: Parameter, where: str) -> bool | int | float:
+def as_kind(value: Scalar, parameter: Parameter, where: str) -> bool | int | float:
+    """Return the value in the parameter's kind, whatever its range; RecipeError if it is none."""
     try:
         if parameter.kind == "boolean":
             return _SWITCHES[str(value).lower()]
@@ -112,7 +125,7 @@ def _as_kind(value: Scalar, parameter: Parameter, where: str) -> bool | int | fl
             if number != int(number):
                 raise ValueError
             return int(number)
-        if number != number:
+        if not isfinite(number):
             raise ValueError
         return number
     except (ValueError, KeyError, OverflowError):

@@ -174,7 +174,10 @@ class MergeMethodLaws:
         return [make_case(method, based=based) for based in bases(method)]
 
     def test_keeps_shape_dtype_and_device(self, method: MergeMethod) -> None:
-        """A merged tensor looks like its inputs, also with one entry or three dimensions."""
+        """A merged tensor looks like its inputs, also with one entry or three dimensions.
+
+        It may come in float32, if the method computes the end in it: who writes it rounds it.
+        """
         for based in bases(method):
             for shape in SHAPES:
                 for dtype in (torch.float32, torch.bfloat16):
@@ -182,7 +185,7 @@ class MergeMethodLaws:
                         case = make_case(method, shape, dtype, based=based, device=device)
                         merged = method.kernel(case.group())
                         assert merged.shape == shape
-                        assert merged.dtype == dtype
+                        assert merged.dtype in (dtype, torch.float32)
                         assert merged.device.type == device
                         assert merged.isfinite().all()
 

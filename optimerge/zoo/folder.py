@@ -81,10 +81,7 @@ def write_record(
 
 def read_record(folder: Path) -> dict[str, Any] | None:
     """Return `zoo.json` as it was written, or None if there is none that can be read."""
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    record = _object(folder)
     wanted = {
         "digest": str,
         "location": str,
@@ -93,6 +90,26 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         "versions": dict,
         "config": dict,
     }
-    if not isinstance(record, dict):
+    if record is None:
         return None
     return record if all(isinstance(record.get(k), t) for k, t in wanted.items()) else None
+
+
+def config_of(folder: Path) -> dict[str, Any] | None:
+    """Return the config in a `zoo.json` of any format, or None if the folder is no zoo.
+
+    Every format had a digest, and all that a zoo needs to be told from a folder of the user's.
+    """
+    record = _object(folder)
+    if record is None or not isinstance(record.get("digest"), str):
+        return None
+    config = record.get("config")
+    return config if isinstance(config, dict) else {}
+
+
+def _object(folder: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) else None

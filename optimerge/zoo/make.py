@@ -9,8 +9,14 @@ from pathlib import Path
 
 from optimerge.errors import RunError
 from optimerge.zoo.config import DEFAULT, ZooConfig
-from optimerge.zoo.folder import Zoo, entries, read_record, write_record
+from optimerge.zoo.folder import Zoo, config_of, entries, read_record, write_record
 from optimerge.zoo.task_files import write_tasks
+
+MOST_BESIDE = 10
+
+
+class ForeignFolderError(RunError):
+    """The folder for a zoo holds something else."""
 
 
 def default_directory(config: ZooConfig = DEFAULT) -> Path:
@@ -27,6 +33,23 @@ def default_directory(config: ZooConfig = DEFAULT) -> Path:
     return cache / f"zoo-{config.digest()[:8]}"
 
 
+def cached_zoo(config: ZooConfig = DEFAULT, progress: Callable[[str], None] | None = None) -> Zoo:
+    """Return the zoo of the user's cache; where its folder holds what is not ours, one beside it.
+
+    RunError if the cache cannot be written, or if ten folders are taken.
+    """
+    first = default_directory(config)
+    taken = None
+    for number in range(1, MOST_BESIDE + 1):
+        directory = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        try:
+            return make_zoo(directory, config, progress)
+        except ForeignFolderError as error:
+            taken = taken or error
+    assert taken is not None
+    raise taken
+
+
 def make_zoo(
     directory: Path,
     config: ZooConfig = DEFAULT,
@@ -39,7 +62,8 @@ def make_zoo(
     `progress` is told one line at a time, now and then from another thread.
 
     Raises:
-        RunError: `directory` holds anything else than a zoo, or cannot be written.
+        RunError: `directory` holds anything else than a zoo (`ForeignFolderError`), or cannot
+            be written. A zoo of an older format is a zoo, and is replaced.
     """
     directory = directory.expanduser().absolute()
     try:
@@ -89,17 +113,22 @@ def _refuse_foreign(directory: Path) -> None:
     if not directory.exists():
         return
     if not directory.is_dir():
-        raise RunError(f"{directory}: is a file; name a folder for the zoo")
+        raise ForeignFolderError(f"{directory}: is a file; name a folder for the zoo")
     names = {path.name for path in directory.iterdir()}
     if not names:
         return
-    record = read_record(directory)
-    if record is None:
-        raise RunError(f"{directory}: is not empty and not a zoo; name a new or an empty folder")
-    config = record["config"]
-    theirs = names - entries(DEFAULT) - set(config.get("tasks", ()))
+    config = config_of(directory)
+    if config is None:
+        raise ForeignFolderError(
+            f"{directory}: is not empty and not a zoo; name a new or an empty folder"
+        )
+    theirs = (
+        names
+        - entries(DEFAULT)
+        - {task for task in config.get("tasks") or () if isinstance(task, str)}
+    )
     if theirs:
-        raise RunError(
+        raise ForeignFolderError(
             f"{directory}: the zoo there would be replaced, but the folder also holds "
             f"{min(theirs)!r}; move that away or name another folder"
         )

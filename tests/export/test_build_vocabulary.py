@@ -356,3 +356,20 @@ def test_jinja_text_is_written_even_without_a_tokenizer_key(families: Path, tmp_
     settings.write_text(old)
     assert AutoTokenizer.from_pretrained(tmp_path / "out").chat_template == text
     assert "old" not in (tmp_path / "out" / "tokenizer_config.json").read_text()
+
+
+def test_rows_of_a_head_beyond_its_embedding_s_are_left_out(families: Path, built: Build) -> None:
+    # The same tokens as the base, so that nothing is to be moved.
+    file = families / "float32" / "same" / "model.safetensors"
+    kept = file.read_bytes()
+    tensors = load_file(file)
+    spare = torch.full((3, tensors[HEAD].shape[1]), 9.0)
+    save_file({**tensors, HEAD: torch.cat([tensors[HEAD], spare])}, file, metadata={"format": "pt"})
+    try:
+        one = [{"model": "same", "parameters": {"weight": 1.0}}]
+        folder, _ = built("float32/base", models=one)
+    finally:
+        file.write_bytes(kept)
+    found = load_file(folder / "model.safetensors")[HEAD]
+    assert found.shape == tensors[HEAD].shape
+    assert torch.allclose(found, tensors[HEAD], atol=1.2e-7, rtol=0)

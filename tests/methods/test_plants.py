@@ -83,7 +83,7 @@ def centres_columns_but_says_row(group: TensorGroup) -> Tensor:
 
 @plant("keeps_shape_dtype_and_device")
 def changes_the_dtype(group: TensorGroup) -> Tensor:
-    return moved(group).float()
+    return moved(group).double()
 
 
 @plant("keeps_shape_dtype_and_device")

@@ -123,3 +123,47 @@ def test_whatever_is_read_only_our_errors_come_out(text: str) -> None:
         parse_recipe("merge_method: ties\nmodels: " + text)
     with pytest.raises(OptimergeError):
         parse_recipe(text)
+
+
+def test_an_empty_block_of_parameters_has_none() -> None:
+    text = "merge_method: karcher\nmodels:\n- {model: a, parameters: }\n- model: b\nparameters:\n"
+    assert recipe_data(parse_recipe(text))["models"] == [{"model": "a"}, {"model": "b"}]
+
+
+def test_merge_keys_share_parameters_and_may_be_overridden() -> None:
+    recipe = parse_recipe(
+        "merge_method: ties\nbase_model: base\nmodels:\n"
+        "- {model: a, parameters: &most {weight: 0.5, density: 0.3}}\n"
+        "- {model: b, parameters: &other {<<: *most, weight: 0.7}}\n"
+        "- {model: c, parameters: {<<: *other, density: 0.9}}\n"
+    )
+    given = [model["parameters"] for model in recipe_data(recipe)["models"]]
+    assert given[1:] == [{"weight": 0.7, "density": 0.3}, {"weight": 0.7, "density": 0.9}]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{weight: 1, weight: 2}", "the key 'weight' is given twice"),
+        ("{<<: {weight: 1}, <<: {weight: 2}}", "the key '<<' is given twice"),
+        ("{3: 1}", "the key 3 is not text"),
+        ("{[a]: 1}", "the key of several values is not text"),
+    ],
+)
+def test_odd_keys_are_refused_in_any_block(text: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        parse_recipe(f"merge_method: linear\nmodels: [{{model: a, parameters: {text}}}]\n")
+
+
+SLICED = (
+    "merge_method: {}\nbase_model: base\nslices:\n"
+    "- sources: [{{model: a, layer_range: [0, 2]}}, {{model: b, layer_range: [0, 2]}}]\n"
+)
+
+
+def test_a_base_that_no_slice_lists_is_no_input_of_a_method_that_knows_none() -> None:
+    parse_recipe(SLICED.format("karcher"))
+    one = SLICED.format("passthrough").replace(", {model: b, layer_range: [0, 2]}", "")
+    parse_recipe(one)
+    with pytest.raises(RecipeError, match="passthrough merges exactly 1 model; 2 given"):
+        parse_recipe("merge_method: passthrough\nbase_model: base\nmodels: [{model: a}]\n")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from optimerge.errors import RecipeError
 from optimerge.methods.protocol import Parameter
-from optimerge.recipe.values import Value, coerce, interpolate
+from optimerge.recipe.values import Value, as_kind, coerce, interpolate
 
 numbers = st.floats(-10, 10)
 
@@ -43,6 +43,15 @@ def test_a_gradient_runs_linearly_over_the_layers(depth: float, wanted: float) -
 
 def test_names_and_switches_in_a_gradient_step() -> None:
     assert [interpolate([True, False], depth) for depth in (0, 0.5, 1)] == [True, True, False]
+
+
+def test_texts_and_switches_are_what_the_parameter_takes_before_they_are_mixed() -> None:
+    def number(given: object) -> float:
+        return float(given)  # type: ignore[arg-type]
+
+    assert value(["1e-1", True]).at("x", 0.5, number) == pytest.approx(0.55)
+    steps = [interpolate([1, 0, "yes"], d, lambda g: as_kind(g, SWITCH, "")) for d in (0, 0.5, 1)]
+    assert steps == [True, False, True]
 
 
 def test_an_empty_gradient_is_no_value() -> None:
@@ -82,8 +91,11 @@ SWITCH = Parameter("normalize", "", kind="boolean")
     [
         ("1e-3", REAL, 0.001),
         (1, REAL, 1.0),
+        (True, REAL, 1.0),
         ("true", SWITCH, True),
         (0, SWITCH, False),
+        (1.0, SWITCH, True),
+        ("Off", SWITCH, False),
         (3.0, WHOLE, 3),
     ],
 )
@@ -98,6 +110,8 @@ def test_coerce_reads_what_yaml_makes_of_numbers(
     [
         ("much", REAL, "must be a number"),
         (float("nan"), REAL, "must be a number"),
+        (float("inf"), Parameter("weight", ""), "must be a number"),
+        (2, SWITCH, "true or false"),
         (1.5, REAL, "between 0 and 1"),
         (2.5, WHOLE, "a whole number"),
         (float("inf"), WHOLE, "a whole number"),

@@ -276,3 +276,15 @@ def make_adapter(folder: Path, tensors) -> None:
     config = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "base_model_name_or_path": "blue"}
     config["target_modules"] = ["embed_tokens", "q_proj"]
     (folder / "adapter_config.json").write_text(json.dumps(config))
+
+
+def test_check_refuses_a_head_that_transformers_cannot_resize(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    from transformers import LlamaForCausalLM
+
+    monkeypatch.setattr(LlamaForCausalLM, "get_output_embeddings", lambda self: None)
+    assert run(["check", str(spaced(mixed, "union"))]) == 2
+    error = capsys.readouterr().err
+    assert "cannot give the embeddings and head of a LlamaForCausalLM 32 rows" in error
+    assert "leave out `tokenizer`" in error

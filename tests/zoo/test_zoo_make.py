@@ -7,6 +7,7 @@ import pytest
 
 from optimerge.errors import RunError
 from optimerge.zoo import DEFAULT, TINY, Zoo, default_directory, make_zoo
+from optimerge.zoo.make import cached_zoo
 
 
 def weights(zoo: Zoo) -> dict[str, bytes]:
@@ -182,3 +183,45 @@ def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HOME", "/home/me")
     assert default_directory() == Path("/home/me/.cache/optimerge") / name
     assert default_directory(TINY).name == f"zoo-{TINY.digest()[:8]}"
+
+
+def older(zoo: Zoo, folder: Path) -> None:
+    """Copy a zoo as the first format wrote it: without `cpu_seconds`, of another digest."""
+    shutil.copytree(zoo.directory, folder)
+    record = json.loads((folder / "zoo.json").read_text())
+    del record["cpu_seconds"]
+    (folder / "zoo.json").write_text(json.dumps({**record, "digest": "0" * 64}))
+
+
+def test_a_zoo_of_an_older_format_is_made_again(tiny: Zoo, tmp_path: Path) -> None:
+    older(tiny, tmp_path / "zoo")
+    again = make_zoo(tmp_path / "zoo", TINY)
+    assert not again.reused
+    assert weights(again) == weights(tiny)
+
+
+def test_a_cache_folder_with_a_foreign_file_is_left_alone_and_one_beside_it_used(
+    tiny: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPTIMERGE_CACHE", str(tmp_path))
+    cache = default_directory(TINY)
+    older(tiny, cache)
+    (cache / "thesis.txt").write_text("dear")
+    before = files_below(cache)
+    found = cached_zoo(TINY)
+    assert found.directory == cache.with_name(f"{cache.name}-2")
+    assert cached_zoo(TINY).reused
+    assert files_below(cache) == before
+
+
+@pytest.mark.usefixtures("nobody_trains")
+def test_a_cache_where_nothing_is_free_is_refused_by_its_first_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPTIMERGE_CACHE", str(tmp_path))
+    first = default_directory(TINY)
+    for number in range(1, 11):
+        taken = first if number == 1 else first.with_name(f"{first.name}-{number}")
+        taken.write_text("a file")
+    with pytest.raises(RunError, match=f"{first.name}: is a file"):
+        cached_zoo(TINY)
