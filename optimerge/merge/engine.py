@@ -14,9 +14,10 @@ from optimerge.checkpoint.fit import check_copied
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
+from optimerge.merge.depth import Depth, check_depths
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model, resize
-from optimerge.merge.stats import Change, change, total
+from optimerge.merge.stats import Change, change, counted, total
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets, verify_targets
@@ -56,8 +57,11 @@ class Engine:
     seed: int = 0
     vocabulary: Vocabulary | None = None
     """What the rows of embeddings stand for; None: what they stand for in the base."""
+    room: int | None = None
+    """Most layers of a candidate; None: all have the base's layers, each in its place."""
     _targets: dict[str, Target] = field(default_factory=dict)
     _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
+    _depth: Depth | None = field(init=False, default=None)
     _align: Aligner | None = field(init=False)
     _tables: Tables = field(init=False)
 
@@ -65,6 +69,9 @@ class Engine:
         base = self.checkpoints[self.base]
         self._targets = find_targets(self.model, base, self.vocabulary)
         verify_targets(self._targets, base, self.weights.dense)
+        if self.room is not None:
+            self._depth = Depth(self.model, base, self.room)
+            self._targets = self._depth.targets
         self._align = Aligner(self.vocabulary) if self.vocabulary else None
         models = [self.base, *(m for m in self.checkpoints if m != self.base)]
         self._tables = Tables(self.weights, models, self._align)
@@ -79,7 +86,10 @@ class Engine:
         if recipe.output_tokenizer != (self.vocabulary.wanted if self.vocabulary else None):
             raise TrialError("the recipe asks for another tokenizer than the resident model has")
         plan = make_plan(recipe, self.checkpoints)
-        self._refuse_other_shape(plan)
+        if self._depth is not None:
+            self._depth.follow(plan)
+        else:
+            self._refuse_other_shape(plan)
         changes = []
         dtypes = plan.dtype, plan.out_dtype
         rounded = rounds_adapters(self.mode, plan)
@@ -99,13 +109,16 @@ class Engine:
                 # What a build writes: the model may keep a tensor in more precision than that.
                 written_out = merged.to(torch_dtype(plan.out_dtype) or merged.dtype)
                 changes.append(self._write(tensor, dtypes, written_out))
-        return total(changes, time.perf_counter() - started)
+        return total(changes, time.perf_counter() - started, compared=self._depth is None)
 
     def holds(self, reference: str) -> bool:
         """Whether the resident model is that model, but for the rounding of its dtype."""
         import torch
 
-        for name, target in self._targets.items():
+        if self._depth is not None and self._depth.layers != self.checkpoints[reference].layers:
+            return False
+        for name in self._depth.live(self._targets) if self._depth else self._targets:
+            target = self._targets[name]
             wanted = self._tables.read(reference, name).to(target.dtype)
             allowed = 4 * torch.finfo(target.dtype).eps * float(wanted.abs().max())
             if float((target.read().float() - wanted.float()).abs().max()) > allowed:
@@ -120,7 +133,10 @@ class Engine:
         target = self._targets[tensor.name]
         self._written.pop(tensor.name, None)
         target.write(merged)
-        found = change(target.read(), self._tables.base(tensor.name, dtypes[0]))
+        if self._depth is None:
+            found = change(target.read(), self._tables.base(tensor.name, dtypes[0]))
+        else:
+            found = counted(target.read())
         if not isfinite(found.l1):
             raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
         self._written[tensor.name] = (tensor, dtypes, found)
@@ -144,16 +160,20 @@ def load_engine(
     mode: Mode = "fast",
     seed: int = 0,
     vocabulary: Vocabulary | None = None,
+    layers: tuple[int, int] | None = None,
 ) -> Engine:
     """Load base (first of `checkpoints`) and experts onto `device`, with a resident model.
 
     `out_dtype`: dtype of the resident model, by default the base checkpoint's. `vocabulary`: what
-    all recipes make of the embeddings; the model is resized to it. CheckpointError
-    if a model holds NaN or infinite weights, or if the place of a tensor in the loaded model is
-    not known (`find_targets`) or not proved (`verify_targets`).
+    all recipes make of the embeddings; the model is resized to it. `layers`: fewest and most
+    layers of a candidate, where layers change places; None: candidates have the base's.
+    CheckpointError if a model holds NaN or infinite weights, or if the place of a tensor in the
+    loaded model is not known (`find_targets`) or not proved (`verify_targets`).
     """
     base = checkpoints[0]
     check_in_place(base)  # before gigabytes are read
+    if layers is not None:
+        check_depths(base, *layers)
     check_copied(checkpoints)
     model = load_model(base, device, out_dtype)
     return Engine(
@@ -164,4 +184,5 @@ def load_engine(
         mode=mode,
         seed=seed,
         vocabulary=vocabulary,
+        room=layers[1] if layers else None,
     )
