@@ -12,7 +12,7 @@ def needed(models: Models) -> int:
 
     Scoring (activations, logits) comes on top: it depends on the batch size and the tasks.
     """
-    resident = models.base.bytes
+    resident = models.resident.bytes
     largest = max(_entries(t.shape) for t in models.base.tensors.values())
     temporaries = largest * FLOAT32 * (len(models.checkpoints) + 3)
     return _held(models) + resident + temporaries

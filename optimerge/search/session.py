@@ -103,7 +103,8 @@ def open_session(
     say("reading model headers")
     models = open_models(space)
     _spare_threads(models.base)
-    say(f"loading base and {len(models.checkpoints) - 1} experts")
+    count = len(models.checkpoints)
+    say(f"loading base and {count - 1} experts" if models.has_base else f"loading {count} models")
     engine = load_engine(
         models.checkpoints,
         device=device,
@@ -111,6 +112,7 @@ def open_session(
         mode="exact" if space.search.exact else "fast",
         seed=space.search.seed,
         vocabulary=models.vocabulary,
+        layers=models.layers,
     )
     say("building tasks")
     objectives = make_objectives(

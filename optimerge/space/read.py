@@ -54,6 +54,7 @@ def make_space(data: dict[str, Any], path: Path) -> SearchSpace:
         objectives=blocks.objectives,
         include_path=(path.parent / blocks.include_path) if blocks.include_path else None,
         search=blocks.search,
+        layer_map=blocks.layer_map,
     )
     names = space.objective_names
     if twice := [n for n in names if names.count(n) > 1]:

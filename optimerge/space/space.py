@@ -10,6 +10,7 @@ from typing import Any
 from optimerge.methods.registry import method_named
 from optimerge.recipe.read import validate
 from optimerge.recipe.schema import Recipe
+from optimerge.space.layer_map import LayerMap
 from optimerge.space.objectives import ObjectiveSpec, objective_name
 from optimerge.space.ranges import Dimension, Param, Range
 from optimerge.space.schema import SearchSettings
@@ -45,6 +46,8 @@ class SearchSpace:
     objectives: tuple[ObjectiveSpec, ...]
     include_path: Path | None
     search: SearchSettings
+    layer_map: LayerMap | None = None
+    """What the slices were written as."""
 
     @property
     def folder(self) -> Path:
@@ -124,11 +127,6 @@ class SearchSpace:
                 _put(data, site, _value(dimensions, params, max(1, own)))
         return self._assemble(data, method)
 
-    @property
-    def _from_map(self) -> bool:
-        # A gradient over a slice would be another one over two slices in one.
-        return "layer_map" in self.data and not self.template.get("parameters")
-
     def _sites(self, method: str) -> Iterator[tuple[Site, list[Dimension]]]:
         sites: dict[Site, list[Dimension]] = {}
         for dimension in self.active(method):
@@ -138,7 +136,9 @@ class SearchSpace:
 
     def _assemble(self, data: Mapping[str, Any], method: str) -> Recipe:
         kept = _without_foreign(deepcopy(dict(data)), method, self.methods)
-        kept = arranged(kept, self.ranges, join=self._from_map)
+        # A gradient over a slice would be another one over two slices in one.
+        join = self.layer_map is not None and not self.template.get("parameters")
+        kept = arranged(kept, self.ranges, join=join)
         kept["merge_method"] = method
         kept.setdefault("dtype", "float32")
         return validate(Recipe, kept, str(self.file))
