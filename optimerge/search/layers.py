@@ -31,19 +31,19 @@ def check_layer_map(space: SearchSpace, checkpoints: Mapping[str, Checkpoint]) -
             f"{space.file}: a search over layers cannot change the vocabulary; leave out "
             "`tokenizer`, and use models of one vocabulary"
         )
-    for place in space.places:
-        for model in (model for models in place.models for model in models):
-            if place.end[1] > checkpoints[model].layers:
-                raise RecipeError(
-                    f"{space.file}: {path_text(place.site)}: layer_range goes to {place.end[1]}, "
-                    f"past the {checkpoints[model].layers} layers of {model!r}; lower its end"
-                )
     if space.layer_map:
         for model in space.layer_map.models:
             if checkpoints[model].layers != space.layer_map.layers:
                 raise RecipeError(
                     f"{space.file}: layer_map.layers is {space.layer_map.layers}, and {model!r} "
                     f"has {checkpoints[model].layers} layers; write as many, or use slices"
+                )
+    for place in space.places:
+        for model in (model for models in place.models for model in models):
+            if place.end[1] > checkpoints[model].layers:
+                raise RecipeError(
+                    f"{space.file}: {path_text(place.site)}: layer_range goes to {place.end[1]}, "
+                    f"past the {checkpoints[model].layers} layers of {model!r}; lower its end"
                 )
 
 
