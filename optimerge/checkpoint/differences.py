@@ -33,21 +33,24 @@ def differences(checkpoints: Sequence[Checkpoint]) -> list[str]:
     return notes
 
 
+def settings_that_differ(first: Checkpoint, other: Checkpoint) -> list[str]:
+    """Return the keys of config.json that change what a model computes and differ; rope first.
+
+    A key that one file leaves out has the default of its class, which is not known here.
+    """
+    ours, theirs = _flat(first.config), _flat(other.config)
+    found = [] if rope(first.config) == rope(other.config) else ["rope"]
+    keys = sorted((ours.keys() & theirs.keys()) - _NO_MATTER)
+    return [*found, *(key for key in keys if ours[key] != theirs[key])]
+
+
 def _notes(first: Checkpoint, other: Checkpoint) -> list[str]:
     found = []
     if first.dtype != other.dtype:
         found.append(_note(first, other, "weights of type", first.dtype, other.dtype))
-    ropes = rope(first.config), rope(other.config)
-    if ropes[0] != ropes[1]:
-        found.append(_note(first, other, "rope", *ropes))
-    ours, theirs = _flat(first.config), _flat(other.config)
-    # A key that one file leaves out has the default of its class, which is not known here.
-    found += [
-        _note(first, other, key, ours[key], theirs[key])
-        for key in sorted((ours.keys() & theirs.keys()) - _NO_MATTER)
-        if ours[key] != theirs[key]
-    ]
-    return found
+    ours, theirs = ({**_flat(c.config), "rope": rope(c.config)} for c in (first, other))
+    keys = settings_that_differ(first, other)
+    return [*found, *(_note(first, other, key, ours[key], theirs[key]) for key in keys)]
 
 
 def _note(first: Checkpoint, other: Checkpoint, what: str, ours: object, theirs: object) -> str:

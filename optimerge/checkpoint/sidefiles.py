@@ -11,9 +11,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from optimerge.checkpoint.config import INNER, LAYERS
+from optimerge.checkpoint.config import INNER
+from optimerge.checkpoint.depth import with_layers
 from optimerge.checkpoint.folder import Checkpoint
-from optimerge.errors import CheckpointError
 
 COPIED = (
     *("generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json"),
@@ -105,27 +105,6 @@ def _changed(
             for key in ("dtype", "torch_dtype"):
                 if key in place or (key == "dtype" and place is config):
                     place[key] = dtype
-        if layers is not None:
-            _set_layers(donor, place, layers, layer_types)
-    if layers is not None and not any(key in place for place in places for key in LAYERS):
-        places[-1][LAYERS[0]] = layers
+    if layers is not None:
+        config = with_layers(config, layers, donor.reference, layer_types)
     return config
-
-
-def _set_layers(
-    donor: Checkpoint, place: dict[str, Any], layers: int, layer_types: Sequence[str] | None
-) -> None:
-    for key in LAYERS:
-        if key in place:
-            place[key] = layers
-    old = place.get("layer_types")
-    if not isinstance(old, list) or (layer_types is None and len(old) == layers):
-        return
-    new = list(layer_types) if layer_types is not None else old[:1] * layers
-    if len(new) != layers or (layer_types is None and len(set(old)) > 1):
-        raise CheckpointError(
-            f"config.json of {donor.reference!r} has layer_types for {len(old)} layers of "
-            f"{len(set(old))} kinds, and the new model has {layers} layers; "
-            "keep the number of layers, or give the kind of each"
-        )
-    place["layer_types"] = new

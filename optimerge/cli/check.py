@@ -41,9 +41,11 @@ def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
     from optimerge.checkpoint.fit import first_few
     from optimerge.cli.quiet import quiet
     from optimerge.cli.screen import count, size
+    from optimerge.merge.depth import check_depths
     from optimerge.merge.resident import check_in_place
     from optimerge.objectives.tasks import check_tasks
     from optimerge.search.budget import DEFAULT_TRIALS
+    from optimerge.search.layers import candidate_layers
     from optimerge.search.memory import available, needed
     from optimerge.search.models import open_models
     from optimerge.search.samplers.registry import sampler_named
@@ -52,14 +54,20 @@ def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
     sampler_named(space.search.sampler)
     models = open_models(space)
     base = models.base
+    names = ", ".join(models.names[c.reference] for c in models.checkpoints[models.has_base :])
+    who = (
+        f"base {base.reference} and {len(models.checkpoints) - 1} experts ({names})"
+        if models.has_base
+        else f"{names} (no base: config and tokenizer are those of {base.reference})"
+    )
     click.echo(
-        f"models: base {base.reference} and {len(models.checkpoints) - 1} experts "
-        f"({', '.join(models.names[c.reference] for c in models.checkpoints[1:])}); "
-        f"{base.architecture}, {base.layers} layers, {len(base.tensors)} tensors, "
+        f"models: {who}; {base.architecture}, {base.layers} layers, {len(base.tensors)} tensors, "
         f"{count(base.parameters)} parameters, {base.dtype}: they fit together"
     )
     with quiet(scoring=True):
         check_in_place(base, models.vocabulary)
+        if models.layers:
+            check_depths(base, *models.layers)
     if base.copied:
         click.echo(
             f"note: {len(base.copied)} tensors of {base.reference} are copied, not merged: "
@@ -80,6 +88,9 @@ def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
             else (f"  ({', '.join(sorted(dimension.methods))} only)")
         )
         click.echo(f"  {dimension.name}: {dimension.text}{only}")
+    if models.layers:
+        least, most = candidate_layers(space)
+        click.echo(f"layers: {least} to {most} in a candidate, {base.layers} in {base.reference}")
     want, have = needed(models), available()
     enough = "enough" if want < have else "NOT ENOUGH: take fewer experts or a larger machine"
     click.echo(f"memory: about {size(want)} before scoring, {size(have)} there ({enough})")

@@ -45,7 +45,10 @@ def describe(trial: "Trial") -> list[str]:
     if trial.stats:
         s = trial.stats
         lines.append(
-            f"  differs from the base in {s.nonzero} of {s.parameters} parameters "
+            f"  {s.parameters} parameters; layers have changed places, so they are not compared "
+            "with the base's"
+            if not s.compared
+            else f"  differs from the base in {s.nonzero} of {s.parameters} parameters "
             f"({s.nonzero_share:.1%}); L1 {s.l1:.6g}, L2 {s.l2:.6g}"
         )
     if trial.seconds:

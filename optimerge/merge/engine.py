@@ -14,6 +14,7 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.arena import into_arena
+from optimerge.merge.depth import Depth, check_depths
 from optimerge.merge.fused import Fused
 from optimerge.merge.kernels.choose import kernels_for
 from optimerge.merge.kernels.facts import Memory
@@ -53,8 +54,11 @@ class Engine:
     """What the rows of embeddings stand for; None: what they stand for in the base."""
     statistics: Statistics | None = None
     """Of the experts, for the methods that need them."""
+    room: int | None = None
+    """Most layers of a candidate; None: all have the base's layers, each in its place."""
     _targets: dict[str, Target] = field(default_factory=dict)
     _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
+    _depth: Depth | None = field(init=False, default=None)
     _align: Aligner | None = field(init=False)
     _tables: Tables = field(init=False)
     _place: Placer = field(init=False)
@@ -63,6 +67,10 @@ class Engine:
         base = self.checkpoints[self.base]
         self._targets = find_targets(self.model, base, self.vocabulary)
         verify_targets(self._targets, base, self.weights.dense)
+        if self.room is not None:
+            self._depth = Depth(self.model, base, self.room)
+            into_arena(self.model, str(self.model.device))  # the layers that were added too
+            self._targets = self._depth.targets
         self._align = Aligner(self.vocabulary) if self.vocabulary else None
         models = [self.base, *(m for m in self.checkpoints if m != self.base)]
         self._tables = Tables(self.weights, models, self._align)
@@ -70,13 +78,13 @@ class Engine:
         if self.mode == "fast":
             fused = Fused(kernels_for(self.model.device), self.seed, Memory(steps=True))
         self._place = Placer(
-            self.base,
-            self.weights,
-            self._targets,
-            self._tables,
-            self._align,
-            fused,
-            self.statistics,
+            weights=self.weights,
+            targets=self._targets,
+            tables=self._tables,
+            align=self._align,
+            fused=fused,
+            measured=self.statistics,
+            compared=self._depth is None,
         )
 
     def apply(self, recipe: Recipe) -> MergeStats:
@@ -89,7 +97,10 @@ class Engine:
         if recipe.output_tokenizer != (self.vocabulary.wanted if self.vocabulary else None):
             raise TrialError("the recipe asks for another tokenizer than the resident model has")
         plan = make_plan(recipe, self.checkpoints)
-        self._refuse_other_shape(plan)
+        if self._depth is not None:
+            self._depth.follow(plan)
+        else:
+            self._refuse_other_shape(plan)
         changes = []
         dtypes = Dtypes(plan.dtype, plan.out_dtype, rounds_adapters(self.mode, plan))
         for tensor, select in Selections(self.mode, self.seed)(plan):
@@ -105,13 +116,16 @@ class Engine:
             if found is not None:
                 self._written[tensor.name] = (tensor, dtypes, found)
                 changes.append(found)
-        return total(changes, time.perf_counter() - started)
+        return total(changes, time.perf_counter() - started, compared=self._depth is None)
 
     def holds(self, reference: str) -> bool:
         """Whether the resident model is that model, but for the rounding of its dtype."""
         import torch
 
-        for name, target in self._targets.items():
+        if self._depth is not None and self._depth.layers != self.checkpoints[reference].layers:
+            return False
+        for name in self._depth.live(self._targets) if self._depth else self._targets:
+            target = self._targets[name]
             wanted = self._tables.read(reference, name).to(target.dtype)
             allowed = 4 * torch.finfo(target.dtype).eps * float(wanted.abs().max())
             if float((target.read().float() - wanted.float()).abs().max()) > allowed:
@@ -141,17 +155,21 @@ def load_engine(
     seed: int = 0,
     vocabulary: Vocabulary | None = None,
     statistics: Statistics | None = None,
+    layers: tuple[int, int] | None = None,
 ) -> Engine:
     """Load base (first of `checkpoints`) and experts onto `device`, with a resident model.
 
     `out_dtype`: dtype of the resident model, by default the base checkpoint's. `vocabulary`: what
     all recipes make of the embeddings; the model is resized to it. `statistics`: of the experts,
-    for methods that need them, kept where the models are once they were used. CheckpointError
-    if a model holds NaN or infinite weights, or if the place of a tensor in the loaded model is
-    not known (`find_targets`) or not proved (`verify_targets`).
+    for methods that need them, kept where the models are once they were used. `layers`: fewest and
+    most layers of a candidate, where layers change places; None: candidates have the base's.
+    CheckpointError if a model holds NaN or infinite weights, or if the place of a tensor in the
+    loaded model is not known (`find_targets`) or not proved (`verify_targets`).
     """
     base = checkpoints[0]
     check_in_place(base, vocabulary)  # before gigabytes are read
+    if layers is not None:
+        check_depths(base, *layers)
     check_copied(checkpoints)
     model = load_model(base, out_dtype)
     if vocabulary:
@@ -166,4 +184,5 @@ def load_engine(
         seed=seed,
         vocabulary=vocabulary,
         statistics=statistics,
+        room=layers[1] if layers else None,
     )

@@ -9,7 +9,7 @@ from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.fused import Fused, fusible
 from optimerge.merge.plan import InputTensor, TensorPlan
-from optimerge.merge.stats import Change, change
+from optimerge.merge.stats import Change, change, counted
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
 from optimerge.merge.tensor import Measured, inputs_of, merged, torch_dtype
@@ -36,8 +36,6 @@ class Dtypes:
 class Placer:
     """Writes merged tensors into the resident model."""
 
-    base: str
-    """Reference of the base model: changes are differences from it."""
     weights: Weights
     targets: Mapping[str, Target]
     tables: Tables
@@ -46,6 +44,8 @@ class Placer:
     """None: methods merge by their own kernels alone."""
     measured: Measured | None = None
     """Statistics of the models, for methods that need them."""
+    compared: bool = True
+    """Whether changes from the base are counted; not where layers change places."""
 
     def __call__(self, tensor: TensorPlan, dtypes: Dtypes, select: Selection) -> Change | None:
         """Merge one tensor into the model; None if the model does not use it.
@@ -68,7 +68,7 @@ class Placer:
             result = merged(tensor, math, present, select, self.measured)
             # What a build writes: the model may keep a tensor in more precision than that.
             target.write(result.to(out or result.dtype))
-            found = change(target.read(), self.tables.base(tensor.name, dtypes.math))
+            found = self._change(tensor, target, dtypes)
         if not isfinite(found.l1):
             raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
         return found
@@ -88,13 +88,18 @@ class Placer:
         direct = out is not None
         if out is None:
             out = torch.empty(present[0].shape, dtype=out_dtype, device=present[0].device)
-        base = self.tables.base(tensor.name, dtypes.math)
         # Task vectors are taken from the base tensor that was read: the kernels can count
         # changes on the way only if it is the one to compare with.
-        same = tensor.base is None or present[0].data_ptr() == base.data_ptr()
-        against = base if direct and same else None
+        base = self.tables.base(tensor.name, dtypes.math) if self.compared and direct else None
+        if base is not None and tensor.base and present[0].data_ptr() != base.data_ptr():
+            base = None
         kind = dtypes if self.align is None else (dtypes, *(s.model for s in tensor.sources))
-        found = fused.merge(tensor, present, out, against, kind)
+        found = fused.merge(tensor, present, out, base, kind)
         if not direct:
             target.write(out)
-        return found or change(target.read(), base)
+        return found or self._change(tensor, target, dtypes)
+
+    def _change(self, tensor: TensorPlan, target: Target, dtypes: Dtypes) -> Change:
+        if not self.compared:
+            return counted(target.read())
+        return change(target.read(), self.tables.base(tensor.name, dtypes.math))

@@ -1,5 +1,6 @@
 """Loads the model that candidates are written into, or only its outline."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from optimerge.checkpoint.architecture import is_head, is_token_embedding
@@ -66,19 +67,38 @@ def check_in_place(checkpoint: Checkpoint, vocabulary: Vocabulary | None = None)
     `vocabulary`: the one that its embeddings are to be resized to, if they are. Only the outline
     of the model is made: no weights are read or allocated.
     """
+    kind, config = _kind(checkpoint)
+    made = _outline(checkpoint, kind, config)
+    if vocabulary:
+        made = resize(made, checkpoint, vocabulary.rows)
+    find_targets(made, checkpoint, vocabulary)
+
+
+def outline(checkpoint: Checkpoint) -> "PreTrainedModel":
+    """Return the model that transformers makes of the headers given, on the meta device.
+
+    The config is the one that `checkpoint` holds, which may be another than its folder's.
+    """
+    kind, config = _kind(checkpoint)
+    return _outline(checkpoint, kind, config_like(config, checkpoint.config))
+
+
+def config_like(config: Any, data: Mapping[str, Any]) -> Any:
+    """Return the config that transformers reads from the data of a config.json; same class."""
+    return type(config).from_dict(dict(data))
+
+
+def _outline(checkpoint: Checkpoint, kind: Any, config: Any) -> "PreTrainedModel":
     import torch
 
-    kind, config = _kind(checkpoint)
     heads_differ = any(map(is_head, checkpoint.merged)) and any(
         map(is_token_embedding, checkpoint.merged)
     )
     if heads_differ:  # transformers ties them only if they are equal, and then one is left out
         config.tie_word_embeddings = config.get_text_config().tie_word_embeddings = False
     with torch.device("meta"):
-        outline = kind.from_config(config, trust_remote_code=False)
-    if vocabulary:
-        outline = resize(outline, checkpoint, vocabulary.rows)
-    find_targets(outline, checkpoint, vocabulary)
+        made: PreTrainedModel = kind.from_config(config, trust_remote_code=False)
+    return made.eval()
 
 
 def _kind(checkpoint: Checkpoint) -> tuple[Any, Any]:

@@ -5,9 +5,10 @@ Sums run in float64: a float32 running sum over 7e9 entries loses nearly all of 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import TYPE_CHECKING
 
+from optimerge.merge.tensor import all_finite
 from optimerge.records.types import MergeStats
 
 if TYPE_CHECKING:
@@ -37,8 +38,16 @@ def change(merged: "Tensor", base: "Tensor") -> Change:
     )
 
 
-def total(changes: Iterable[Change], seconds: float) -> MergeStats:
-    """Return the whole model's statistics from its tensors'."""
+def counted(merged: "Tensor") -> Change:
+    """Return the size of a tensor that has none of the base to compare with.
+
+    Its l1 is infinite if an entry is NaN or infinite, and says nothing else.
+    """
+    return Change(merged.numel(), 0, 0.0 if all_finite(merged) else inf, 0.0)
+
+
+def total(changes: Iterable[Change], seconds: float, *, compared: bool = True) -> MergeStats:
+    """Return the whole model's statistics from its tensors'; `compared`: with the base's."""
     kept = list(changes)
     return MergeStats(
         seconds=seconds,
@@ -46,4 +55,5 @@ def total(changes: Iterable[Change], seconds: float) -> MergeStats:
         nonzero=sum(c.nonzero for c in kept),
         l1=sum(c.l1 for c in kept),
         l2=sqrt(sum(c.squares for c in kept)),
+        compared=compared,
     )

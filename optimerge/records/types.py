@@ -16,13 +16,16 @@ class MergeStats:
 
     seconds: float
     parameters: int
-    """Entries that have a base entry to compare with."""
+    """Entries written; each has a base entry to compare with, if `compared`."""
     nonzero: int
     """Entries that differ from the base."""
     l1: float
     """Sum of |merged - base|."""
     l2: float
     """Square root of the sum of (merged - base)^2."""
+    compared: bool = True
+    """Whether there is a base to compare with; if not (layer maps), differences are 0 and mean
+    nothing."""
 
     @property
     def nonzero_share(self) -> float:

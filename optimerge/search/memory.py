@@ -13,7 +13,7 @@ def needed(models: Models) -> int:
     Statistics count too, in a space with a method that needs them.
     Scoring (activations, logits) comes on top: it depends on the batch size and the tasks.
     """
-    resident = models.base.bytes
+    resident = models.resident.bytes
     largest = max(_entries(t.shape) for t in models.base.tensors.values())
     temporaries = largest * FLOAT32 * (len(models.checkpoints) + 3)
     measured = models.statistics.bytes if models.statistics else 0

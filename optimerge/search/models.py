@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from optimerge.checkpoint.depth import check_layers_fit, kinds_that_change, resized
 from optimerge.checkpoint.fit import check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.names import with_one_naming
@@ -13,10 +14,16 @@ from optimerge.merge.align import Aligner
 from optimerge.merge.plan import make_plan
 from optimerge.merge.statistics import Statistics, open_statistics
 from optimerge.merge.vocabulary import Vocabulary, make_vocabulary
+from optimerge.search.layers import check_layer_map, is_layer_map, resident_layers
 from optimerge.space.labels import short_names
 from optimerge.space.objectives import SparsityObjective
-from optimerge.space.ranges import Param
+from optimerge.space.slices import slice_of
 from optimerge.space.space import SearchSpace
+
+KINDS = (
+    "config.json gives a kind of attention to each place among the layers, so a layer that "
+    "changes its place may attend otherwise than where it comes from"
+)
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,20 @@ class Models:
     """What a person should know."""
     statistics: Statistics | None = None
     """Of the experts, where a method of the space needs them."""
+    layers: tuple[int, int] | None = None
+    """Where layers change places: fewest and most layers of all that is scored, parents too."""
+    has_base: bool = True
+    """Whether the first model is a base that the others come from; a layer map needs none."""
 
     @property
     def base(self) -> Checkpoint:
-        """The base model."""
+        """The base model; without one the first model, whose config and tokenizer are used."""
         return self.checkpoints[0]
+
+    @property
+    def resident(self) -> Checkpoint:
+        """Headers of the model that candidates are written into; see `resized`."""
+        return resized(self.base, self.layers[1]) if self.layers else self.base
 
     @property
     def names(self) -> dict[str, str]:
@@ -48,24 +64,32 @@ class Models:
 def open_models(space: SearchSpace) -> Models:
     """Open the headers of all models of a space and check that they fit together."""
     recipe = space.any_recipe
-    if not recipe.base_model:
+    if not recipe.base_model and not space.places:
         if any(isinstance(spec, SparsityObjective) for spec in space.objectives):
             raise RecipeError(f"{space.file}: sparsity needs a base; add `base_model: MODEL`")
         raise RecipeError(f"{space.file}: the key 'base_model' is missing; a search needs one")
-    opened = [open_checkpoint(r, space.folder) for r in recipe.references()]
+    opened = [open_checkpoint(r, space.folder) for r in space.references]
     checkpoints = tuple(with_one_naming(opened))
-    check_fit(checkpoints, vocabularies_differ=recipe.output_tokenizer is not None)
     by_reference = {c.reference: c for c in checkpoints}
+    layers = None
+    if is_layer_map(space, by_reference):
+        check_layer_map(space, by_reference)
+        check_layers_fit(checkpoints, one_config=not recipe.base_model)
+        layers = resident_layers(space, checkpoints)
+    else:
+        check_fit(checkpoints, vocabularies_differ=recipe.output_tokenizer is not None)
     vocabulary = make_vocabulary(recipe, by_reference, space.folder)
     places = {c.reference: _place(c, space.folder) for c in checkpoints}
     if vocabulary and vocabulary.owner and vocabulary.wanted.source not in places:
         source = vocabulary.wanted.source
         places[source] = _full(source, vocabulary.owner, space.folder)
-    models = Models(checkpoints, places, vocabulary)
+    has_base = recipe.base_model is not None
+    models = Models(checkpoints, places, vocabulary, layers=layers, has_base=has_base)
     _check_layer_groups(space, models)
     plans = [
-        make_plan(space.recipe(_lowest(space, method), models.base.layers), by_reference)
+        make_plan(space.recipe(point, models.base.layers), by_reference)
         for method in space.methods
+        for point in space.corners(method)
     ]
     statistics = open_statistics(
         recipe, plans, by_reference, space.folder, aligned=vocabulary is not None, keep=True
@@ -73,6 +97,8 @@ def open_models(space: SearchSpace) -> Models:
     if statistics:
         notes = [note for plan in plans for note in statistics.notes(plan)]
         models = replace(models, statistics=statistics, notes=tuple(dict.fromkeys(notes)))
+    if layers and kinds_that_change(models.base):
+        models = replace(models, notes=(*models.notes, KINDS))
     if vocabulary is None:
         return models
     _refuse_sparsity(space, vocabulary)
@@ -106,15 +132,12 @@ def _full(reference: str, path: Path, folder: Path) -> str:
 
 
 def _check_layer_groups(space: SearchSpace, models: Models) -> None:
+    most = {place.site: place.most for place in space.places}
     for dimension in space.dimensions:
         groups = dimension.range.layer_groups
-        if groups and groups > models.base.layers:
+        layers = most.get(slice_of(dimension.site) or (), models.base.layers)
+        if groups and groups > layers:
             raise RecipeError(
-                f"{space.file}: {dimension.name}: {groups} layer groups for "
-                f"{models.base.layers} layers; give at most {models.base.layers}"
+                f"{space.file}: {dimension.name}: {groups} layer groups for {layers} layers; give "
+                f"at most {layers}"
             )
-
-
-def _lowest(space: SearchSpace, method: str) -> dict[str, Param]:
-    point: dict[str, Param] = {d.name: d.range.ends[0] for d in space.active(method)}
-    return {**point, "merge_method": method}

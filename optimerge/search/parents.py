@@ -17,7 +17,7 @@ from optimerge.search.candidate import attempt
 from optimerge.search.proposals import known_trial
 from optimerge.search.session import Session
 from optimerge.search.tell import tell
-from optimerge.search.warm_start import parent_points
+from optimerge.search.warm_start import parent_points, whole_model_points
 from optimerge.space.ranges import Param
 
 BASE = "base"
@@ -56,17 +56,27 @@ def add_parent_points(session: Session) -> None:
     for reference, origin in origins(session).items():
         if origin in known or origin not in scored:
             continue
-        expert = None if origin == BASE else reference
-        for point in parent_points(session.space, expert):
+        for point in _points(session, reference, origin):
             if _builds(session, point, reference):
                 values, attributes = scored[origin].values, scored[origin].user_attrs
                 search.add_trial(known_trial(session.space, point, values, attributes))
                 break
 
 
+def _points(session: Session, reference: str, origin: str) -> Iterator[dict[str, Param]]:
+    expert = None if origin == BASE else reference
+    if session.models.layers is None:
+        return parent_points(session.space, expert)
+    layers = next(c.layers for c in session.models.checkpoints if c.reference == reference)
+    return whole_model_points(session.space, reference, layers)
+
+
 def origins(session: Session) -> dict[str, str]:
-    """Return what the trials of each parent are marked with, by reference, base first."""
-    base = session.models.base.reference
+    """Return what the trials of each parent are marked with, by reference, base first.
+
+    The models of a layer map without a base are all experts.
+    """
+    base = session.models.base.reference if session.models.has_base else None
     return {r: BASE if r == base else f"expert:{n}" for r, n in session.models.names.items()}
 
 

@@ -107,7 +107,8 @@ def open_session(
     say("reading model headers")
     models = open_models(space)
     _spare_threads(models.base)
-    say(f"loading base and {len(models.checkpoints) - 1} experts")
+    count = len(models.checkpoints)
+    say(f"loading base and {count - 1} experts" if models.has_base else f"loading {count} models")
     engine = load_engine(
         models.checkpoints,
         device=device,
@@ -116,6 +117,7 @@ def open_session(
         seed=space.search.seed,
         vocabulary=models.vocabulary,
         statistics=models.statistics,
+        layers=models.layers,
     )
     say("building tasks")
     objectives = make_objectives(

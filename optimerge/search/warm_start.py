@@ -6,7 +6,9 @@ from typing import Any
 from optimerge.methods.protocol import Required
 from optimerge.methods.registry import method_named
 from optimerge.space.ranges import Dimension, Param
+from optimerge.space.slices import Site
 from optimerge.space.space import SearchSpace
+from optimerge.space.whole import whole_model
 
 AVERAGE = "warm:average"
 
@@ -27,19 +29,44 @@ def parent_points(space: SearchSpace, expert: str | None) -> Iterator[dict[str, 
 def average_points(space: SearchSpace, experts: int) -> Iterator[dict[str, Param]]:
     """Yield the uniform average of the experts, a method each, where the space holds it."""
     for method in space.methods:
+        if space.moves_layers or method_named(method).most_inputs == 1:
+            continue  # an average of what? of one model, or of other layers at every point
         wanted = {"weight": 1 / experts, "density": 1.0, "lambda": 1.0, "t": 0.5}
         point = _point(space, method, wanted, None)
         if point is not None:
             yield point
 
 
+def whole_model_points(space: SearchSpace, model: str, layers: int) -> Iterator[dict[str, Param]]:
+    """Yield points of a layer map that should give one of its models unchanged, a method each.
+
+    Slices are taken in order, each as far as it goes on with the model's next layer, else none
+    of it. As with `parent_points`, build it and compare.
+    """
+    shape = whole_model(space, model, layers)
+    if shape is None:
+        return
+    for method in space.methods:
+        wanted = {"weight": 1.0, "density": 1.0, "lambda": 1.0, "t": 0.0, "scale": 1.0}
+        point = _point(space, method, wanted, model, shape)
+        if point is not None:
+            yield point
+
+
 def _point(
-    space: SearchSpace, method: str, wanted: Mapping[str, float], expert: str | None
+    space: SearchSpace,
+    method: str,
+    wanted: Mapping[str, float],
+    expert: str | None,
+    shape: Mapping[Site, Param] | None = None,
 ) -> dict[str, Param] | None:
     point: dict[str, Param] = {}
     for dimension in space.active(method):
         if dimension.name == "merge_method":
             point["merge_method"] = method
+            continue
+        if shape is not None and dimension.site in shape:
+            point[dimension.name] = shape[dimension.site]
             continue
         parameter = method_named(method).parameter(parameter_name(dimension))
         assert parameter is not None

@@ -1,6 +1,6 @@
 """Short names for models: what dimensions and tables call an expert."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import PurePath
 from typing import Any
 
@@ -34,11 +34,19 @@ def _tells(name: str, reference: str, others: list[str]) -> bool:
     return not any(name in _endings(other) for other in others if other != reference)
 
 
-def labels_of(template: dict[str, Any]) -> dict[tuple[str | int, ...], str]:
-    """Return the label of every place in a recipe's data that has `parameters`."""
+def labels_of(
+    template: dict[str, Any], searched: Container[tuple[str | int, ...]] = ()
+) -> dict[tuple[str | int, ...], str]:
+    """Return the label of every place in a recipe's data that names a model.
+
+    `searched`: sites of models that have a range; their places go by number, not by name.
+    """
     places = dict(_places(template, ()))
     names = short_names(places.values())
-    return {site: _label(site, names[model]) for site, model in places.items()}
+    return {
+        site: _label(site, "" if (*site, "model") in searched else names[model])
+        for site, model in places.items()
+    }
 
 
 def _places(data: Any, site: tuple[str | int, ...]) -> Iterable[tuple[tuple[str | int, ...], str]]:
@@ -56,4 +64,9 @@ def _places(data: Any, site: tuple[str | int, ...]) -> Iterable[tuple[tuple[str 
 def _label(site: tuple[str | int, ...], name: str) -> str:
     if "slices" not in site:
         return name
-    return f"slice {int(site[site.index('slices') + 1]) + 1}.{name}"
+    return f"{slice_label(site)}.{name or f'source {int(site[-1]) + 1}'}"
+
+
+def slice_label(site: tuple[str | int, ...]) -> str:
+    """Return what the slice is called that a site lies in: "slice 2"."""
+    return f"slice {int(site[site.index('slices') + 1]) + 1}"

@@ -77,7 +77,7 @@ class Dimension(BaseModel):
     """Where in the recipe's data the range stands."""
     range: Range
     kind: Kind | None
-    """The parameter's kind; None for names (the merge method)."""
+    """The parameter's kind, "integer" for a bound of layers; None for names (method, model)."""
     group: int | None = None
     filter: str | None = None
     methods: frozenset[str] = frozenset()

@@ -7,15 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from optimerge.errors import RecipeError, did_you_mean
-from optimerge.methods.protocol import MergeMethod, Parameter
+from optimerge.methods.protocol import Kind, MergeMethod, Parameter
 from optimerge.recipe.check import check_recipe, method_of
 from optimerge.recipe.read import read_yaml, validate
 from optimerge.recipe.schema import Recipe
 from optimerge.recipe.values import coerce
-from optimerge.space.labels import labels_of
+from optimerge.space.check_slices import check_range, check_structure
+from optimerge.space.labels import labels_of, slice_label
+from optimerge.space.layer_map import LayerMap
 from optimerge.space.ranges import Dimension, Range, is_range
 from optimerge.space.schema import BLOCKS, Blocks
-from optimerge.space.space import SearchSpace, Site
+from optimerge.space.slices import (
+    Site,
+    bounds,
+    is_structure,
+    longest,
+    path_text,
+    slice_of,
+)
+from optimerge.space.space import SearchSpace
 
 
 def read_space(path: Path) -> SearchSpace:
@@ -29,24 +39,43 @@ def make_space(data: dict[str, Any], path: Path) -> SearchSpace:
     blocks = validate(Blocks, {k: data[k] for k in BLOCKS if k in data}, file)
     template = deepcopy({k: v for k, v in data.items() if k not in BLOCKS})
     _known_keys(template, file)
+    if blocks.layer_map:
+        _lay_out(template, blocks.layer_map, file)
     ranges = dict(_take_ranges(template, (), file))
     methods = _methods(template, ranges, file)
+    check_structure(template, ranges, file)
     space = SearchSpace(
         file=path,
         data=data,
         template=template,
+        ranges=ranges,
         methods=tuple(m.name for m in methods),
         dimensions=(),
         objectives=blocks.objectives,
         include_path=(path.parent / blocks.include_path) if blocks.include_path else None,
         search=blocks.search,
+        layer_map=blocks.layer_map,
     )
     names = space.objective_names
     if twice := [n for n in names if names.count(n) > 1]:
         raise RecipeError(f"{file}: objectives: two are called {twice[0]!r}; give one a `name:`")
     for method in methods:
         check_recipe(space._assemble(template, method.name), file)
-    return replace(space, dimensions=tuple(_dimensions(template, ranges, methods, file)))
+    whole = replace(space, dimensions=tuple(_dimensions(template, ranges, methods, file)))
+    for method in methods:
+        for point in whole.corners(method.name):
+            check_recipe(whole.recipe(point, layers=1), file)
+    return whole
+
+
+def _lay_out(template: dict[str, Any], layer_map: LayerMap, file: str) -> None:
+    """Put the map's slices into the recipe."""
+    for key in ("models", "slices", "modules", "base_model"):
+        if key in template:
+            raise RecipeError(f"{file}: layer_map names the models and layers; leave out {key}")
+    if template.setdefault("merge_method", "passthrough") != "passthrough":
+        raise RecipeError(f"{file}: a layer_map is merged by passthrough; leave out merge_method")
+    template["slices"] = layer_map.slices()
 
 
 def _known_keys(template: dict[str, Any], file: str) -> None:
@@ -64,15 +93,22 @@ def _take_ranges(data: Any, site: Site, file: str) -> Iterator[tuple[Site, Range
         here = (*site, key)
         if is_range(part):
             where = f"{file}: {path_text(here)}"
-            if here != ("merge_method",) and "parameters" not in site:
-                raise RecipeError(f"{where}: a range may stand for a parameter or merge_method")
+            structure = is_structure(here)
+            if here != ("merge_method",) and "parameters" not in site and not structure:
+                raise RecipeError(
+                    f"{where}: a range may stand for a parameter, for merge_method, and in slices "
+                    "for a bound of layer_range, a model or use"
+                )
             found = _range(part, where)
-            if (found.layer_groups or found.filters) and site[-1:] != ("parameters",):
+            if structure:
+                check_range(here, found, where)
+            spread = found.layer_groups or found.filters
+            if spread and not structure and site[-1:] != ("parameters",):
                 raise RecipeError(
                     f"{where}: layer_groups and filters belong to a parameter's own range, "
                     "not to one inside a gradient or a filtered value"
                 )
-            data[key] = found.ends[0]
+            data[key] = longest(here, found) if structure else found.ends[0]
             yield here, found
         elif isinstance(part, dict | list):
             yield from _take_ranges(part, here, file)
@@ -99,10 +135,14 @@ def _methods(template: dict[str, Any], ranges: dict[Site, Range], file: str) -> 
 def _dimensions(
     template: dict[str, Any], ranges: dict[Site, Range], methods: list[MergeMethod], file: str
 ) -> Iterator[Dimension]:
-    labels = labels_of(template)
+    labels = labels_of(template, ranges)
     for site, found in ranges.items():
         if site == ("merge_method",):
             yield Dimension(name="merge_method", site=site, range=found, kind=None)
+            continue
+        if is_structure(site):
+            name, kind = _structure_name(labels, template, site, ranges)
+            yield Dimension(name=name, site=site, range=found, kind=kind)
             continue
         name = str(site[site.index("parameters") + 1])
         owners = {m.name: p for m in methods if (p := m.parameter(name))}
@@ -117,6 +157,25 @@ def _dimensions(
                 filter=part,
                 methods=frozenset(owners),
             )
+
+
+def _structure_name(
+    labels: dict[Site, str], template: dict[str, Any], site: Site, ranges: dict[Site, Range]
+) -> tuple[str, Kind | None]:
+    """Return what a bound, model or switch of a slice is called, and its kind."""
+    part = slice_of(site) or ()
+    owner = labels.get((*part, "sources", 0), "")
+    alone = (*part, "sources", 1) not in labels
+    searched = (*part, "sources", 0, "model") in ranges
+    if not alone or searched:
+        owner = slice_label(site)
+    if site[-1] == "use":
+        start, end = bounds(template, part)
+        fixed = not any(is_structure(s) and s != site and slice_of(s) == part for s in ranges)
+        return (f"{owner}[{start}:{end}]" if fixed else f"{owner}.use"), "boolean"
+    if site[-1] == "model":
+        return f"{owner if alone else labels[site[:-1]]}.model", None
+    return f"{owner}.{('start', 'end')[int(site[-1])]}", "integer"
 
 
 def _check_ends(found: Range, owners: dict[str, Parameter], where: str) -> None:
@@ -138,8 +197,3 @@ def _name(
         bits.append(part or "rest")
     tail = f"[{', '.join(bits)}]" if bits else ""
     return f"{owner}.{site[at + 1]}{inner}{tail}".lstrip(".")
-
-
-def path_text(site: Site) -> str:
-    """Return a key path as people write it: models[0].parameters.weight."""
-    return "".join(f"[{k}]" if isinstance(k, int) else f".{k}" for k in site).lstrip(".")

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from optimerge.space.layer_map import LayerMap
 from optimerge.space.objectives import SparsityObjective, TaskObjective
 
 
@@ -46,6 +47,8 @@ class Blocks(BaseModel):
     include_path: str | None = None
     """Folder with local lm-eval task files, relative to the search-space file."""
     search: SearchSettings = SearchSettings()
+    layer_map: LayerMap | None = None
+    """Stands for `slices`: see `optimerge.space.layer_map`."""
 
 
 BLOCKS = tuple(Blocks.model_fields)

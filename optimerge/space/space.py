@@ -10,11 +10,20 @@ from typing import Any
 from optimerge.methods.registry import method_named
 from optimerge.recipe.read import validate
 from optimerge.recipe.schema import Recipe
+from optimerge.space.layer_map import LayerMap
 from optimerge.space.objectives import ObjectiveSpec, objective_name
-from optimerge.space.ranges import Dimension, Param
+from optimerge.space.ranges import Dimension, Param, Range
 from optimerge.space.schema import SearchSettings
-
-Site = tuple[str | int, ...]
+from optimerge.space.slices import (
+    Place,
+    Site,
+    arranged,
+    is_structure,
+    length,
+    longest,
+    places,
+    slice_of,
+)
 
 
 @dataclass(frozen=True)
@@ -25,13 +34,20 @@ class SearchSpace:
     data: Mapping[str, Any]
     """The file's data as read."""
     template: Mapping[str, Any]
-    """The recipe part of it; at every site of a dimension stands a value of its range."""
+    """The recipe part of it; at every site of a dimension stands a value of its range.
+
+    Where that is a bound of layers, the one that makes the slice longest.
+    """
+    ranges: Mapping[Site, Range]
+    """The ranges by the site they stand at."""
     methods: tuple[str, ...]
     dimensions: tuple[Dimension, ...]
     """All dimensions; those of the parameters that a method lacks are not part of its points."""
     objectives: tuple[ObjectiveSpec, ...]
     include_path: Path | None
     search: SearchSettings
+    layer_map: LayerMap | None = None
+    """What the slices were written as."""
 
     @property
     def folder(self) -> Path:
@@ -47,6 +63,42 @@ class SearchSpace:
     def conditional(self) -> bool:
         """Whether points of different methods have different dimensions."""
         return any(d.methods and d.methods != set(self.methods) for d in self.dimensions)
+
+    @cached_property
+    def places(self) -> list[Place]:
+        """What every slice may be; [] if the recipe has none."""
+        return places(self.template, self.ranges)
+
+    @cached_property
+    def references(self) -> tuple[str, ...]:
+        """Every model that a point may name, once each: base first, then as in the file."""
+        found = list(self.any_recipe.references())
+        if self.places:
+            base = [self.any_recipe.base_model] if self.any_recipe.base_model else []
+            sources = [m for place in self.places for models in place.models for m in models]
+            found = [*base, *sources, *found]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def moves_layers(self) -> bool:
+        """Whether its points differ in which layers they have, or from which model."""
+        return any(is_structure(site) for site in self.ranges)
+
+    def corners(self, method: str) -> Iterator[dict[str, Param]]:
+        """Yield points that name together every model in every place, with all slices longest."""
+        point: dict[str, Param] = {"merge_method": method}
+        models = []
+        for dimension in self.active(method):
+            site, found = dimension.site, dimension.range
+            if is_structure(site):
+                point[dimension.name] = longest(site, found)
+                models += [dimension] if site[-1] == "model" else []
+            elif dimension.name != "merge_method":
+                point[dimension.name] = found.ends[0]
+        yield point
+        for dimension in models:
+            for model in dimension.range.ends[1:]:
+                yield {**point, dimension.name: model}
 
     def active(self, method: str) -> list[Dimension]:
         """Return the dimensions of a method's points."""
@@ -65,8 +117,14 @@ class SearchSpace:
         """
         data = deepcopy(dict(self.template))
         method = str(params.get("merge_method", self.methods[0]))
-        for site, dimensions in self._sites(method):
-            _put(data, site, _value(dimensions, params, layers))
+        sites = dict(self._sites(method))
+        for site in filter(is_structure, sites):
+            _put(data, site, params[sites[site][0].name])
+        for site, dimensions in sites.items():
+            if not is_structure(site):
+                part = slice_of(site)  # a gradient begins anew in every slice
+                own = length(data, part) if part else layers
+                _put(data, site, _value(dimensions, params, max(1, own)))
         return self._assemble(data, method)
 
     def _sites(self, method: str) -> Iterator[tuple[Site, list[Dimension]]]:
@@ -78,6 +136,9 @@ class SearchSpace:
 
     def _assemble(self, data: Mapping[str, Any], method: str) -> Recipe:
         kept = _without_foreign(deepcopy(dict(data)), method, self.methods)
+        # A gradient over a slice would be another one over two slices in one.
+        join = self.layer_map is not None and not self.template.get("parameters")
+        kept = arranged(kept, self.ranges, join=join)
         kept["merge_method"] = method
         kept.setdefault("dtype", "float32")
         return validate(Recipe, kept, str(self.file))
