@@ -18,7 +18,6 @@ from optimerge.merge.kernels.program import (
     Keep,
     Program,
     Random,
-    Ranked,
     Source,
     Whole,
 )
