@@ -1,4 +1,4 @@
-"""The Triton back end: all tensors of a candidate in one launch for each structure among them."""
+"""The Triton back end: a candidate's tensors in few launches, and one wait for their sums."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from optimerge.merge.kernels.many import Job, Sum
 from optimerge.merge.kernels.program import Keep, Program, Source, Term
 from optimerge.merge.kernels.reference import TorchKernels
-from optimerge.merge.kernels.triton_launch import Launch, grouped
-from optimerge.merge.kernels.triton_table import structure
+from optimerge.merge.kernels.triton_launch import launches
 from optimerge.merge.stats import Change
 
 if TYPE_CHECKING:
@@ -45,9 +44,8 @@ class TritonKernels:
 
         found = torch.zeros((len(jobs), 3), dtype=torch.float64, device=self.device)
         order: list[int] = []
-        for shape, places in grouped([structure(job) for job in jobs]).items():
-            rows = found[len(order) : len(order) + len(places)]
-            Launch(shape, [jobs[i] for i in places], self.device).merge(rows)
+        for launch, places in launches(jobs, self.device):
+            launch.merge(found[len(order) : len(order) + len(places)])
             order += places
         changes: list[Change | None] = [None] * len(jobs)
         if any(job.base is not None for job in jobs):
@@ -69,9 +67,8 @@ class TritonKernels:
         jobs = [_as_job(one) for one in sums]
         found = torch.zeros((len(jobs), 2), dtype=torch.int64, device=self.device)
         order: list[int] = []
-        for shape, places in grouped([structure(job) for job in jobs]).items():
-            rows = found[len(order) : len(order) + len(places)]
-            Launch(shape, [jobs[i] for i in places], self.device).norms(rows)
+        for launch, places in launches(jobs, self.device):
+            launch.norms(found[len(order) : len(order) + len(places)])
             order += places
         pairs = dict(zip(order, found.tolist(), strict=True))
         return [(pairs[i][0], pairs[i][1]) for i in range(len(jobs))]

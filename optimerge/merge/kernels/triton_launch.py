@@ -1,28 +1,31 @@
 """One launch: the blocks of all tensors of one structure, their table on the device, their sums."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.many import Job
 from optimerge.merge.kernels.program import BLOCK
-from optimerge.merge.kernels.triton_table import Structure, flags, table
+from optimerge.merge.kernels.triton_table import Structure, flags, structure, table
 
 if TYPE_CHECKING:
     from numpy import ndarray
     from torch import Tensor, device
 
-Kind = TypeVar("Kind", bound=Hashable)
 OPTIONS = {"num_warps": 4, "enable_fp_fusion": False}
 """A thread holds 8 entries of a part; and no fused multiply-adds, or the bytes differ."""
+TOGETHER = 64
+"""Jobs prepared at a time: the device works on them while the host prepares the next."""
 
 
-def grouped(kinds: Sequence[Kind]) -> dict[Kind, list[int]]:
-    """Return the places of each kind, in order of appearance."""
-    places: dict[Kind, list[int]] = {}
-    for place, kind in enumerate(kinds):
-        places.setdefault(kind, []).append(place)
-    return places
+def launches(jobs: Sequence[Job], on: "device") -> "Iterator[tuple[Launch, list[int]]]":
+    """Yield launches and which jobs they are of, in order of the jobs where that may be."""
+    for first in range(0, len(jobs), TOGETHER):
+        groups: dict[Structure, list[int]] = {}
+        for place in range(first, min(first + TOGETHER, len(jobs))):
+            groups.setdefault(structure(jobs[place]), []).append(place)
+        for shape, places in groups.items():
+            yield Launch(shape, [jobs[place] for place in places], on), places
 
 
 class Launch:
@@ -94,6 +97,7 @@ class Launch:
                 BASE_KIND=shape.base,
                 LONG=shape.long,
                 FAST=shape.fast,
+                EVEN=shape.even,
                 DRAWN=self._flags["DRAWN"],
                 CEILED=self._flags["CEILED"],
                 **OPTIONS,
@@ -114,6 +118,7 @@ def merge_constants(shape: Structure) -> dict[str, object]:
         "STATISTICS": shape.statistics,
         "LONG": shape.long,
         "FAST": shape.fast,
+        "EVEN": shape.even,
     }
 
 

@@ -53,7 +53,7 @@ TERM = tl.constexpr(triton_table.TERM)
 
 
 @triton.jit
-def elected(taken, m, numbers, NORMALIZE: tl.constexpr):
+def elected(taken, m, weights, NORMALIZE: tl.constexpr):
     """Return the mean or sum of what has the sign of `m`."""
     s = tl.where(m >= 0, 1.0, -1.0)
     m = tl.zeros_like(s)
@@ -62,7 +62,7 @@ def elected(taken, m, numbers, NORMALIZE: tl.constexpr):
         agrees = taken[i] * s > 0
         m += tl.where(agrees, taken[i], 0.0)
         if NORMALIZE:
-            t += tl.where(agrees, as_float(low_half(numbers[i])), 0.0)
+            t += tl.where(agrees, weights[i], 0.0)
     if NORMALIZE:
         m = tl.div_rn(m, tl.where(t == 0, 1.0, t))
     return m
@@ -70,7 +70,8 @@ def elected(taken, m, numbers, NORMALIZE: tl.constexpr):
 
 @triton.jit
 def merge_part(
-    arrays, keys, limits, numbers, places, scales, rows, last, offset, position, left,
+    arrays, weights, factors, last, keys, lows, highs, places, scales, rows, offset, position,
+    left,
     KINDS: tl.constexpr, KEEPS: tl.constexpr, BASE_KIND: tl.constexpr, OUT_KIND: tl.constexpr,
     LINEAR: tl.constexpr, ELECT: tl.constexpr, NORMALIZE: tl.constexpr, STATISTICS: tl.constexpr,
     LONG: tl.constexpr, SCALED: tl.constexpr, DIVIDED: tl.constexpr, FACTORED: tl.constexpr,
@@ -88,27 +89,27 @@ def merge_part(
     taken = ()
     for i in tl.static_range(len(KINDS)):
         if LINEAR:
-            m += widened(values[i], KINDS[i]) * as_float(low_half(numbers[i]))
+            m += widened(values[i], KINDS[i]) * weights[i]
         else:
             d = delta(values[i], b, scales[i], rows[i], offset, lanes, left, KINDS[i], LONG)
             if KEEPS[i] != WHOLE:
                 place = lanes
                 if KEEPS[i] == RANKED:
                     place = read(places[i], offset, lanes, left, MASKED)
-                kept = keeps(d, keys[i], limits[i], place, position, lanes, KEEPS[i], DRAWN,
-                             CEILED, FAST)  # fmt: skip
+                kept = keeps(d, keys[i], lows[i], highs[i], place, position, lanes, KEEPS[i],
+                             DRAWN, CEILED, FAST)  # fmt: skip
                 d = tl.where(kept, d, 0.0)
             if SCALED:
-                d = d * as_float(high_half(numbers[i]))
-            d = d * as_float(low_half(numbers[i]))
+                d = d * factors[i]
+            d = d * weights[i]
             m += d
             taken = taken + (d,)
     if ELECT:
-        m = elected(taken, m, numbers, NORMALIZE)
+        m = elected(taken, m, weights, NORMALIZE)
     if DIVIDED:
-        m = tl.div_rn(m, as_float(low_half(last)))
+        m = tl.div_rn(m, last[0])
     if FACTORED:
-        m = m * as_float(high_half(last))
+        m = m * last[1]
     y = m
     if not LINEAR:
         y = b + m
@@ -133,8 +134,8 @@ def merge(
     table, owners, counts, sums,
     KINDS: tl.constexpr, KEEPS: tl.constexpr, BASE_KIND: tl.constexpr, OUT_KIND: tl.constexpr,
     LINEAR: tl.constexpr, ELECT: tl.constexpr, NORMALIZE: tl.constexpr, STATISTICS: tl.constexpr,
-    LONG: tl.constexpr, FAST: tl.constexpr, SCALED: tl.constexpr, DIVIDED: tl.constexpr,
-    FACTORED: tl.constexpr, DRAWN: tl.constexpr, CEILED: tl.constexpr,
+    LONG: tl.constexpr, FAST: tl.constexpr, EVEN: tl.constexpr, SCALED: tl.constexpr,
+    DIVIDED: tl.constexpr, FACTORED: tl.constexpr, DRAWN: tl.constexpr, CEILED: tl.constexpr,
 ):  # fmt: skip
     """Merge the blocks of all tensors in the table and write each block's sums."""
     here = tl.program_id(0)
@@ -143,40 +144,47 @@ def merge(
     start = tl.load(row + START)
     size = tl.load(row + SIZE)
     last = tl.load(row + LAST_STEP)
+    last = (as_float(low_half(last)), as_float(high_half(last)))
     arrays = (opened(row + OUT, OUT_KIND, FAST), opened(row + BASE, BASE_KIND, FAST))
+    weights = ()
+    factors = ()
     keys = ()
-    limits = ()
-    numbers = ()
+    lows = ()
+    highs = ()
     places = ()
     scales = ()
     rows = ()
     for i in tl.static_range(len(KINDS)):
         term = row + HEAD + TERM * i
         arrays = arrays + (opened(term + VALUES, KINDS[i], FAST),)
+        numbers = tl.load(term + NUMBERS)
+        weights = weights + (as_float(low_half(numbers)),)
+        factors = factors + (as_float(high_half(numbers)),)
+        limits = tl.load(term + LIMITS)
+        lows = lows + (low_half(limits),)
+        highs = highs + (high_half(limits),)
         keys = keys + (tl.load(term + KEY),)
-        limits = limits + (tl.load(term + LIMITS),)
-        numbers = numbers + (tl.load(term + NUMBERS),)
         places = places + (opened(term + PLACES, PLACE, FAST),)
         scales = scales + (opened(term + SCALES, FLOAT, False),)
         rows = rows + (tl.load(term + ROW),)
     count = tl.zeros((PART // EACH,), tl.int32)
     total = tl.zeros((PART // EACH,), tl.float32)
     squares = tl.zeros((PART // EACH,), tl.float32)
-    for part in range(BLOCK // PART):
+    for part in range(tl.cdiv(min(size - block, BLOCK), PART)):
         offset = block + part * PART
         position = start + offset
         left = size - offset
-        if FAST and left >= PART:
+        if EVEN or (FAST and left >= PART):
             difference = merge_part(
-                arrays, keys, limits, numbers, places, scales, rows, last, offset, position, left,
-                KINDS, KEEPS, BASE_KIND, OUT_KIND, LINEAR, ELECT, NORMALIZE, STATISTICS, LONG,
-                SCALED, DIVIDED, FACTORED, DRAWN, CEILED, False, True,
+                arrays, weights, factors, last, keys, lows, highs, places, scales, rows, offset,
+                position, left, KINDS, KEEPS, BASE_KIND, OUT_KIND, LINEAR, ELECT, NORMALIZE,
+                STATISTICS, LONG, SCALED, DIVIDED, FACTORED, DRAWN, CEILED, False, True,
             )  # fmt: skip
         else:
             difference = merge_part(
-                arrays, keys, limits, numbers, places, scales, rows, last, offset, position, left,
-                KINDS, KEEPS, BASE_KIND, OUT_KIND, LINEAR, ELECT, NORMALIZE, STATISTICS, LONG,
-                SCALED, DIVIDED, FACTORED, DRAWN, CEILED, True, FAST,
+                arrays, weights, factors, last, keys, lows, highs, places, scales, rows, offset,
+                position, left, KINDS, KEEPS, BASE_KIND, OUT_KIND, LINEAR, ELECT, NORMALIZE,
+                STATISTICS, LONG, SCALED, DIVIDED, FACTORED, DRAWN, CEILED, True, FAST,
             )  # fmt: skip
         if STATISTICS:
             difference = tl.reshape(difference, (PART // EACH, EACH))

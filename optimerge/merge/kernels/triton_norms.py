@@ -28,6 +28,7 @@ from optimerge.merge.kernels.triton_parts import (
     WHOLE,
     as_float,
     delta,
+    high_half,
     keeps,
     low_half,
     opened,
@@ -38,7 +39,7 @@ from optimerge.merge.kernels.triton_parts import (
 
 @triton.jit
 def norms_part(
-    base, values, places, scales, width, key, limits, unit, offset, position, left,
+    base, values, places, scales, width, key, low, high, unit, offset, position, left,
     KIND: tl.constexpr, KEEP: tl.constexpr, BASE_KIND: tl.constexpr, LONG: tl.constexpr,
     DRAWN: tl.constexpr, CEILED: tl.constexpr, MASKED: tl.constexpr, FAST: tl.constexpr,
 ):  # fmt: skip
@@ -55,7 +56,7 @@ def norms_part(
         place = lanes
         if KEEP == RANKED:
             place = read(places, offset, lanes, left, MASKED)
-        kept = keeps(d, key, limits, place, position, lanes, KEEP, DRAWN, CEILED, FAST)
+        kept = keeps(d, key, low, high, place, position, lanes, KEEP, DRAWN, CEILED, FAST)
         after = tl.where(kept, before, 0)
     return before, after
 
@@ -64,7 +65,7 @@ def norms_part(
 def norms(
     table, owners, sums,
     KIND: tl.constexpr, KEEP: tl.constexpr, BASE_KIND: tl.constexpr, LONG: tl.constexpr,
-    FAST: tl.constexpr, DRAWN: tl.constexpr, CEILED: tl.constexpr,
+    FAST: tl.constexpr, EVEN: tl.constexpr, DRAWN: tl.constexpr, CEILED: tl.constexpr,
 ):  # fmt: skip
     """Write, for each block, the units of |d| before and after thinning; int64."""
     here = tl.program_id(0)
@@ -80,22 +81,24 @@ def norms(
     width = tl.load(term + ROW)
     key = tl.load(term + KEY)
     limits = tl.load(term + LIMITS)
+    low = low_half(limits)
+    high = high_half(limits)
     unit = as_float(low_half(tl.load(term + NUMBERS)))
     total = tl.zeros((PART // EACH,), tl.int64)
     kept = tl.zeros((PART // EACH,), tl.int64)
-    for part in range(BLOCK // PART):
+    for part in range(tl.cdiv(min(size - block, BLOCK), PART)):
         offset = block + part * PART
         position = start + offset
         left = size - offset
-        if FAST and left >= PART:
+        if EVEN or (FAST and left >= PART):
             before, after = norms_part(
-                base, values, places, scales, width, key, limits, unit, offset, position, left,
-                KIND, KEEP, BASE_KIND, LONG, DRAWN, CEILED, False, True,
+                base, values, places, scales, width, key, low, high, unit, offset, position,
+                left, KIND, KEEP, BASE_KIND, LONG, DRAWN, CEILED, False, True,
             )  # fmt: skip
         else:
             before, after = norms_part(
-                base, values, places, scales, width, key, limits, unit, offset, position, left,
-                KIND, KEEP, BASE_KIND, LONG, DRAWN, CEILED, True, FAST,
+                base, values, places, scales, width, key, low, high, unit, offset, position,
+                left, KIND, KEEP, BASE_KIND, LONG, DRAWN, CEILED, True, FAST,
             )  # fmt: skip
         total += tl.sum(tl.reshape(before, (PART // EACH, EACH)), axis=1)
         kept += tl.sum(tl.reshape(after, (PART // EACH, EACH)), axis=1)

@@ -143,11 +143,9 @@ def draws(key, position, lanes, TURN: tl.constexpr, FAST: tl.constexpr):
 
 
 @triton.jit
-def keeps(d, key, limits, places, position, lanes, KEEP: tl.constexpr, DRAWN: tl.constexpr,
-          CEILED: tl.constexpr, FAST: tl.constexpr):  # fmt: skip
+def keeps(d, key, low, high, places, position, lanes, KEEP: tl.constexpr,
+          DRAWN: tl.constexpr, CEILED: tl.constexpr, FAST: tl.constexpr):  # fmt: skip
     """Return which entries of a task vector's part are kept; not for WHOLE."""
-    low = low_half(limits)
-    high = high_half(limits)
     if KEEP == BAND:
         code = d.to(tl.int32, bitcast=True) & 0x7FFF0000
         if DRAWN:

@@ -8,20 +8,31 @@ one does not need (a scale of 1, draws at whole bins) changes nothing in it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from optimerge.merge.kernels.many import Job
-from optimerge.merge.kernels.program import NOTHING, Band, Keep, Random, Ranked, Source, Whole
+from optimerge.merge.kernels.program import (
+    NOTHING,
+    Band,
+    Keep,
+    Program,
+    Random,
+    Ranked,
+    Source,
+    Whole,
+)
+from optimerge.merge.selection.splitmix import PER_WORD
 
 if TYPE_CHECKING:
     from numpy import ndarray
-    from torch import Tensor
+    from torch import Tensor, dtype
 
 FLOAT, HALF, BRAIN, STEPPED, PLACE = range(5)
 """Kinds of arrays: float32, float16, bfloat16, int8 steps, uint8 places."""
 WHOLE, BAND, RANDOM, RANKED = range(4)
 """What a term keeps."""
+KEEPS = {Whole: WHOLE, Band: BAND, Random: RANDOM, Ranked: RANKED}
 OUT, BASE, SIZE, START, FIRST, LAST_STEP, HEAD = range(7)
 """Cells of a tensor. FIRST: its first block in the launch; LAST_STEP: divisor and factor."""
 VALUES, KEY, LIMITS, NUMBERS, PLACES, SCALES, ROW, TERM = range(8)
@@ -32,8 +43,7 @@ PART = 1 << 10
 """Entries that a program works on at a time."""
 
 
-@dataclass(frozen=True)
-class Structure:
+class Structure(NamedTuple):
     """What makes two tensors' merges the same code."""
 
     kinds: tuple[int, ...]
@@ -48,27 +58,41 @@ class Structure:
     """Rows of int8 sources are no shorter than a part."""
     fast: bool
     """Arrays are aligned and the first entry begins a word of draws."""
+    even: bool
+    """And no part is shorter than others: nothing is masked."""
 
 
 def structure(job: Job) -> Structure:
     """Return the structure of a job; TypeError for what the kernels cannot read."""
-    program, sources = job.program, job.sources
+    program, sources, base = job.program, job.sources, job.base
     if len(sources) != len(program.terms):
         raise ValueError(f"{len(program.terms)} terms and {len(sources)} sources")
-    terms = [] if program.linear else program.terms
-    keeps = [_keeps(term.keep, source) for term, source in zip(terms, sources, strict=False)]
-    return Structure(
-        kinds=tuple(_kind(source.values) for source in sources),
-        keeps=tuple(keeps) if terms else (WHOLE,) * len(sources),
-        base=FLOAT if job.base is None else _kind(job.base),
-        out=_kind(job.out),
-        linear=program.linear,
-        elect=program.elect,
-        normalize=program.normalize,
-        statistics=job.base is not None,
-        long=all(source.row >= PART for source in sources if source.scales is not None),
-        fast=job.start % 4 == 0 and all(_aligned(t) for t in _arrays(job)),
-    )
+    kind = _kinds()
+    addresses = job.out.data_ptr() | (0 if base is None else base.data_ptr())
+    long = True
+    for source in sources:
+        addresses |= source.values.data_ptr()
+        if source.places is not None:
+            addresses |= source.places.data_ptr()
+        if source.scales is not None and source.row < PART:
+            long = False
+    fast = addresses % ALIGNED == 0 and job.start % PER_WORD == 0
+    try:
+        return Structure(
+            tuple([kind[source.values.dtype] for source in sources]),
+            (WHOLE,) * len(sources) if program.linear else _keeps(program, sources),
+            FLOAT if base is None else kind[base.dtype],
+            kind[job.out.dtype],
+            program.linear,
+            program.elect,
+            program.normalize,
+            base is not None,
+            long,
+            fast,
+            fast and job.out.numel() % PART == 0,
+        )
+    except KeyError as unknown:
+        raise TypeError(f"the Triton kernels cannot read {unknown}") from unknown
 
 
 def flags(jobs: Sequence[Job]) -> dict[str, bool]:
@@ -97,11 +121,12 @@ def table(jobs: Sequence[Job], firsts: "ndarray") -> "ndarray":
     rows[:, FIRST] = firsts
     divisors = [1.0 if job.program.elect else job.program.divisor for job in jobs]
     rows[:, LAST_STEP] = _pairs(_bits(divisors), _bits([job.program.factor for job in jobs]))
-    cells = rows[:, HEAD:].reshape(len(jobs) * count, TERM)
+    cells = np.zeros((len(jobs) * count, TERM), dtype=np.int64)
     source_cells(cells, [source for job in jobs for source in job.sources])
     terms = [term for job in jobs for term in job.program.terms]
     keep_cells(cells, [term.keep for term in terms])
     cells[:, NUMBERS] = _pairs(_bits([t.weight for t in terms]), _bits([t.scale for t in terms]))
+    rows[:, HEAD:] = cells.reshape(len(jobs), count * TERM)
     return rows
 
 
@@ -145,32 +170,22 @@ def _address(tensor: "Tensor | None") -> int:
     return 0 if tensor is None else tensor.data_ptr()
 
 
-def _aligned(tensor: "Tensor") -> bool:
-    return tensor.data_ptr() % ALIGNED == 0
-
-
-def _arrays(job: Job) -> "list[Tensor]":
-    """Return all that is read or written entry by entry."""
-    places = [source.places for source in job.sources]
-    arrays = [job.base, job.out, *(source.values for source in job.sources), *places]
-    return [array for array in arrays if array is not None]
-
-
-def _kind(tensor: "Tensor") -> int:
+@cache
+def _kinds() -> "dict[dtype, int]":
     import torch
 
-    kinds = {
+    return {
         torch.float32: FLOAT,
         torch.float16: HALF,
         torch.bfloat16: BRAIN,
         torch.int8: STEPPED,
     }
-    if tensor.dtype not in kinds:
-        raise TypeError(f"the Triton kernels cannot read {tensor.dtype}")
-    return kinds[tensor.dtype]
 
 
-def _keeps(keep: Keep, source: Source) -> int:
-    if isinstance(keep, Ranked) and source.places is None:
-        raise TypeError("a term that keeps by rank needs the places of its source")
-    return {Whole: WHOLE, Band: BAND, Random: RANDOM, Ranked: RANKED}[type(keep)]
+def _keeps(program: Program, sources: Sequence[Source]) -> tuple[int, ...]:
+    keeps = tuple([KEEPS[type(term.keep)] for term in program.terms])
+    if RANKED in keeps:
+        for keep, source in zip(keeps, sources, strict=True):
+            if keep == RANKED and source.places is None:
+                raise TypeError("a term that keeps by rank needs the places of its source")
+    return keeps
