@@ -1,0 +1,90 @@
+"""The Triton back end: a candidate's tensors in few launches, and one wait for their sums."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from optimerge.merge.kernels.many import Job, Sum
+from optimerge.merge.kernels.program import Keep, Program, Source, Term
+from optimerge.merge.kernels.reference import TorchKernels
+from optimerge.merge.kernels.triton_launch import launches
+from optimerge.merge.stats import Change
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+
+
+class TritonKernels:
+    """`ManyKernels` on a CUDA device, or in Triton's interpreter on a CPU; for one thread.
+
+    ImportError where triton is not installed. Without a GPU, TRITON_INTERPRET=1 must have been
+    set before anything imported triton (transformers' models do).
+    """
+
+    def __init__(self, on: "device | str" = "cuda") -> None:
+        import torch
+        import triton  # noqa: F401
+
+        self.device = torch.device(on)
+        self._reference = TorchKernels(on)
+
+    def merge(
+        self,
+        program: Program,
+        base: "Tensor | None",
+        sources: Sequence[Source],
+        out: "Tensor",
+        start: int = 0,
+    ) -> Change | None:
+        """Write the merge to `out`; see `Kernels.merge`."""
+        return self.merge_many([Job(program, base, sources, out, start)])[0]
+
+    def merge_many(self, jobs: Sequence[Job]) -> list[Change | None]:
+        """Merge every job; see `ManyKernels.merge_many`."""
+        import torch
+
+        found = torch.zeros((len(jobs), 3), dtype=torch.float64, device=self.device)
+        order: list[int] = []
+        for launch, places in launches(jobs, self.device):
+            launch.merge(found[len(order) : len(order) + len(places)])
+            order += places
+        changes: list[Change | None] = [None] * len(jobs)
+        if any(job.base is not None for job in jobs):
+            for i, (nonzero, l1, squares) in zip(order, found.tolist(), strict=True):
+                if jobs[i].base is not None:
+                    changes[i] = Change(jobs[i].out.numel(), int(nonzero), l1, squares)
+        return changes
+
+    def norms(
+        self, keep: Keep, base: "Tensor", source: Source, unit: int, start: int = 0
+    ) -> tuple[int, int]:
+        """Return sums of |d| before and after thinning; see `Kernels.norms`."""
+        return self.norms_many([Sum(keep, base, source, unit, start)])[0]
+
+    def norms_many(self, sums: Sequence[Sum]) -> list[tuple[int, int]]:
+        """Sum magnitudes; see `ManyKernels.norms_many`."""
+        import torch
+
+        jobs = [_as_job(one) for one in sums]
+        found = torch.zeros((len(jobs), 2), dtype=torch.int64, device=self.device)
+        order: list[int] = []
+        for launch, places in launches(jobs, self.device):
+            launch.norms(found[len(order) : len(order) + len(places)])
+            order += places
+        pairs = dict(zip(order, found.tolist(), strict=True))
+        return [(pairs[i][0], pairs[i][1]) for i in range(len(jobs))]
+
+    def magnitudes(self, base: "Tensor", source: Source) -> "Tensor":
+        """Count magnitudes; see `Kernels.magnitudes`. Made once, so by the reference."""
+        return self._reference.magnitudes(base, source)
+
+    def shares(
+        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0
+    ) -> "Tensor":
+        """Sum magnitudes by their draw; see `Kernels.shares`. Made once, so by the reference."""
+        return self._reference.shares(key, base, source, unit, start)
+
+
+def _as_job(one: Sum) -> Job:
+    """Return a sum as a job of one term, whose weight is the unit; nothing is written."""
+    program = Program((Term(2.0**one.unit, one.keep),))
+    return Job(program, one.base, [one.source], one.base, one.start)
