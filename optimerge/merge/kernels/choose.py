@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from optimerge.errors import OptimergeError
@@ -24,11 +25,23 @@ def kernels_for(on: "device | str") -> Kernels:
     asked = os.environ.get(VARIABLE, "")
     if asked and asked not in NAMES:
         raise OptimergeError(f"{VARIABLE}={asked!r} is no back end; give one of {', '.join(NAMES)}")
-    asked = asked or _best(found)
+    name = asked or _best(found)
+    if name == "compiled":
+        from optimerge.merge.kernels.cpu import CompiledKernels
+
+        return CompiledKernels()
+    if name == "triton":
+        from optimerge.merge.kernels.triton_kernels import TritonKernels
+
+        return TritonKernels(found)
     from optimerge.merge.kernels.reference import TorchKernels
 
     return TorchKernels(found)
 
 
 def _best(on: "device") -> str:
-    return "torch"
+    if on.type == "cpu":
+        from optimerge.merge.kernels.library import available
+
+        return "compiled" if available().levels else "torch"
+    return "triton" if on.type == "cuda" and find_spec("triton") else "torch"
