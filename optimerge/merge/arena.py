@@ -8,6 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.program import BLOCK
+from optimerge.merge.lane import page_lock
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
@@ -30,9 +31,10 @@ class Arena:
     Args:
         sizes: Bytes of the tensors that will be placed.
         device: Where.
+        pinned: Whether main memory is page-locked, so that a device reads it by itself.
     """
 
-    def __init__(self, sizes: Iterable[int], device: str) -> None:
+    def __init__(self, sizes: Iterable[int], device: str, *, pinned: bool = False) -> None:
         import torch
 
         size = sum(map(padded, sizes))
@@ -40,6 +42,8 @@ class Arena:
         self._memory = torch.empty(size + ALIGNED, dtype=torch.uint8, device=device)
         self._next = -self._memory.data_ptr() % ALIGNED
         self._end = self._next + size
+        if pinned:
+            page_lock(self._memory)
 
     @property
     def bytes(self) -> int:

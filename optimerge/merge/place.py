@@ -38,21 +38,22 @@ class Placer:
 
     base: str
     """Reference of the base model: changes are differences from it."""
-    weights: Weights
     targets: Mapping[str, Target]
     tables: Tables
     align: Aligner | None
     fused: Fused | None
     """None: methods merge by their own kernels alone."""
 
-    def __call__(self, tensor: TensorPlan, dtypes: Dtypes, select: Selection) -> Change | None:
-        """Merge one tensor into the model; None if the model does not use it.
+    def __call__(
+        self, held: Weights, tensor: TensorPlan, dtypes: Dtypes, select: Selection
+    ) -> Change | None:
+        """Merge one tensor, whose sources are at hand, into the model; None if it is not used.
 
         TrialError if the result holds NaN or infinite weights: they are in the model then.
         """
 
         def read(item: InputTensor) -> "torch.Tensor":
-            return self.weights.read(item.model, item.tensor, rounded=dtypes.rounded)
+            return held.read(item.model, item.tensor, rounded=dtypes.rounded)
 
         math, out = torch_dtype(dtypes.math), torch_dtype(dtypes.out)
         present = inputs_of(tensor, math, read, self.align)
@@ -61,12 +62,12 @@ class Placer:
             merged(tensor, math, present, select)
             return None
         if self.fused and fusible(tensor, math, present, out):
-            found = self._fuse(self.fused, tensor, present, dtypes, target)
+            found = self._fuse(self.fused, held, tensor, present, dtypes, target)
         else:
             result = merged(tensor, math, present, select)
             # What a build writes: the model may keep a tensor in more precision than that.
             target.write(result.to(out or result.dtype))
-            found = change(target.read(), self.tables.base(tensor.name, dtypes.math))
+            found = change(target.read(), self.tables.base(held, tensor.name, dtypes.math))
         if not isfinite(found.l1):
             raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
         return found
@@ -74,6 +75,7 @@ class Placer:
     def _fuse(
         self,
         fused: Fused,
+        held: Weights,
         tensor: TensorPlan,
         present: "Sequence[torch.Tensor]",
         dtypes: Dtypes,
@@ -86,7 +88,7 @@ class Placer:
         direct = out is not None
         if out is None:
             out = torch.empty(present[0].shape, dtype=out_dtype, device=present[0].device)
-        base = self.tables.base(tensor.name, dtypes.math)
+        base = self.tables.base(held, tensor.name, dtypes.math)
         # Task vectors are taken from the base tensor that was read: the kernels can count
         # changes on the way only if it is the one to compare with.
         same = tensor.base is None or present[0].data_ptr() == base.data_ptr()
