@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.program import BLOCK
 from optimerge.merge.lane import page_lock
+from optimerge.merge.mapped import Mapped
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
@@ -62,12 +63,18 @@ class Arena:
 
 
 def into_arena(model: "Module", device: str) -> Arena:
-    """Move a model's parameters into one arena on `device`; ties stay ties, buffers follow."""
+    """Move a model's parameters into one arena on `device`; ties stay ties, buffers follow.
+
+    One at a time: the model is never held twice.
+    """
     parameters = list(dict.fromkeys(model.parameters()))
     arena = Arena((p.numel() * p.element_size() for p in parameters), device)
+    mapped = Mapped()
     for parameter in parameters:
         placed = arena.place(tuple(parameter.shape), parameter.dtype)
-        placed.copy_(parameter.data)
+        before = parameter.data
+        placed.copy_(before)
         parameter.data = placed
+        mapped.forget(before)
     model.to(device)
     return arena
