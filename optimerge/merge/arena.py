@@ -8,6 +8,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.program import BLOCK
+from optimerge.merge.lane import page_lock
+from optimerge.merge.mapped import Mapped
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
@@ -30,9 +32,10 @@ class Arena:
     Args:
         sizes: Bytes of the tensors that will be placed.
         device: Where.
+        pinned: Whether main memory is page-locked, so that a device reads it by itself.
     """
 
-    def __init__(self, sizes: Iterable[int], device: str) -> None:
+    def __init__(self, sizes: Iterable[int], device: str, *, pinned: bool = False) -> None:
         import torch
 
         size = sum(map(padded, sizes))
@@ -40,6 +43,8 @@ class Arena:
         self._memory = torch.empty(size + ALIGNED, dtype=torch.uint8, device=device)
         self._next = -self._memory.data_ptr() % ALIGNED
         self._end = self._next + size
+        if pinned:
+            page_lock(self._memory)
 
     @property
     def bytes(self) -> int:
@@ -58,12 +63,18 @@ class Arena:
 
 
 def into_arena(model: "Module", device: str) -> Arena:
-    """Move a model's parameters into one arena on `device`; ties stay ties, buffers follow."""
+    """Move a model's parameters into one arena on `device`; ties stay ties, buffers follow.
+
+    One at a time: the model is never held twice.
+    """
     parameters = list(dict.fromkeys(model.parameters()))
     arena = Arena((p.numel() * p.element_size() for p in parameters), device)
+    mapped = Mapped()
     for parameter in parameters:
         placed = arena.place(tuple(parameter.shape), parameter.dtype)
-        placed.copy_(parameter.data)
+        before = parameter.data
+        placed.copy_(before)
         parameter.data = placed
+        mapped.forget(before)
     model.to(device)
     return arena

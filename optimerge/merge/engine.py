@@ -6,6 +6,7 @@ left as it is; it is never updated by increments (rounding would pile up).
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,13 @@ from optimerge.merge.plan import MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model, resize
 from optimerge.merge.statistics import Statistics
 from optimerge.merge.stats import Change, total
+from optimerge.merge.steps import all_steps
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets, verify_targets
 from optimerge.merge.tensor import Mode, Selections, rounds_adapters
+from optimerge.merge.tiers import Store, Tier, open_weights
 from optimerge.merge.vocabulary import Vocabulary
-from optimerge.merge.weights import Weights, load_weights
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
 from optimerge.records.types import MergeStats
@@ -46,8 +48,8 @@ class Engine:
     base: str
     """Reference of the base model: statistics are differences from it."""
     checkpoints: Mapping[str, Checkpoint]
-    weights: Weights
-    """Tensors of base and experts, on the model's device."""
+    weights: Store
+    """Tensors of base and experts, in their tier."""
     mode: Mode = "fast"
     seed: int = 0
     vocabulary: Vocabulary | None = None
@@ -66,19 +68,17 @@ class Engine:
     def __post_init__(self) -> None:
         base = self.checkpoints[self.base]
         self._targets = find_targets(self.model, base, self.vocabulary)
-        verify_targets(self._targets, base, self.weights.dense)
         if self.room is not None:
             self._depth = Depth(self.model, base, self.room)
             into_arena(self.model, str(self.model.device))  # the layers that were added too
             self._targets = self._depth.targets
         self._align = Aligner(self.vocabulary) if self.vocabulary else None
         models = [self.base, *(m for m in self.checkpoints if m != self.base)]
-        self._tables = Tables(self.weights, models, self._align)
+        self._tables = Tables(models, self._align)
         fused = None
         if self.mode == "fast":
             fused = Fused(kernels_for(self.model.device), self.seed, Memory(steps=True))
         self._place = Placer(
-            weights=self.weights,
             targets=self._targets,
             tables=self._tables,
             align=self._align,
@@ -86,6 +86,7 @@ class Engine:
             measured=self.statistics,
             compared=self._depth is None,
         )
+        self._look_at_all()
 
     def apply(self, recipe: Recipe) -> MergeStats:
         """Write the recipe's merge into the resident model and return what it changed.
@@ -101,22 +102,29 @@ class Engine:
             self._depth.follow(plan)
         else:
             self._refuse_other_shape(plan)
-        changes = []
         dtypes = Dtypes(plan.dtype, plan.out_dtype, rounds_adapters(self.mode, plan))
+        changes: dict[str, Change | None] = {}
+        jobs = []
         for tensor, select in Selections(self.mode, self.seed)(plan):
             repeatable = self._repeatable(tensor)
             if tensor.name not in self._targets and repeatable:
                 continue  # the model does not use it
             written = self._written.get(tensor.name)
             if written and written[:2] == (tensor, dtypes) and repeatable:
-                changes.append(written[2])
+                changes[tensor.name] = written[2]
                 continue
-            self._written.pop(tensor.name, None)
-            found = self._place(tensor, dtypes, select)
-            if found is not None:
-                self._written[tensor.name] = (tensor, dtypes, found)
-                changes.append(found)
-        return total(changes, time.perf_counter() - started, compared=self._depth is None)
+            changes[tensor.name] = None
+            jobs.append((tensor, select))
+        steps = [self._tables.keys(tensor, plan.dtype) for tensor, _ in jobs]
+        with closing(self.weights.stream(steps)) as stream:
+            for (tensor, select), held in zip(jobs, stream, strict=True):
+                self._written.pop(tensor.name, None)
+                found = self._place(held, tensor, dtypes, select)
+                if found is not None:
+                    self._written[tensor.name] = (tensor, dtypes, found)
+                    changes[tensor.name] = found
+        seconds = time.perf_counter() - started
+        return total(filter(None, changes.values()), seconds, compared=self._depth is None)
 
     def holds(self, reference: str) -> bool:
         """Whether the resident model is that model, but for the rounding of its dtype."""
@@ -124,13 +132,25 @@ class Engine:
 
         if self._depth is not None and self._depth.layers != self.checkpoints[reference].layers:
             return False
-        for name in self._depth.live(self._targets) if self._depth else self._targets:
-            target = self._targets[name]
-            wanted = self._tables.read(reference, name).to(target.dtype)
-            allowed = 4 * torch.finfo(target.dtype).eps * float(wanted.abs().max())
-            if float((target.read().float() - wanted.float()).abs().max()) > allowed:
-                return False
+        names = self._depth.live(self._targets) if self._depth else list(self._targets)
+        steps = [self._tables.keys_of(reference, name) for name in names]
+        with closing(self.weights.stream(steps)) as stream:
+            for name, held in zip(names, stream, strict=True):
+                target = self._targets[name]
+                wanted = self._tables.read(held, reference, name).to(target.dtype)
+                allowed = 4 * torch.finfo(target.dtype).eps * float(wanted.abs().max())
+                if float((target.read().float() - wanted.float()).abs().max()) > allowed:
+                    return False
         return True
+
+    def _look_at_all(self) -> None:
+        """Prove the targets by the base's tensors, and let all tensors be looked at once."""
+        steps = all_steps(list(self.checkpoints.values()))
+        with closing(self.weights.stream(list(steps.values()))) as stream:
+            for name, held in zip(steps, stream, strict=True):
+                if name in self._targets:
+                    some = {name: self._targets[name]}
+                    verify_targets(some, self.checkpoints[self.base], held.dense)
 
     def _repeatable(self, tensor: TensorPlan) -> bool:
         """Skipping a draw would shift mergekit's random stream for the tensors after it."""
@@ -156,6 +176,7 @@ def load_engine(
     vocabulary: Vocabulary | None = None,
     statistics: Statistics | None = None,
     layers: tuple[int, int] | None = None,
+    memory: Tier = "device",
 ) -> Engine:
     """Load base (first of `checkpoints`) and experts onto `device`, with a resident model.
 
@@ -163,6 +184,7 @@ def load_engine(
     all recipes make of the embeddings; the model is resized to it. `statistics`: of the experts,
     for methods that need them, kept where the models are once they were used. `layers`: fewest and
     most layers of a candidate, where layers change places; None: candidates have the base's.
+    `memory`: where base and experts are kept.
     CheckpointError if a model holds NaN or infinite weights, or if the place of a tensor in the
     loaded model is not known (`find_targets`) or not proved (`verify_targets`).
     """
@@ -179,7 +201,7 @@ def load_engine(
         model=model,
         base=base.reference,
         checkpoints={c.reference: c for c in checkpoints},
-        weights=load_weights(checkpoints, device),
+        weights=open_weights(checkpoints, device, memory),
         mode=mode,
         seed=seed,
         vocabulary=vocabulary,

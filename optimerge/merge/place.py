@@ -36,7 +36,6 @@ class Dtypes:
 class Placer:
     """Writes merged tensors into the resident model."""
 
-    weights: Weights
     targets: Mapping[str, Target]
     tables: Tables
     align: Aligner | None
@@ -47,14 +46,16 @@ class Placer:
     compared: bool = True
     """Whether changes from the base are counted; not where layers change places."""
 
-    def __call__(self, tensor: TensorPlan, dtypes: Dtypes, select: Selection) -> Change | None:
-        """Merge one tensor into the model; None if the model does not use it.
+    def __call__(
+        self, held: Weights, tensor: TensorPlan, dtypes: Dtypes, select: Selection
+    ) -> Change | None:
+        """Merge one tensor, whose sources are at hand, into the model; None if it is not used.
 
         TrialError if the result holds NaN or infinite weights: they are in the model then.
         """
 
         def read(item: InputTensor) -> "torch.Tensor":
-            return self.weights.read(item.model, item.tensor, rounded=dtypes.rounded)
+            return held.read(item.model, item.tensor, rounded=dtypes.rounded)
 
         math, out = torch_dtype(dtypes.math), torch_dtype(dtypes.out)
         present = inputs_of(tensor, math, read, self.align)
@@ -63,12 +64,12 @@ class Placer:
             merged(tensor, math, present, select, self.measured)
             return None
         if self.fused and fusible(tensor, math, present, out):
-            found = self._fuse(self.fused, tensor, present, dtypes, target)
+            found = self._fuse(self.fused, held, tensor, present, dtypes, target)
         else:
             result = merged(tensor, math, present, select, self.measured)
             # What a build writes: the model may keep a tensor in more precision than that.
             target.write(result.to(out or result.dtype))
-            found = self._change(tensor, target, dtypes)
+            found = self._change(held, tensor, target, dtypes)
         if not isfinite(found.l1):
             raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
         return found
@@ -76,6 +77,7 @@ class Placer:
     def _fuse(
         self,
         fused: Fused,
+        held: Weights,
         tensor: TensorPlan,
         present: "Sequence[torch.Tensor]",
         dtypes: Dtypes,
@@ -90,16 +92,18 @@ class Placer:
             out = torch.empty(present[0].shape, dtype=out_dtype, device=present[0].device)
         # Task vectors are taken from the base tensor that was read: the kernels can count
         # changes on the way only if it is the one to compare with.
-        base = self.tables.base(tensor.name, dtypes.math) if self.compared and direct else None
+        base = None
+        if self.compared and direct:
+            base = self.tables.base(held, tensor.name, dtypes.math)
         if base is not None and tensor.base and present[0].data_ptr() != base.data_ptr():
             base = None
         kind = dtypes if self.align is None else (dtypes, *(s.model for s in tensor.sources))
         found = fused.merge(tensor, present, out, base, kind)
         if not direct:
             target.write(out)
-        return found or self._change(tensor, target, dtypes)
+        return found or self._change(held, tensor, target, dtypes)
 
-    def _change(self, tensor: TensorPlan, target: Target, dtypes: Dtypes) -> Change:
+    def _change(self, held: Weights, tensor: TensorPlan, target: Target, dtypes: Dtypes) -> Change:
         if not self.compared:
             return counted(target.read())
-        return change(target.read(), self.tables.base(tensor.name, dtypes.math))
+        return change(target.read(), self.tables.base(held, tensor.name, dtypes.math))

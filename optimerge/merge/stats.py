@@ -14,6 +14,9 @@ from optimerge.records.types import MergeStats
 if TYPE_CHECKING:
     from torch import Tensor
 
+PART = 1 << 20
+"""Entries compared at a time: temporaries stay small."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -29,13 +32,15 @@ def change(merged: "Tensor", base: "Tensor") -> Change:
     """Return how `merged` differs from `base`; equal shapes, any float dtypes."""
     import torch
 
-    difference = merged.float() - base.float()
-    return Change(
-        parameters=difference.numel(),
-        nonzero=int(torch.count_nonzero(difference)),
-        l1=float(difference.abs().sum(dtype=torch.float64)),
-        squares=float(difference.double().square().sum()),
-    )
+    one, other = (t.reshape(1) if t.dim() == 0 else t for t in (merged, base))
+    rows = max(1, PART // max(1, one[:1].numel()))
+    nonzero, l1, squares = 0, 0.0, 0.0
+    for start in range(0, len(one), rows):
+        difference = one[start : start + rows].float() - other[start : start + rows].float()
+        nonzero += int(torch.count_nonzero(difference))
+        l1 += float(difference.abs().sum(dtype=torch.float64))
+        squares += float(difference.double().square().sum())
+    return Change(merged.numel(), nonzero, l1, squares)
 
 
 def counted(merged: "Tensor") -> Change:

@@ -4,24 +4,20 @@ Experts that are LoRA adapters on one base share the base's tensors: of a tensor
 changes only the factors are kept, and the sum is made when it is merged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.folder import Checkpoint
-from optimerge.checkpoint.headers import TensorInfo
 from optimerge.checkpoint.lowrank import Factors, adapted
 from optimerge.checkpoint.read import TensorReader, dtype_of
 from optimerge.errors import CheckpointError
 from optimerge.merge.arena import Arena
+from optimerge.merge.steps import Key, Place, place_of
 from optimerge.merge.tensor import all_finite
 
 if TYPE_CHECKING:
     import torch
-
-Key = tuple[str, str]
-"""(reference of a model, name of a tensor)."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,11 @@ class Weights:
             weight = weight.to(self.dtypes.get((reference, name), weight.dtype))
         return weight if factors is None else adapted(weight, factors, rounded=rounded)
 
+    def stream(self, steps: Sequence[Sequence[Key]]) -> "Generator[Weights]":
+        """Yield the tensors of each step (all are here): see `tiers.Store`."""
+        for _ in steps:
+            yield self
+
     @property
     def bytes(self) -> int:
         """Bytes of memory held."""
@@ -50,43 +51,57 @@ class Weights:
         return sum(held.values()) + sum(f.a.nbytes + f.b.nbytes for f in self.factors.values())
 
 
-def load_weights(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
+def load_weights(
+    checkpoints: Sequence[Checkpoint], device: str, *, pinned: bool = False
+) -> Weights:
     """Load all tensors, each model into one arena; CheckpointError if one holds NaN or infinities.
 
     Files are read straight into their place. Models that read the same bytes of the same file
-    share them.
+    share them. `pinned`: main memory that a device reads by itself.
     """
-    found = Weights({}, {}, {})
-    loaded: dict[tuple[Path, int], torch.Tensor] = {}
+    found = load_factors(checkpoints, device)
+    loaded: dict[Place, torch.Tensor] = {}
     for checkpoint in checkpoints:
         with TensorReader(checkpoint, rounded=False) as reader:
             sources = {name: reader.source(name) for name in checkpoint.merged}
-            new = {_place(source): source for source in sources.values()}
-            arena = Arena((s.bytes for key, s in new.items() if key not in loaded), device)
+            new = {place_of(source): source for source in sources.values()}
+            sizes = (s.bytes for place, s in new.items() if place not in loaded)
+            arena = Arena(sizes, device, pinned=pinned)
             for name, source in sources.items():
-                place = _place(source)
+                place = place_of(source)
                 if place not in loaded:
                     loaded[place] = arena.place(source.shape, dtype_of(source))
                     reader.fill(name, loaded[place])
-                    _check(checkpoint, name, loaded[place])
+                    refuse_nan(checkpoint.reference, name, loaded[place])
+                found.dense[checkpoint.reference, name] = loaded[place]
+    return found
+
+
+def load_factors(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
+    """Load what adapters add, and the dtypes of what they hold whole, but no whole tensor.
+
+    CheckpointError as `load_weights`.
+    """
+    found = Weights({}, {}, {})
+    for checkpoint in checkpoints:
+        if checkpoint.adapter is None:
+            continue
+        with TensorReader(checkpoint, rounded=False) as reader:
+            for name, info in checkpoint.merged.items():
                 key = checkpoint.reference, name
-                found.dense[key] = loaded[place]
-                if source is not checkpoint.merged[name]:
-                    found.dtypes[key] = dtype_of(checkpoint.merged[name])
+                if reader.source(name) is not info:
+                    found.dtypes[key] = dtype_of(info)
                 factors = reader.factors(name, device)
                 if factors is not None:
-                    _check(checkpoint, name, factors.a, factors.b)
+                    refuse_nan(*key, factors.a, factors.b)
                     found.factors[key] = factors
     return found
 
 
-def _place(info: TensorInfo) -> tuple[Path, int]:
-    return info.file, info.start
-
-
-def _check(checkpoint: Checkpoint, name: str, *tensors: "torch.Tensor") -> None:
+def refuse_nan(reference: str, name: str, *tensors: "torch.Tensor") -> None:
+    """Raise CheckpointError if a model's tensors hold NaN or infinite weights."""
     if not all(map(all_finite, tensors)):
         raise CheckpointError(
-            f"{checkpoint.reference}: {name} holds NaN or infinite weights; "
+            f"{reference}: {name} holds NaN or infinite weights; "
             "use a sound checkpoint of this model"
         )

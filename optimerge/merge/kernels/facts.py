@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from torch import Tensor
 
+RANKED = 1 << 22
+"""Entries whose places are found at a time."""
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -77,7 +80,7 @@ class Facts:
             return self.values
         known = self.memory.places
         if self.of not in known:
-            known[self.of] = places(self._delta().view(self.shape)).reshape(-1)
+            known[self.of] = self._places()
         v = self.values
         return Source(v.values, v.scales, v.row, known[self.of])
 
@@ -98,8 +101,25 @@ class Facts:
             known[self.of, key] = np.concatenate([[0], np.cumsum(sums)])
         return known[self.of, key]
 
-    def _delta(self) -> "Tensor":
-        if self.values.scales is not None:
-            rows = self.values.values.view(-1, self.values.row).float()
-            return (rows * self.values.scales.view(-1, 1)).reshape(-1)
-        return self.values.values.float() - self.base.float()
+    def _places(self) -> "Tensor":
+        """Return the places, made some rows at a time: ranking takes much memory an entry."""
+        import torch
+
+        found = torch.empty(self.size, dtype=torch.uint8, device=self.base.device)
+        rows = self.shape[0] if len(self.shape) > 1 else 1
+        width = self.size // max(1, rows)
+        some = max(1, RANKED // max(1, width))
+        for first in range(0, rows, some):
+            here = min(some, rows - first)
+            part = slice(first * width, (first + here) * width)
+            shape = (here, *self.shape[1:]) if len(self.shape) > 1 else self.shape
+            found[part] = places(self._delta(part).view(shape)).reshape(-1)
+        return found
+
+    def _delta(self, part: slice) -> "Tensor":
+        """Return a part of the task vector that begins at a row and ends with one."""
+        values = self.values.values[part].float()
+        if self.values.scales is None:
+            return values - self.base[part].float()
+        rows = slice(part.start // self.values.row, part.stop // self.values.row)
+        return (values.view(-1, self.values.row) * self.values.scales[rows].view(-1, 1)).reshape(-1)

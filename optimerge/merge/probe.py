@@ -1,0 +1,103 @@
+"""Measures on small tensors what memory a merge method takes, an entry of the tensor merged.
+
+The method's own kernel runs on random tensors. So a plug-in's method is measured like ours.
+"""
+
+import weakref
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
+from optimerge.merge.tensor import Mode, Selections, merged, torch_dtype
+from optimerge.methods.protocol import Number, Parameter
+from optimerge.methods.registry import method_named
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ROWS, SMALL, LARGE = 64, 1 << 14, 1 << 15
+"""The tensors' rows and columns: larger than the parts that kernels cut tensors into."""
+HALF = 0.5
+
+
+@cache
+def bytes_an_entry(method: str, inputs: int, mode: Mode, dtype: str, math: str | None) -> float:
+    """Return the bytes of temporaries and result for each entry, beside the tensors merged.
+
+    `inputs`: models beside the base. `dtype`: theirs, by torch's name; `math`: as a plan's.
+    """
+    small, large = (_peak(method, inputs, mode, dtype, math, n) for n in (SMALL, LARGE))
+    if method_named(method).locality == "entry":  # cut into parts: see `merged`
+        return (large - small) / (ROWS * (LARGE - SMALL))
+    return large / (ROWS * LARGE)
+
+
+def _peak(method: str, inputs: int, mode: Mode, dtype: str, math: str | None, columns: int) -> int:
+    import torch
+
+    known = method_named(method)
+    count = min(inputs, known.most_inputs or inputs) + (known.base == "ignored")
+    plan = TensorPlan(
+        name="probe",
+        method=method,
+        base=None if known.base == "ignored" else InputTensor("base", "probe", {}),
+        inputs=tuple(InputTensor(str(n), "probe", _numbers(known.per_input)) for n in range(count)),
+        shared=_numbers(known.shared),
+    )
+    generator = torch.Generator().manual_seed(0)
+    present = [
+        torch.randn(ROWS, columns, generator=generator).to(torch_dtype(dtype)) for _ in plan.sources
+    ]
+    [(_, select)] = Selections(mode, 0)(MergePlan((plan,), 1, math, None))
+    return peak_bytes(lambda: merged(plan, torch_dtype(math), present, select))
+
+
+def _numbers(parameters: Sequence[Parameter]) -> dict[str, Number]:
+    return {p.name: _number(p) for p in parameters}
+
+
+def _number(parameter: Parameter) -> Number:
+    if not parameter.required and parameter.kind != "real":
+        return parameter.default  # type: ignore[return-value]
+    low, high = parameter.usual or (max(parameter.low, 0.0), min(parameter.high, 1.0))
+    value = low + (high - low) * HALF
+    if parameter.kind == "boolean":
+        return True
+    return round(value) if parameter.kind == "integer" else value
+
+
+def peak_bytes(work: Callable[[], object]) -> int:
+    """Return the most bytes of tensors at a time that `work` makes, its result counted."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    alive: dict[int, tuple[int, list[weakref.ref[Tensor]]]] = {}
+    peak = 0
+
+    class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            nonlocal peak
+            for place in [p for p, (_, refs) in alive.items() if all(r() is None for r in refs)]:
+                del alive[place]  # before a new tensor may lie there
+            given = {_place(t) for t in tree_leaves((args, kwargs)) if torch.is_tensor(t)}
+            result = func(*args, **(kwargs or {}))
+            for tensor in filter(torch.is_tensor, tree_leaves(result)):
+                place = _place(tensor)
+                if place in alive:
+                    alive[place][1].append(weakref.ref(tensor))
+                elif place not in given:
+                    alive[place] = tensor.untyped_storage().nbytes(), [weakref.ref(tensor)]
+            peak = max(peak, sum(size for size, _ in alive.values()))
+            return result
+
+    with Counting():  # type: ignore[no-untyped-call]
+        work()
+    return peak
+
+
+def _place(tensor: "Tensor") -> int:
+    return tensor.untyped_storage().data_ptr()
