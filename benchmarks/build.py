@@ -5,7 +5,8 @@
 Makes a random Llama of about 100M parameters and three fine-tunes of it (bfloat16) in a temporary
 folder, then builds linear, ties and dare_ties merges, turn about, each in a process of its own.
 Printed are the best of `--repeat` runs: CPU seconds (user + system), wall seconds, peak resident
-memory, and mergekit's CPU seconds over ours.
+memory, and mergekit's CPU seconds over ours. For the memory, `bound` is the largest tensor in
+float32 times the number of inputs, and `imports` what a process holds that only imports our build.
 """
 
 import argparse
@@ -35,8 +36,10 @@ for name in ("base", "e1", "e2", "e3"):
         noise = torch.randn(tensor.shape, generator=generator) * 0.002
         tensor.copy_(start[key] + (0 if name == "base" else noise))
     model.save_pretrained(folder / name)
-print(sum(t.numel() for t in start.values()))
+print(sum(t.numel() for t in start.values()), max(t.numel() for t in start.values()))
 """
+
+IMPORTS = "import torch, optimerge.export.build"
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,10 @@ def main() -> None:
             [sys.executable, "-c", MODELS, scratch, *chosen.size], check=True, capture_output=True,
             text=True, cwd=scratch,
         )  # fmt: skip
-        print(f"{int(made.stdout):,} parameters, bfloat16, 3 experts, math in {chosen.dtype}")
+        parameters, largest = map(int, made.stdout.split())
+        imports = measured([sys.executable, "-c", IMPORTS], folder).peak
+        print(f"{parameters:,} parameters, bfloat16, 3 experts, math in {chosen.dtype}")
+        print(f"imports {imports:.0f} MiB, bound {largest * 4 * 4 / 2**20:.0f} MiB")
         print(
             f"{'method':<12} {'tool':<10} {'CPU s':>7} {'wall s':>7} {'peak MiB':>9} {'ratio':>6}"
         )

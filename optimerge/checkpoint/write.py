@@ -56,16 +56,24 @@ class CheckpointWriter:
         check_free(self.directory)
         self.key = key
         self.folder = staging(self.directory) / "model"
-        self.done = 0
-        """How many tensors are written, in the order of `slots`."""
-        self.state = ""
-        """What `add` was told with the last of them."""
         self.note = ""
         """What became of an earlier writer's work, a sentence; "" if there was none."""
         self._files = ShardFiles(self.folder, shards_of(self.slots, shard_bytes))
         self._digest = hashlib.sha256()
         self._unmarked = 0
         self._journal: Journal | None = None
+        # One pair, so that no Ctrl-C comes between the count and the state that belongs to it.
+        self._reached = (0, "")
+
+    @property
+    def done(self) -> int:
+        """How many tensors are written, in the order of `slots`."""
+        return self._reached[0]
+
+    @property
+    def state(self) -> str:
+        """What `add` was told with the last of them."""
+        return self._reached[1]
 
     def __enter__(self) -> "CheckpointWriter":
         with self.disk():
@@ -88,7 +96,7 @@ class CheckpointWriter:
         keep = True
         try:
             if error is None:
-                self._finish(journal)
+                self._finish()
                 keep = False
             elif keep := _keeps(error):
                 self._save()
@@ -111,8 +119,7 @@ class CheckpointWriter:
             self._files.write(name, data)
             self._digest.update(data)
             self._unmarked += slot.bytes
-            self.done += 1
-            self.state = state
+            self._reached = (self.done + 1, state)
             if self._unmarked >= MARK_BYTES:
                 self._mark()
 
@@ -130,7 +137,7 @@ class CheckpointWriter:
         same = journal.key == self.key
         whole = self._count_whole(journal.marks) if same else 0
         if whole:
-            self.done, self.state = journal.marks[whole - 1].tensors, journal.marks[whole - 1].state
+            self._reached = (journal.marks[whole - 1].tensors, journal.marks[whole - 1].state)
             self.note = (
                 f"{self.done} of {len(self.slots)} tensors are there from an earlier run, "
                 "which this one goes on with"
@@ -175,7 +182,8 @@ class CheckpointWriter:
 
     def _mark(self) -> None:
         self._files.sync()
-        self._locked().add(Mark(self.done, self._digest.hexdigest(), self.state))
+        done, state = self._reached
+        self._locked().add(Mark(done, self._digest.hexdigest(), state))
         self._digest = hashlib.sha256()
         self._unmarked = 0
 
@@ -185,7 +193,7 @@ class CheckpointWriter:
             with suppress(OSError):  # a full disk may lack room for it: the marks before it hold
                 self._mark()
 
-    def _finish(self, journal: Journal) -> None:
+    def _finish(self) -> None:
         if self.done < len(self.slots):
             raise ValueError(f"{len(self.slots) - self.done} tensors were not added")
         with self.disk():

@@ -1,9 +1,11 @@
 """A writer that is killed before any one of its calls to the system leaves nothing half done."""
 
 import os
+import sys
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -55,6 +57,7 @@ def write(target: Path) -> int:
     """Write what is missing and return how many tensors were there."""
     with CheckpointWriter(target, SLOTS, {"test": "kill"}, shard_bytes=50) as writer:
         found = writer.done
+        assert writer.state == (f"t{found - 1}" if found else "")
         for name, tensor in list(TENSORS.items())[found:]:
             writer.add(name, tensor, name)
         (writer.folder / "config.json").write_text("{}")
@@ -96,3 +99,46 @@ def test_killed_anywhere(
     assert calls > 40
     assert second or found == sorted(found)
     assert set(found) == {0, 2, 4, 6}
+
+
+def interrupt_at(line: int) -> Callable[..., Any]:
+    """Return a tracer that presses Ctrl-C before the n-th line that the writer executes."""
+    left = [line]
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code.co_filename not in (writing.__file__, journal.__file__):
+            return None
+        left[0] -= event == "line"
+        if left[0] < 0:
+            left[0] = 1 << 60
+            raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
+# An interrupt before the first line of __exit__ leaves files open; they end with the process.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_interrupted_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before every line: count, state and digest must not come apart."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+    monkeypatch.setattr(writing, "MARK_BYTES", 60)  # three tensors
+    write(tmp_path / "whole")
+    whole, found, line, stopped = contents(tmp_path / "whole"), set(), 0, True
+    while stopped:
+        target = tmp_path / str(line)
+        before = sys.gettrace()
+        try:
+            sys.settrace(interrupt_at(line))
+            write(target)
+            stopped = False
+        except KeyboardInterrupt:
+            line += 1
+        finally:
+            sys.settrace(before)
+        if not target.exists():
+            found.add(write(target))
+        assert contents(target) == whole
+    assert line > 200
+    assert found == set(range(7))

@@ -1,9 +1,12 @@
 """A writer that was killed is gone on with, or what it left is thrown away; never mixed up."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -156,6 +159,11 @@ def spoil_a_byte(folder: Path) -> None:
     file.write_bytes(data)
 
 
+def spoil_a_header(folder: Path) -> None:
+    file = folder / "model" / "model-00001-of-00003.safetensors"
+    file.write_bytes(file.read_bytes().replace(b'"t0"', b'"tt"'))
+
+
 def cut_a_file(folder: Path) -> None:
     file = folder / "model" / "model-00002-of-00003.safetensors"
     file.write_bytes(file.read_bytes()[:-50])
@@ -183,7 +191,7 @@ def count_too_many(folder: Path) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        *(spoil_a_byte, cut_a_file, lose_a_file),
+        *(spoil_a_byte, spoil_a_header, cut_a_file, lose_a_file),
         *(tear_the_last_line, spoil_the_last_line, count_too_many),
     ],
 )
@@ -223,7 +231,29 @@ def test_another_writer_finished_while_this_one_waited_for_the_lock(tmp_path: Pa
     assert os.listdir(tmp_path) == ["m"]
 
 
-def test_a_target_that_was_filled_meanwhile_costs_no_work(tmp_path: Path) -> None:
+def test_a_folder_that_is_removed_before_it_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another writer has just finished: a lock on its journal, which is gone, would hold nobody."""
+    lock, place = fcntl.flock, tmp_path / ".m.partial"
+
+    def late(file: FileIO, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", lock)
+        shutil.rmtree(place)
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with opened(tmp_path) as writer:
+        assert (place / JOURNAL).exists()
+        with pytest.raises(CheckpointError, match="another process"), opened(tmp_path):
+            pass
+        add(writer, 8)
+
+
+def test_a_target_that_was_filled_meanwhile_costs_no_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "MARK_BYTES", 10**6)
     with pytest.raises(CheckpointError, match="not empty"), opened(tmp_path) as writer:
         add(writer, 8)
         (tmp_path / "m").mkdir()

@@ -113,7 +113,7 @@ def test_a_stream_that_starts_anew_is_noticed(
 
     def forgetful(self: Any, journal: Any) -> None:
         start(self, journal)
-        self.state = ""
+        self._reached = (self.done, "")
 
     monkeypatch.setattr(building.CheckpointWriter, "_start", forgetful)
     build(dense, tmp_path / "out", mode="exact", seed=3)
