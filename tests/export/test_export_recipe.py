@@ -18,6 +18,7 @@ def exported(method: str) -> str:
     recipe = (
         f"merge_method: {method}\nbase_model: base\n"
         "models:\n- {model: red, parameters: {weight: 0.5}}\n"
+        "optimerge: {statistics: {red: measured/red}}\n"
     )
     score = Score(value=0.5, stderr=0.1, items=25, direction="maximize", seconds=1.0)
     trial = Trial(7, "complete", "sampler", {}, recipe, {"echo": score})
@@ -38,6 +39,7 @@ def test_a_method_that_mergekit_lacks_is_said_to_be_built_by_optimerge_alone(met
     assert f"(only optimerge can: mergekit has no method '{method}')" in text
     assert "mergekit-yaml" not in text
     assert parse_recipe(text).merge_method == method
+    assert parse_recipe(text).block.statistics == {"red": "measured/red"}
 
 
 def test_lines_is_exported_as_a_recipe_of_mergekit_and_says_so() -> None:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,16 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from tiny_models import draw
 
-from optimerge.checkpoint.folder import open_checkpoint
+from optimerge.checkpoint.digest import checkpoint_digest
+from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
+from optimerge.checkpoint.statistics import Measurement, write_statistics
 from optimerge.cli.main import run
 from optimerge.errors import CheckpointError, MethodError, OptimergeError, RecipeError, TrialError
 from optimerge.export.build import build
 from optimerge.merge.engine import Engine, load_engine
+from optimerge.merge.plan import make_plan
+from optimerge.merge.statistics import Statistics, open_statistics
+from optimerge.methods.protocol import StatisticKind
 from optimerge.methods.registry import all_methods
 from optimerge.recipe.read import parse_recipe, read_recipe
 
@@ -68,7 +74,34 @@ def save_odd(folder: Path, hidden: int, inner: int, vocabulary: int, head: int) 
         else:
             model.load_state_dict(start)
         model.save_pretrained(folder / name)
+        save_statistics(folder, name, seed)
     return folder
+
+
+def save_statistics(folder: Path, name: str, seed: int) -> None:
+    """Write random statistics: Fisher with zeros, Gram matrices of few rows for half of the layers."""
+    checkpoint, stream = open_checkpoint(name, folder), torch.Generator().manual_seed(seed)
+    tensors: dict[StatisticKind, dict[str, torch.Tensor]] = {"fisher": {}, "gram": {}}
+    for key, info in checkpoint.merged.items():
+        drawn = torch.randn(info.shape, generator=stream)
+        tensors["fisher"][key] = drawn.square() * (drawn > -0.5)
+        if len(info.shape) == 2 and "mlp" in key:
+            rows = torch.randn(3, info.shape[1], generator=stream)
+            tensors["gram"][key] = rows.T @ rows
+    for kind, found in tensors.items():
+        about = Measurement(kind, name, checkpoint_digest(checkpoint), "random", 3, "", 3, 0, 9, "")
+        shapes = {key: tuple(tensor.shape) for key, tensor in found.items()}
+        write_statistics(folder / "measured" / name, about, shapes, found.__getitem__)
+
+
+def statistics_of(folder: Path, models: list[Checkpoint]) -> Statistics:
+    """Open what `save_statistics` wrote, for all methods."""
+    by_name = {model.reference: model for model in models}
+    recipes = [parse_recipe(recipe_text(m, (1, 1, 1), ())) for m in ("fisher", "regmean")]
+    plans = [make_plan(recipe, by_name) for recipe in recipes]
+    found = open_statistics(recipes[0], plans, by_name, folder, aligned=False, keep=True)
+    assert found is not None
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +112,8 @@ def resident(odd: Odd) -> Callable[[int, str], Engine]:
     def get(index: int, mode: Any) -> Engine:
         if (index, mode) not in made:
             models = [open_checkpoint(n, odd(index)) for n in ("base", "red", "blue", "twin")]
-            made[index, mode] = load_engine(models, mode=mode, seed=7)
+            measured = statistics_of(odd(index), models)
+            made[index, mode] = load_engine(models, mode=mode, seed=7, statistics=measured)
         return made[index, mode]
 
     return get
@@ -94,12 +128,15 @@ def recipe_text(method: str, weights: tuple[float, ...], densities: tuple[float,
     lines = [f"merge_method: {method}", "dtype: float32", "out_dtype: float32"]
     lines += ["base_model: base"] if based else []
     lines.append("models:")
-    for name, weight, density in zip(experts[:most], weights, densities, strict=False):
-        values = {"weight": weight, "density": density}
+    for name, weight, density in zip_longest(experts[:most], weights[:most], densities[:most]):
+        least = p.low if (p := found.parameter("weight")) else 0
+        values = {"weight": weight if weight >= least else -weight, "density": density}
         kept = {k: v for k, v in values.items() if (p := found.parameter(k)) and p.per_input}
         lines.append(f"- {{model: {name}, parameters: {kept}}}")
     if found.parameter("t"):
         lines.append("parameters: {t: 0.3}")
+    if found.statistics:
+        lines.append(f"optimerge: {{statistics: { ({n: f'measured/{n}' for n in experts}) }}}")
     return "\n".join(lines).replace("'", "") + "\n"
 
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from optimerge.methods.parameters import DENSITY, LAMBDA, WEIGHT, real
 from optimerge.methods.protocol import Kernel, MergeMethod, Number, Parameter, TensorGroup
 from optimerge.methods.registry import method_named
-from optimerge.testing.methods import MergeMethodLaws, bases, make_case
+from optimerge.testing.cases import bases, make_case
+from optimerge.testing.methods import MergeMethodLaws
 
 ADD = method_named("task_arithmetic")
 PLANTS: dict[str, tuple[str, MergeMethod]] = {}
