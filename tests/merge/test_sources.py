@@ -165,3 +165,12 @@ def test_weights_that_are_small_but_do_not_cancel_are_merged(family: Path, made:
     red, base = (load_file(family / n / "model.safetensors") for n in ("red", "base"))
     found = load_file(folder / "model.safetensors")
     torch.testing.assert_close(found[HEAD], (red[HEAD] + base[HEAD]) / 2)
+
+
+def test_a_single_model_of_weight_0_is_what_multislerp_returns(family: Path, made: Make) -> None:
+    folder = made(
+        "merge_method: multislerp\nbase_model: base\nmodels: [{model: base},"
+        " {model: red, parameters: {weight: 0}}]\ndtype: float32\n"
+    )
+    red = load_file(family / "red/model.safetensors")
+    assert torch.equal(load_file(folder / "model.safetensors")[HEAD], red[HEAD])
