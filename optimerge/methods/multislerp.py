@@ -24,7 +24,7 @@ from optimerge.methods.refusals import zero_sum
 if TYPE_CHECKING:
     from torch import Tensor
 
-REFUSE = zero_sum("normalize_weights")
+REFUSE = zero_sum("normalize_weights", least_inputs=2)
 
 
 def merge(group: TensorGroup) -> "Tensor":

@@ -22,11 +22,16 @@ def each_input(refuse: One) -> Refuse:
     return first
 
 
-def zero_sum(switch: str) -> Refuse:
-    """Return a refusal of weights that sum to 0 while `switch` divides by their sum."""
+def zero_sum(switch: str, *, least_inputs: int = 1) -> Refuse:
+    """Return a refusal of weights that sum to 0 while `switch` divides by their sum.
+
+    Of fewer than `least_inputs` weights the method makes no sum.
+    """
 
     def problem(inputs: Sequence[Mapping[str, Number]], shared: Mapping[str, Number]) -> str | None:
         weights = [real(numbers, "weight") for numbers in inputs]
+        if len(weights) < least_inputs:
+            return None
         least = max(SMALLEST, NEAR_ZERO * fsum(map(abs, weights)))
         if not flag(shared, switch) or abs(fsum(weights)) >= least:
             return None

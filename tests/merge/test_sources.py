@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from optimerge.checkpoint import read
-from optimerge.errors import CheckpointError
+from optimerge.errors import CheckpointError, RecipeError
 from optimerge.export.build import build
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
@@ -165,3 +165,34 @@ def test_weights_that_are_small_but_do_not_cancel_are_merged(family: Path, made:
     red, base = (load_file(family / n / "model.safetensors") for n in ("red", "base"))
     found = load_file(folder / "model.safetensors")
     torch.testing.assert_close(found[HEAD], (red[HEAD] + base[HEAD]) / 2)
+
+
+def test_a_single_model_of_weight_0_is_what_multislerp_returns(family: Path, made: Make) -> None:
+    folder = made(
+        "merge_method: multislerp\nbase_model: base\nmodels: [{model: base},"
+        " {model: red, parameters: {weight: 0}}]\ndtype: float32\n"
+    )
+    red = load_file(family / "red/model.safetensors")
+    assert torch.equal(load_file(folder / "model.safetensors")[HEAD], red[HEAD])
+
+
+@pytest.mark.parametrize(
+    ("method", "weights", "where"),
+    [
+        ("linear", ("1.0", "-1.0"), "model.embed_tokens.weight"),
+        ("linear", ("0.3", "[0.1, 0.1, -0.3, -0.7]"), "model.layers.2"),
+        ("linear", ("0", "0"), "model.embed_tokens.weight"),
+        ("multislerp", ("1.0", "[{filter: lm_head, value: -1}, {value: 1}]"), "lm_head.weight"),
+    ],
+)
+def test_weights_that_cancel_are_refused_with_the_tensor_s_name(
+    made: Make, monkeypatch: pytest.MonkeyPatch, method: str, weights: tuple[str, str], where: str
+) -> None:
+    nothing_is_read(monkeypatch)
+    one, two = weights
+    text = (
+        f"merge_method: {method}\nmodels: [{{model: blue, parameters: {{weight: {one}}}}},"
+        f" {{model: red, parameters: {{weight: {two}}}}}]\n"
+    )
+    with pytest.raises(RecipeError, match=f"{where}.* the weights sum to 0"):
+        made(text)

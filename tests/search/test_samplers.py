@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,12 @@ def filled(space: SearchSpace, trials: int = 14) -> optuna.Study:
     return study
 
 
+@cache
 def proposals(name: str, method: str, seed: int = 0) -> list[dict[str, Any]]:
     space = space_of(method)
     study = filled(space)
     found = []
-    for number in range(14, 17):
+    for number in range(14, 16):
         asked, params = propose(study, space, sampler_named(name), seed, number)
         weight = float(params["a.weight"])
         study.tell(asked, [weight, 1 - weight, weight / 3])
@@ -102,7 +104,7 @@ def test_the_same_records_and_seed_give_the_same_proposal_in_another_process(nam
 
 @pytest.mark.parametrize("name", sorted(SAMPLERS))
 def test_another_seed_gives_another_proposal(name: str) -> None:
-    assert proposals(name, ONE_METHOD, seed=1) != proposals(name, ONE_METHOD, seed=2)
+    assert proposals(name, ONE_METHOD) != proposals(name, ONE_METHOD, seed=1)
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLERS))

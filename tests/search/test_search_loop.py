@@ -79,7 +79,14 @@ def test_a_space_without_the_parents_in_it_scores_them_beside(
     assert all("expert" not in str(t.user_attrs) for t in session.run.search.trials)
 
 
-@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+@pytest.mark.parametrize(
+    "sampler",
+    # The loop is the same for all, and that each repeats itself is a test of the samplers.
+    [
+        pytest.param(name, marks=() if name in ("auto", "random") else pytest.mark.slow)
+        for name in sorted(SAMPLERS)
+    ],
+)
 def test_a_stopped_search_goes_on_as_if_it_had_not_stopped(
     made_family: Path, tmp_path: Path, opened: Any, searched: Any, sampler: str
 ) -> None:
