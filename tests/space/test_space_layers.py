@@ -81,7 +81,9 @@ def test_a_slice_without_layers_or_out_is_left_out(start: int) -> None:
     space = space_from(SLICES)
     found = slices_of(space, slice_2_start=start, slice_2_end=2)
     assert found == [[("a", 0, 4)], [("c", 6, 8)]]
-    data = dict(zip([d.name for d in space.dimensions], [4, "org/b", 2, 2, False, 1.0], strict=True))
+    data = dict(
+        zip([d.name for d in space.dimensions], [4, "org/b", 2, 2, False, 1.0], strict=True)
+    )
     assert len(recipe_data(space.recipe(data, 8))["slices"]) == 1
 
 
@@ -152,11 +154,21 @@ def test_a_whole_model_may_take_several_slices() -> None:
         (SLICES, "{choices: [true, false]}", "true", "slices[2].use: give {choices"),
         (SLICES, "low: 2, high: 4}]", "low: 0, high: 4}]", "at some points no slice has a layer"),
         (SLICES, "{choices: [2, 6]}", "1", "slices[1]: holds no layer at any point"),
-        (SLICES, "layer_range: [6, 8]", "layer_range: [6, x]", "slices[2].layer_range: give [start"),
+        (
+            SLICES,
+            "layer_range: [6, 8]",
+            "layer_range: [6, x]",
+            "slices[2].layer_range: give [start",
+        ),
         (SLICES, "layer_range: [6, 8]", "layer_rnge: [6, 8]", "layer_rnge"),
         (SLICES, "passthrough", "task_arithmetic", "needs a base_model"),
         (SLERP, "[0, {low: 2, high: 4}]", "{low: 2, high: 4}", "a range may stand for a parameter"),
-        (SLERP, "{model: org/b,", "{model: {choices: [org/b, org/a]},", "may be two of its sources"),
+        (
+            SLERP,
+            "{model: org/b,",
+            "{model: {choices: [org/b, org/a]},",
+            "may be two of its sources",
+        ),
         (SLERP, "{model: org/b,", "{model: org/b, layer_range: [0, 4],", "not both"),
         (
             SLERP.replace("- layer_range: [0, {low: 2, high: 4}]\n  s", "- s"),
