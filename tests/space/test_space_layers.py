@@ -139,6 +139,7 @@ def test_a_whole_model_may_take_several_slices() -> None:
     found = recipe_data(space.recipe(point, 6))["slices"]
     assert [s["layer_range"] for p in found for s in p["sources"]] == [[0, 4], [4, 6]]
     assert whole_model(space, "org/a", 5) is None
+    assert whole_model(space, "org/a", 3) is not None
 
 
 @pytest.mark.parametrize(
