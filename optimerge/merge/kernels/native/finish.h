@@ -1,0 +1,115 @@
+// From a tile's mixture to what is written, and how that differs from the base.
+
+struct Lanes {
+  F l1 = {}, squares = {};
+  I same = {};
+
+  INLINE void add(Pair y, Pair base) {
+    add(y.even - base.even);
+    add(y.odd - base.odd);
+  }
+  INLINE void add(F difference) {
+    const F size = magnitude(difference);
+    same += I(size) == 0;  // -1 where true
+    l1 += size;
+    squares += difference * difference;
+  }
+  // Entries of the tile that lie outside the part are zero like their base.
+  INLINE void into(Sums& sums) const {
+    int32_t nonzero = TILE;
+    for (int k = 0; k < WIDTH; ++k) {
+      sums.l1 += double(l1[k]);
+      sums.squares += double(squares[k]);
+      nonzero += same[k];
+    }
+    sums.nonzero += nonzero;
+  }
+};
+
+template <class O, bool PLAIN, bool BASE, bool LINEAR>
+static void finish(const Merge& job, const F* base, const F* mix, void* to, Sums& sums) {
+  auto out = static_cast<typename O::Stored*>(to);
+  const F factor = all(job.factor), divisor = all(job.divisor);
+  const bool divided = job.divisor != 1.0f && !job.elect;
+  Lanes lanes;
+  for (int j = 0; j < TILE; j += GROUP, base += 2, mix += 2) {
+    Pair y = {mix[0], mix[1]};
+    const Pair b = BASE ? Pair{base[0], base[1]} : Pair{};
+    if (divided) y = {y.even / divisor, y.odd / divisor};
+    if (!LINEAR) y = {b.even + y.even * factor, b.odd + y.odd * factor};
+    y = O::template write<PLAIN>(y, out + j);
+    if (BASE) lanes.add(y, b);
+  }
+  if (BASE) lanes.into(sums);
+}
+
+template <class O, bool PLAIN>
+static void finish(const Merge& job, const Scratch& scratch, Sums& sums) {
+  if (!job.linear) return finish<O, PLAIN, true, false>(job, scratch.base, scratch.mix, scratch.out, sums);
+  if (job.base) return finish<O, PLAIN, true, true>(job, scratch.base, scratch.mix, scratch.out, sums);
+  finish<O, PLAIN, false, true>(job, scratch.base, scratch.mix, scratch.out, sums);
+}
+
+static void finish(const Merge& job, const Scratch& scratch, bool plain, Sums& sums) {
+  switch (job.out_type) {
+    case BF16: return plain ? finish<Bf16, true>(job, scratch, sums) : finish<Bf16, false>(job, scratch, sums);
+    case F16: return finish<Half, true>(job, scratch, sums);
+    default: return finish<Single, true>(job, scratch, sums);
+  }
+}
+
+// All of a tile in one pass, for averages and sums of whole task vectors, with one dtype for all.
+template <class X, int N, bool BASE, bool LINEAR>
+static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
+  using Stored = typename X::Stored;
+  constexpr bool PLAIN = sizeof(Stored) == 2;
+  const Stored* x[N];
+  F weights[N];
+  for (int i = 0; i < N; ++i) {
+    x[i] = static_cast<const Stored*>(job.terms[i].values) + at;
+    weights[i] = all(job.terms[i].weight);
+  }
+  auto base = static_cast<const Stored*>(job.base) + (BASE ? at : 0);
+  auto out = static_cast<Stored*>(to);
+  const F factor = all(job.factor), divisor = all(job.divisor);
+  const bool divided = job.divisor != 1.0f;
+  Lanes lanes;
+  for (int j = 0; j < TILE; j += GROUP) {
+    Pair b = {}, y = {};
+    if (BASE) {
+      ask(reinterpret_cast<const char*>(base + j) + AHEAD, sizeof(Stored) * GROUP);
+      b = X::read(base + j);
+    }
+    for (int i = 0; i < N; ++i) {
+      ask(reinterpret_cast<const char*>(x[i] + j) + AHEAD, sizeof(Stored) * GROUP);
+      Pair d = X::read(x[i] + j);
+      if (!LINEAR) d = {d.even - b.even, d.odd - b.odd};
+      y = {y.even + d.even * weights[i], y.odd + d.odd * weights[i]};
+    }
+    if (divided) y = {y.even / divisor, y.odd / divisor};
+    if (!LINEAR) y = {b.even + y.even * factor, b.odd + y.odd * factor};
+    y = X::template write<PLAIN>(y, out + j);
+    if (BASE) lanes.add(y, b);
+  }
+  if (BASE) lanes.into(sums);
+}
+
+template <class X, int N>
+static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
+  if (!job.linear) return fused<X, N, true, false>(job, at, to, sums);
+  if (job.base) return fused<X, N, true, true>(job, at, to, sums);
+  fused<X, N, false, true>(job, at, to, sums);
+}
+
+template <class X>
+static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
+  switch (job.count) {
+    case 2: return fused<X, 2>(job, at, to, sums);
+    case 3: return fused<X, 3>(job, at, to, sums);
+    default: return fused<X, 4>(job, at, to, sums);
+  }
+}
+
+static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
+  job.out_type == BF16 ? fused<Bf16>(job, at, to, sums) : fused<Single>(job, at, to, sums);
+}

@@ -1,0 +1,54 @@
+// What Python calls. A level is a number: 0 for the baseline, then what x86-64 processors may have.
+#include "job.h"
+
+#if defined(_WIN32)
+#define EXPORT extern "C" __declspec(dllexport)
+#else
+#define EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+namespace optimerge {
+extern const Level BASELINE, V3, V4;
+
+static const Level* level(int number) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+                  __builtin_cpu_supports("bmi2");
+  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
+  if (number == 1 && v3) return &V3;
+  if (number == 2 && v4) return &V4;
+#endif
+  return number == 0 ? &BASELINE : nullptr;
+}
+}  // namespace optimerge
+
+using namespace optimerge;
+
+// Null where this processor has no such level.
+EXPORT const char* optimerge_level(int number) {
+  const Level* found = level(number);
+  return found ? found->name : nullptr;
+}
+
+// Changes when the structs or the calls do.
+EXPORT int optimerge_version() { return 1; }
+
+EXPORT void optimerge_merge(int number, const Merge* job, int64_t first, int64_t last, Sums* parts) {
+  level(number)->merge(*job, first, last, parts);
+}
+
+EXPORT void optimerge_norms(int number, const Measure* job, int64_t first, int64_t last, int64_t* sums) {
+  level(number)->norms(*job, first, last, sums);
+}
+
+EXPORT void optimerge_magnitudes(int number, const Measure* job, int64_t first, int64_t last,
+                                 int64_t* counts) {
+  level(number)->magnitudes(*job, first, last, counts);
+}
+
+EXPORT void optimerge_shares(int number, const Measure* job, int64_t first, int64_t last, int64_t* sums) {
+  level(number)->shares(*job, first, last, sums);
+}

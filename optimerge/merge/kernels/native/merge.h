@@ -1,0 +1,111 @@
+// The merge of a part, tile by tile. A tile is taken in a few short passes over intermediate
+// results that stay in the first cache. Short, because a processor that reorders 100 to 200 vector
+// operations finds enough independent ones only if an entry's chain of operations is short.
+
+// Reads the inputs of a term, where need be into the scratch.
+INLINE Inputs inputs(const Term& term, const Tile& tile, int64_t start, int i, Scratch& scratch) {
+  const size_t room = size_t(i) * TILE;
+  if (term.keep.kind >= EDGES) draw(term.keep.key, start + tile.at, TILE / GROUP, scratch.words);
+  if (term.type == I8) read_steps(term.scales, term.row, tile, scratch.steps);
+  const void* places = scratch.places;
+  if (term.keep.kind == RANKED) {
+    places = view(term.places, 1, tile, scratch.places + room);
+    ask(static_cast<const char*>(places) + AHEAD, TILE);
+  }
+  return {term, view(term.values, SIZES[term.type], tile, scratch.values + room * 4), scratch.base,
+          scratch.steps, scratch.words, static_cast<const uint8_t*>(places)};
+}
+
+template <class X>
+static void weigh(const void* values, float weight, F* mix) {
+  auto x = static_cast<const typename X::Stored*>(values);
+  for (int j = 0; j < TILE; j += GROUP, x += GROUP, mix += 2) {
+    ask(reinterpret_cast<const char*>(x) + AHEAD, sizeof(*x) * GROUP);
+    const Pair both = X::read(x);
+    mix[0] += both.even * weight;
+    mix[1] += both.odd * weight;
+  }
+}
+
+static void average(const Merge& job, const Tile& tile, Scratch& scratch) {
+  for (int j = 0; j < VECTORS; ++j) scratch.mix[j] = F{};
+  for (int i = 0; i < job.count; ++i) {
+    const Term& term = job.terms[i];
+    const void* const values = view(term.values, SIZES[term.type], tile, scratch.values);
+    switch (term.type) {
+      case BF16: weigh<Bf16>(values, term.weight, scratch.mix); break;
+      case F16: weigh<Half>(values, term.weight, scratch.mix); break;
+      default: weigh<Single>(values, term.weight, scratch.mix); break;
+    }
+  }
+}
+
+static bool elect_fast(const Merge& job, const F* thinned, F* to) {
+  switch (job.count * 2 + (job.normalize ? 1 : 0)) {
+    case 4: return elect<2, false>(job, thinned, to);
+    case 5: return elect<2, true>(job, thinned, to);
+    case 6: return elect<3, false>(job, thinned, to);
+    case 7: return elect<3, true>(job, thinned, to);
+    case 8: return elect<4, false>(job, thinned, to);
+    case 9: return elect<4, true>(job, thinned, to);
+    default: return false;
+  }
+}
+
+static void mix(const Merge& job, const Tile& tile, Scratch& scratch, bool regular) {
+  for (int i = 0; i < job.count; ++i) {
+    thin(inputs(job.terms[i], tile, job.start, i, scratch), scratch.thinned + size_t(i) * VECTORS);
+  }
+  if (!job.elect) {
+    sum_of(job, scratch.thinned, scratch.mix);
+  } else if (!regular || !elect_fast(job, scratch.thinned, scratch.mix)) {
+    elect_any(job, scratch.thinned, scratch.mix);
+  }
+}
+
+// What is the same for all tiles of a job.
+struct Plan {
+  bool plain;    // all inputs are 16-bit numbers: see Bf16::write
+  bool regular;  // weights as `elect` wants them
+  bool direct;   // `fused` can do it
+};
+
+static Plan plan_of(const Merge& job) {
+  Plan plan = {job.base_type != F32, true, job.count >= 2 && job.count <= 4};
+  for (int i = 0; i < job.count; ++i) {
+    const Term& term = job.terms[i];
+    plan.plain &= term.type == BF16 || term.type == F16;
+    plan.regular &= !job.normalize || as_bits(term.weight) >= FLT_MIN_BITS;
+    plan.direct &= term.type == job.out_type && (job.linear || (term.keep.kind == WHOLE && term.scale == 1.0f));
+  }
+  plan.direct &= (!job.base || job.base_type == job.out_type) && !job.elect && (job.out_type == BF16 || job.out_type == F32);
+  return plan;
+}
+
+static void merge(const Merge& job, int64_t first, int64_t last, Sums* parts) {
+  const Plan plan = plan_of(job);
+  const int size = SIZES[job.out_type];
+  Scratch scratch(job.count);
+  for (int64_t part = first; part < last; ++part) {
+    Sums sums = {};
+    const int64_t shift = lead(job.start);
+    for (int64_t at = part * PART - shift; at < (part + 1) * PART - shift && at < job.size; at += TILE) {
+      const Tile tile = tile_at(at, job.size);
+      if (plan.direct && tile.whole) {
+        fused(job, at, scratch.out, sums);
+      } else {
+        if (job.base) read(job.base_type, view(job.base, SIZES[job.base_type], tile, scratch.padded), scratch.base);
+        if (job.linear) {
+          average(job, tile, scratch);
+        } else {
+          mix(job, tile, scratch, plan.regular);
+        }
+        finish(job, scratch, plan.plain, sums);
+      }
+      write_out(scratch.out + tile.from * size, static_cast<char*>(job.out) + (at + tile.from) * size,
+                (tile.upto - tile.from) * size);
+    }
+    parts[part] = sums;
+  }
+  fence();
+}

@@ -1,0 +1,22 @@
+// The kernels for x86-64-v3: AVX2.
+#include "includes.h"
+
+#if defined(__x86_64__)
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2"))), apply_to = function)
+#else
+#pragma GCC target("avx2,bmi,bmi2")
+#endif
+
+#define LEVEL v3
+#define WIDTH 8
+#include "level.h"
+
+namespace optimerge {
+extern const Level V3 = {"v3", v3::merge, v3::norms, v3::magnitudes, v3::shares};
+}
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
+#endif
