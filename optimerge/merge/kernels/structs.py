@@ -103,7 +103,7 @@ class CSums(ctypes.Structure):
 
 def keep_struct(keep: Keep) -> CKeep:
     """Return what a term keeps, with all ends as inclusive or exclusive as the kernels compare."""
-    if isinstance(keep, Band):
+    if isinstance(keep, Band) and (keep.low > 0 or keep.high != NOTHING):
         kind = EDGES if keep.draws else BINS
         upto = LARGEST if keep.high == NOTHING else keep.high - 1
         return CKeep(keep.key, kind, above=max(keep.low, 0) - 1, upto=max(upto, -1))
