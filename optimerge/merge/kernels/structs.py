@@ -19,6 +19,7 @@ from optimerge.merge.kernels.program import (
     Ranked,
     Source,
     Term,
+    Whole,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class CSums(ctypes.Structure):
 
 def keep_struct(keep: Keep) -> CKeep:
     """Return what a term keeps, with all ends as inclusive or exclusive as the kernels compare."""
-    if isinstance(keep, Band):
+    if isinstance(keep, Band) and (keep.low > 0 or keep.high != NOTHING):
         kind = EDGES if keep.draws else BINS
         upto = LARGEST if keep.high == NOTHING else keep.high - 1
         return CKeep(keep.key, kind, above=max(keep.low, 0) - 1, upto=max(upto, -1))
@@ -166,7 +167,9 @@ def merge_struct(
     return job
 
 
-def measure_struct(keep: Keep, base: "Tensor", source: Source, unit: int, start: int) -> CMeasure:
+def measure_struct(
+    keep: Keep, base: "Tensor", source: Source, unit: int, start: int
+) -> CMeasure:
     """Return the measurement of a part of a task vector."""
     size = base.numel()
     term = CTerm()

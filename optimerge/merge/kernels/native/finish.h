@@ -31,30 +31,33 @@ static void finish(const Merge& job, const F* base, const F* mix, void* to, Sums
   auto out = static_cast<typename O::Stored*>(to);
   const F factor = all(job.factor), divisor = all(job.divisor);
   const bool divided = job.divisor != 1.0f && !job.elect;
+  const bool past = can_pass(to);
   Lanes lanes;
   for (int j = 0; j < TILE; j += GROUP, base += 2, mix += 2) {
     Pair y = {mix[0], mix[1]};
     const Pair b = BASE ? Pair{base[0], base[1]} : Pair{};
     if (divided) y = {y.even / divisor, y.odd / divisor};
     if (!LINEAR) y = {b.even + y.even * factor, b.odd + y.odd * factor};
-    y = O::template write<PLAIN>(y, out + j);
+    y = O::template write<PLAIN>(y, out + j, past);
     if (BASE) lanes.add(y, b);
   }
   if (BASE) lanes.into(sums);
 }
 
 template <class O, bool PLAIN>
-static void finish(const Merge& job, const Scratch& scratch, Sums& sums) {
-  if (!job.linear) return finish<O, PLAIN, true, false>(job, scratch.base, scratch.mix, scratch.out, sums);
-  if (job.base) return finish<O, PLAIN, true, true>(job, scratch.base, scratch.mix, scratch.out, sums);
-  finish<O, PLAIN, false, true>(job, scratch.base, scratch.mix, scratch.out, sums);
+static void finish(const Merge& job, const Scratch& scratch, void* to, Sums& sums) {
+  if (!job.linear) return finish<O, PLAIN, true, false>(job, scratch.base, scratch.mix, to, sums);
+  if (job.base) return finish<O, PLAIN, true, true>(job, scratch.base, scratch.mix, to, sums);
+  finish<O, PLAIN, false, true>(job, scratch.base, scratch.mix, to, sums);
 }
 
-static void finish(const Merge& job, const Scratch& scratch, bool plain, Sums& sums) {
+static void finish(const Merge& job, const Scratch& scratch, bool plain, void* to, Sums& sums) {
   switch (job.out_type) {
-    case BF16: return plain ? finish<Bf16, true>(job, scratch, sums) : finish<Bf16, false>(job, scratch, sums);
-    case F16: return finish<Half, true>(job, scratch, sums);
-    default: return finish<Single, true>(job, scratch, sums);
+    case BF16:
+      return plain ? finish<Bf16, true>(job, scratch, to, sums)
+                   : finish<Bf16, false>(job, scratch, to, sums);
+    case F16: return finish<Half, true>(job, scratch, to, sums);
+    default: return finish<Single, true>(job, scratch, to, sums);
   }
 }
 
@@ -73,6 +76,7 @@ static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
   auto out = static_cast<Stored*>(to);
   const F factor = all(job.factor), divisor = all(job.divisor);
   const bool divided = job.divisor != 1.0f;
+  const bool past = can_pass(to);
   Lanes lanes;
   for (int j = 0; j < TILE; j += GROUP) {
     Pair b = {}, y = {};
@@ -88,7 +92,7 @@ static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
     }
     if (divided) y = {y.even / divisor, y.odd / divisor};
     if (!LINEAR) y = {b.even + y.even * factor, b.odd + y.odd * factor};
-    y = X::template write<PLAIN>(y, out + j);
+    y = X::template write<PLAIN>(y, out + j, past);
     if (BASE) lanes.add(y, b);
   }
   if (BASE) lanes.into(sums);

@@ -11,9 +11,9 @@ struct Bf16 {
   // Write a group; return what was written. PLAIN: no NaN here has any of its lower 16 bits set,
   // since all came from 16-bit numbers; others could be rounded up beyond all NaNs.
   template <bool PLAIN>
-  static INLINE Pair write(Pair y, Stored* to) {
+  static INLINE Pair write(Pair y, Stored* to, bool past) {
     const U even = rounded<PLAIN>(y.even), odd = rounded<PLAIN>(y.odd);
-    store(to, (even >> 16) | odd);
+    put(to, (even >> 16) | odd, past);
     return {F(even), F(odd)};
   }
 
@@ -35,9 +35,9 @@ struct Half {
   }
 
   template <bool PLAIN>
-  static INLINE Pair write(Pair y, Stored* to) {
+  static INLINE Pair write(Pair y, Stored* to, bool past) {
     const U even = narrowed(y.even), odd = narrowed(y.odd);
-    store(to, even | (odd << 16));
+    put(to, even | (odd << 16), past);
     return {widened(even), widened(odd)};
   }
 
@@ -51,7 +51,8 @@ struct Half {
   static INLINE U narrowed(F y) {
     const U bits = U(magnitude(y)), sign = (U(y) >> 16) & 0x8000u;
     const U normal = (bits - (112u << 23) + 0xfffu + ((bits >> 13) & 1u)) >> 13;
-    const U denormal = U(F(bits) + 0.5f) - 0x3f000000u;  // 0.5 has the least denormal as its last bit
+    // The last bit of 0.5 is worth the least denormal number.
+    const U denormal = U(F(bits) + 0.5f) - 0x3f000000u;
     U half = I(bits) < 0x38800000 ? denormal : normal;
     half = I(bits) >= 0x477ff000 ? U{} + 0x7c00u : half;
     half = I(bits) > INFINITE ? U{} + 0x7e00u : half;
@@ -68,9 +69,9 @@ struct Single {
   }
 
   template <bool PLAIN>
-  static INLINE Pair write(Pair y, Stored* to) {
-    store(to, SHUFFLE(y.even, y.odd, FIRST));
-    store(to + WIDTH, SHUFFLE(y.even, y.odd, SECOND));
+  static INLINE Pair write(Pair y, Stored* to, bool past) {
+    put(to, SHUFFLE(y.even, y.odd, FIRST), past);
+    put(to + WIDTH, SHUFFLE(y.even, y.odd, SECOND), past);
     return y;
   }
 };

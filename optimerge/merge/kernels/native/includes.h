@@ -2,8 +2,8 @@
 #pragma once
 #include <cstdint>
 #include <cstdlib>
-#ifdef __SSE2__
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
 #endif
 
 #include "job.h"

@@ -9,12 +9,15 @@ INLINE Q mixed(Q z) {
   return z ^ (z >> 31);
 }
 
-// The signed draws of `count` groups, the first of which begins with entry `index`.
-static void draw(uint64_t key, int64_t index, int count, U* to) {
+// The signed draws of a tile whose first entry has this index; an even number of groups. Meanwhile
+// memory, which is idle here, sends what is `soon` needed, of so many bytes an entry.
+static void draw(uint64_t key, int64_t index, const char* soon, int bytes, U* to) {
   Q counter;
   for (int k = 0; k < WIDTH / 2; ++k) counter[k] = key + uint64_t(index / 4 + 1 + k) * GAMMA;
   Q next = counter + uint64_t(WIDTH / 2) * GAMMA;
-  for (int j = 0; j < count; j += 2) {
+  for (int j = 0; j < TILE / GROUP; j += 2) {
+    ask(soon, 2 * GROUP * bytes);
+    soon += 2 * GROUP * bytes;
     to[j] = U(mixed(counter));
     to[j + 1] = U(mixed(next));
     counter += uint64_t(WIDTH) * GAMMA;
@@ -55,7 +58,8 @@ struct KeepEdges {
   }
   INLINE Pair operator()(Pair d, U drawn, const uint8_t*, Pair values) const {
     const U complement = drawn ^ 0x7fff7fffu;  // 65535 - u
-    return {half(d.even, complement & 0xffffu, values.even), half(d.odd, complement >> 16, values.odd)};
+    return {half(d.even, complement & 0xffffu, values.even),
+            half(d.odd, complement >> 16, values.odd)};
   }
 };
 

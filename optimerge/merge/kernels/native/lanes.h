@@ -51,23 +51,35 @@ INLINE I all(int32_t x) { return I{} + x; }
 INLINE F where(I mask, F values) { return mask ? values : F{}; }
 INLINE F magnitude(F x) { return F(I(x) & ABSOLUTE); }
 
+// Has memory sent what is needed soon.
 INLINE void ask(const void* at, int bytes) {
   for (int k = 0; k < bytes; k += 64) __builtin_prefetch(static_cast<const char*>(at) + k);
 }
 
-// Writes past the caches where it can: the merged weights are read only when all are done.
-INLINE void write_out(const char* from, char* to, int64_t bytes) {
-#ifdef __SSE2__
-  while (bytes > 0 && (reinterpret_cast<uintptr_t>(to) & 15)) *to++ = *from++, --bytes;
-  for (; bytes >= 16; bytes -= 16, to += 16, from += 16) {
-    _mm_stream_si128(reinterpret_cast<__m128i*>(to), _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-  }
+// Writes a vector past the caches where `past`, for which its place must be aligned: merged weights
+// are read only when all are done. Best between calculations, which go on while memory takes it.
+template <class T>
+INLINE void put(void* to, T values, bool past) {
+#if defined(__x86_64__) && WIDTH == 16 && !defined(OPTIMERGE_ANYWHERE)
+  if (past) return _mm512_stream_si512(static_cast<__m512i*>(to), __m512i(values));
+#elif defined(__x86_64__) && WIDTH == 8 && !defined(OPTIMERGE_ANYWHERE)
+  if (past) return _mm256_stream_si256(static_cast<__m256i*>(to), __m256i(values));
+#elif defined(__x86_64__) && WIDTH == 4
+  if (past) return _mm_stream_si128(static_cast<__m128i*>(to), __m128i(values));
 #endif
-  if (bytes > 0) __builtin_memcpy(to, from, bytes);
+  store(to, values);
+}
+
+INLINE bool can_pass(const void* to) {
+#if defined(__x86_64__)
+  return reinterpret_cast<uintptr_t>(to) % (4 * WIDTH) == 0;
+#else
+  return false;
+#endif
 }
 
 INLINE void fence() {
-#ifdef __SSE2__
+#if defined(__x86_64__)
   _mm_sfence();
 #endif
 }

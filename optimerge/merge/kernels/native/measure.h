@@ -49,7 +49,7 @@ static void each_tile(const Measure& job, int64_t first, int64_t last, V& visit)
   const int64_t end = last * PART - shift < job.size ? last * PART - shift : job.size;
   for (int64_t at = first * PART - shift; at < end; at += TILE) {
     const Tile tile = tile_at(at, job.size);
-    read(job.base_type, view(job.base, SIZES[job.base_type], tile, scratch.padded), scratch.base);
+    read_base(job.base, job.base_type, tile, scratch);
     visit(inputs(*job.term, tile, job.start, 0, scratch), tile, scratch.thinned);
   }
 }
@@ -74,7 +74,7 @@ struct Norms {
     Total whole, kept;
     I most = {};
     for (int j = 0; j < TILE; j += GROUP, base += 2, steps += 2) {
-      ask(reinterpret_cast<const char*>(x + j) + AHEAD, sizeof(*x) * GROUP);
+      if (!K::DRAWS) ask(reinterpret_cast<const char*>(x + j) + AHEAD, sizeof(*x) * GROUP);
       const Pair d = delta<X>(x + j, base, steps);
       const I even = units(d.even, unit, most), odd = units(d.odd, unit, most);
       const Pair rest = keep(d, K::DRAWS ? *drawn++ : U{}, in.places + j, {F(even), F(odd)});
@@ -148,7 +148,7 @@ static void shares(const Measure& job, int64_t first, int64_t last, int64_t* sum
 
 struct Magnitudes {
   int64_t* const counts;
-  int32_t* const odd_counts;  // a second table, so that equal neighbours need not wait for each other
+  int32_t* const odd_counts;  // a second table: equal neighbours need not wait for each other
 
   void operator()(const Inputs& in, const Tile& tile, F* scratch) {
     plainly(in, true, scratch);

@@ -5,14 +5,18 @@
 // Reads the inputs of a term, where need be into the scratch.
 INLINE Inputs inputs(const Term& term, const Tile& tile, int64_t start, int i, Scratch& scratch) {
   const size_t room = size_t(i) * TILE;
-  if (term.keep.kind >= EDGES) draw(term.keep.key, start + tile.at, TILE / GROUP, scratch.words);
+  const int bytes = SIZES[term.type];
+  if (term.keep.kind >= EDGES) {
+    const char* const soon = static_cast<const char*>(term.values) + (tile.at + TILE) * bytes;
+    draw(term.keep.key, start + tile.at, soon, bytes, scratch.words);
+  }
   if (term.type == I8) read_steps(term.scales, term.row, tile, scratch.steps);
   const void* places = scratch.places;
   if (term.keep.kind == RANKED) {
     places = view(term.places, 1, tile, scratch.places + room);
     ask(static_cast<const char*>(places) + AHEAD, TILE);
   }
-  return {term, view(term.values, SIZES[term.type], tile, scratch.values + room * 4), scratch.base,
+  return {term, view(term.values, bytes, tile, scratch.values + room * 4), scratch.base,
           scratch.steps, scratch.words, static_cast<const uint8_t*>(places)};
 }
 
@@ -76,9 +80,11 @@ static Plan plan_of(const Merge& job) {
     const Term& term = job.terms[i];
     plan.plain &= term.type == BF16 || term.type == F16;
     plan.regular &= !job.normalize || as_bits(term.weight) >= FLT_MIN_BITS;
-    plan.direct &= term.type == job.out_type && (job.linear || (term.keep.kind == WHOLE && term.scale == 1.0f));
+    const bool plainly = term.keep.kind == WHOLE && term.scale == 1.0f;
+    plan.direct &= term.type == job.out_type && (job.linear || plainly);
   }
-  plan.direct &= (!job.base || job.base_type == job.out_type) && !job.elect && (job.out_type == BF16 || job.out_type == F32);
+  plan.direct &= !job.elect && (!job.base || job.base_type == job.out_type) &&
+                 (job.out_type == BF16 || job.out_type == F32);
   return plan;
 }
 
@@ -88,22 +94,26 @@ static void merge(const Merge& job, int64_t first, int64_t last, Sums* parts) {
   Scratch scratch(job.count);
   for (int64_t part = first; part < last; ++part) {
     Sums sums = {};
-    const int64_t shift = lead(job.start);
-    for (int64_t at = part * PART - shift; at < (part + 1) * PART - shift && at < job.size; at += TILE) {
+    const int64_t begin = part * PART - lead(job.start);
+    for (int64_t at = begin; at < begin + PART && at < job.size; at += TILE) {
       const Tile tile = tile_at(at, job.size);
+      char* const out = static_cast<char*>(job.out) + at * size;
+      void* const to = tile.whole ? out : scratch.out;
       if (plan.direct && tile.whole) {
-        fused(job, at, scratch.out, sums);
+        fused(job, at, to, sums);
       } else {
-        if (job.base) read(job.base_type, view(job.base, SIZES[job.base_type], tile, scratch.padded), scratch.base);
+        if (job.base) read_base(job.base, job.base_type, tile, scratch);
         if (job.linear) {
           average(job, tile, scratch);
         } else {
           mix(job, tile, scratch, plan.regular);
         }
-        finish(job, scratch, plan.plain, sums);
+        finish(job, scratch, plan.plain, to, sums);
       }
-      write_out(scratch.out + tile.from * size, static_cast<char*>(job.out) + (at + tile.from) * size,
-                (tile.upto - tile.from) * size);
+      if (!tile.whole) {
+        __builtin_memcpy(out + tile.from * size, scratch.out + tile.from * size,
+                         (tile.upto - tile.from) * size);
+      }
     }
     parts[part] = sums;
   }

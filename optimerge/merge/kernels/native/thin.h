@@ -27,7 +27,8 @@ static void by_keep(const Keep& keep, const V& visit) {
   switch (keep.kind) {
     case WHOLE: return visit(KeepWhole(keep));
     case BINS: return visit(KeepBins(keep));
-    case EDGES: return keep.upto == INT32_MAX ? visit(KeepEdges<true>(keep)) : visit(KeepEdges<false>(keep));
+    case EDGES:
+      return keep.upto == INT32_MAX ? visit(KeepEdges<true>(keep)) : visit(KeepEdges<false>(keep));
     case RANDOM: return visit(KeepRandom(keep));
     default: return visit(KeepRanked(keep));
   }
@@ -41,7 +42,7 @@ static void thin(const Inputs& in, const K keep, F* to) {
   const F scale = all(in.term.scale), weight = all(in.term.weight);
   const bool scaled = in.term.scale != 1.0f;
   for (int j = 0; j < TILE; j += GROUP, base += 2, steps += 2, to += 2) {
-    ask(reinterpret_cast<const char*>(x + j) + AHEAD, sizeof(*x) * GROUP);
+    if (!K::DRAWS) ask(reinterpret_cast<const char*>(x + j) + AHEAD, sizeof(*x) * GROUP);
     Pair d = delta<X>(x + j, base, steps);
     d = keep(d, K::DRAWS ? *drawn++ : U{}, in.places + j, d);
     if (scaled) d = {d.even * scale, d.odd * scale};

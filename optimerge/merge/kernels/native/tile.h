@@ -22,7 +22,8 @@ class Scratch {
     const size_t vectors = size_t(terms) * 2 + 5;
     memory_ = std::malloc(vectors * TILE * 4 + size_t(terms) * TILE + 4096);
     if (!memory_) std::abort();
-    char* next = reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(memory_) + 63) & ~uintptr_t(63));
+    const uintptr_t line = (reinterpret_cast<uintptr_t>(memory_) + 63) & ~uintptr_t(63);
+    char* next = reinterpret_cast<char*>(line);
     base = take<F>(next, TILE * 4);
     mix = take<F>(next, TILE * 4);
     words = take<U>(next, TILE * 2);
@@ -58,7 +59,8 @@ INLINE const void* view(const void* from, int bytes, const Tile& tile, void* pad
   if (tile.whole) return source;
   char* const copy = static_cast<char*>(padded);
   __builtin_memset(copy, 0, TILE * bytes);
-  __builtin_memcpy(copy + tile.from * bytes, source + tile.from * bytes, (tile.upto - tile.from) * bytes);
+  __builtin_memcpy(copy + tile.from * bytes, source + tile.from * bytes,
+                   (tile.upto - tile.from) * bytes);
   return copy;
 }
 
@@ -73,11 +75,12 @@ static void read(const void* from, F* to) {
   }
 }
 
-static void read(int type, const void* from, F* to) {
+static void read_base(const void* base, int type, const Tile& tile, Scratch& scratch) {
+  const void* const from = view(base, SIZES[type], tile, scratch.padded);
   switch (type) {
-    case BF16: return read<Bf16>(from, to);
-    case F16: return read<Half>(from, to);
-    default: return read<Single>(from, to);
+    case BF16: return read<Bf16>(from, scratch.base);
+    case F16: return read<Half>(from, scratch.base);
+    default: return read<Single>(from, scratch.base);
   }
 }
 

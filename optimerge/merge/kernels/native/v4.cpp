@@ -2,8 +2,11 @@
 #include "includes.h"
 
 #if defined(__x86_64__)
-#ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"))), apply_to = function)
+#if defined(OPTIMERGE_ANYWHERE)  // for tests: without its instructions
+#elif defined(__clang__)
+#pragma clang attribute push( \
+    __attribute__((target("avx2,bmi,bmi2,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"))), \
+    apply_to = function)
 #else
 #pragma GCC target("avx2,bmi,bmi2,avx512f,avx512bw,avx512cd,avx512dq,avx512vl,prefer-vector-width=512")
 #endif
@@ -16,7 +19,7 @@ namespace optimerge {
 extern const Level V4 = {"v4", v4::merge, v4::norms, v4::magnitudes, v4::shares};
 }
 
-#ifdef __clang__
+#if defined(__clang__) && !defined(OPTIMERGE_ANYWHERE)
 #pragma clang attribute pop
 #endif
 #endif
