@@ -44,6 +44,8 @@ class Code:
     """Global reads of 128 bits in the loop."""
     narrow: int
     """Global reads of less in the loop."""
+    fused: int
+    """Fused multiply-adds in the loop: a division has some, nothing else may."""
     instructions: float
     """An entry."""
 
@@ -113,6 +115,7 @@ def read(kernel: Any) -> Code:
         shared=kernel.metadata.shared,
         wide=wide,
         narrow=len(reads) - wide,
+        fused=sum("FFMA" in line for line in loop),
         instructions=len(loop) * threads / PART + (end - len(loop)) * threads / BLOCK,
     )
 

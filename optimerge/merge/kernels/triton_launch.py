@@ -75,7 +75,7 @@ class Launch:
                 **OPTIONS,
             )
             if shape.statistics:
-                triton_merge.totals[(len(found),)](self._ends, counts, sums, found)
+                triton_merge.totals[(len(found),)](self._ends, counts, sums, found, **OPTIONS)
 
     def norms(self, found: "Tensor") -> None:
         """Write each job's units before and after thinning to its row of `found` (int64)."""

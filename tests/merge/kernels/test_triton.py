@@ -16,8 +16,7 @@ import torch
 import triton.language as tl
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from triton.runtime import interpreter
-from triton_cases import MARK, Case, bits, case, padding_of
+from triton_cases import MARK, Case, bits, case, padding_of, quick_interpreter
 
 from optimerge.merge.kernels import triton_merge, triton_table
 from optimerge.merge.kernels.magnitudes import magnitudes
@@ -43,20 +42,8 @@ CASES = st.integers(0, 10**6).map(case)
 
 
 @pytest.fixture(scope="module", autouse=True)
-def patched_once() -> Iterator[None]:
-    """Let the interpreter patch the language once a launch, not once a call within it: 3x faster.
-
-    `tl.static_print is print` is what a patched module shows.
-    """
-    patch = interpreter._patch_lang
-
-    def quick(function: Callable[..., object]) -> object:
-        seen = [m for m in (tl, tl.core) if any(v is m for v in function.__globals__.values())]
-        done = all(m.static_print is print for m in seen)
-        return interpreter._LangPatchScope() if done else patch(function)
-
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(interpreter, "_patch_lang", quick)
+def quick() -> Iterator[None]:
+    with quick_interpreter():
         yield
 
 

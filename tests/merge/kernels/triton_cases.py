@@ -1,10 +1,15 @@
 """Random merges for the Triton back end: sizes about its parts, odd addresses, every kind of term."""
 
 import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pytest
 import torch
+import triton.language as tl
 from torch import Tensor
+from triton.runtime import interpreter
 
 from optimerge.merge.kernels.many import Job
 from optimerge.merge.kernels.program import (
@@ -126,3 +131,21 @@ def padding_of(job: Job) -> Tensor:
 def bits(tensor: Tensor) -> Tensor:
     """Return a tensor's bits as integers, on the CPU."""
     return tensor.cpu().view(torch.int32 if tensor.dtype == torch.float32 else torch.int16)
+
+
+@contextmanager
+def quick_interpreter() -> Iterator[None]:
+    """Let the interpreter patch the language once a launch, not once a call within it: 3x faster.
+
+    `tl.static_print is print` is what a patched module shows.
+    """
+    patch = interpreter._patch_lang
+
+    def once(function: Callable[..., object]) -> object:
+        seen = [m for m in (tl, tl.core) if any(v is m for v in function.__globals__.values())]
+        done = all(m.static_print is print for m in seen)
+        return interpreter._LangPatchScope() if done else patch(function)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(interpreter, "_patch_lang", once)
+        yield
