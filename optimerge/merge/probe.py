@@ -16,7 +16,7 @@ from optimerge.methods.registry import method_named
 if TYPE_CHECKING:
     from torch import Tensor
 
-ROWS, SMALL, LARGE = 64, 1 << 14, 1 << 15
+ROWS, COLUMNS = 64, 1 << 15
 """The tensors' rows and columns: larger than the parts that kernels cut tensors into."""
 HALF = 0.5
 
@@ -27,17 +27,18 @@ def bytes_an_entry(method: str, inputs: int, mode: Mode, dtype: str, math: str |
 
     `inputs`: models beside the base. `dtype`: theirs, by torch's name; `math`: as a plan's.
     """
-    small, large = (_peak(method, inputs, mode, dtype, math, n) for n in (SMALL, LARGE))
     if method_named(method).locality == "entry":  # cut into parts: see `merged`
-        return (large - small) / (ROWS * (LARGE - SMALL))
-    return large / (ROWS * LARGE)
+        found = torch_dtype(math or dtype)
+        return float(found.itemsize) if found else 0.0
+    return _peak(method, inputs, mode, dtype, math) / (ROWS * COLUMNS)
 
 
-def _peak(method: str, inputs: int, mode: Mode, dtype: str, math: str | None, columns: int) -> int:
+def _peak(method: str, inputs: int, mode: Mode, dtype: str, math: str | None) -> int:
     import torch
 
     known = method_named(method)
-    count = min(inputs, known.most_inputs or inputs) + (known.base == "ignored")
+    count = inputs + (known.base == "ignored")
+    count = min(count, known.most_inputs or count)
     plan = TensorPlan(
         name="probe",
         method=method,
@@ -47,7 +48,7 @@ def _peak(method: str, inputs: int, mode: Mode, dtype: str, math: str | None, co
     )
     generator = torch.Generator().manual_seed(0)
     present = [
-        torch.randn(ROWS, columns, generator=generator).to(torch_dtype(dtype)) for _ in plan.sources
+        torch.randn(ROWS, COLUMNS, generator=generator).to(torch_dtype(dtype)) for _ in plan.sources
     ]
     [(_, select)] = Selections(mode, 0)(MergePlan((plan,), 1, math, None))
     return peak_bytes(lambda: merged(plan, torch_dtype(math), present, select))

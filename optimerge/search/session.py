@@ -18,6 +18,7 @@ from optimerge.recipe.schema import Dtype, InputModel, OptimergeBlock, Recipe
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
 from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
+from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
 from optimerge.space.ranges import Param
 from optimerge.space.same import first_difference, fixed_part, space_digest
@@ -103,7 +104,8 @@ def open_session(
     say("reading model headers")
     models = open_models(space)
     _spare_threads(models.base)
-    say(f"loading base and {len(models.checkpoints) - 1} experts")
+    choice = choose_tier(models, space, device)
+    say(f"loading base and {len(models.checkpoints) - 1} experts: {choice.text(device)}")
     engine = load_engine(
         models.checkpoints,
         device=device,
@@ -111,6 +113,7 @@ def open_session(
         mode="exact" if space.search.exact else "fast",
         seed=space.search.seed,
         vocabulary=models.vocabulary,
+        memory=choice.tier,
     )
     say("building tasks")
     objectives = make_objectives(

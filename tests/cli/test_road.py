@@ -41,11 +41,9 @@ def finished(made_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def test_libraries_are_silent_on_the_screen(made_family: Path, tmp_path: Path) -> None:
     done = optimerge("search", made_family / "space.yaml", "--run-dir", tmp_path, "--trials", 5)
     lines = done.stderr.splitlines()
-    assert lines[:3] == [
-        "reading model headers ...",
-        "loading base and 2 experts ...",
-        "building tasks ...",
-    ]
+    assert lines[0] == "reading model headers ..."
+    assert lines[1].startswith("loading base and 2 experts: about ")
+    assert lines[2] == "building tasks ..."
     assert len(lines) == 4
     assert lines[3].startswith("5/5 trials")
     assert "hypervolume" in lines[3]
