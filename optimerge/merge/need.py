@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from optimerge.checkpoint.headers import TensorInfo
 
 FLOAT32 = 4
+DRAWN = 56
+"""Bytes an entry, at most, of torch's random numbers, masks, signs and sums."""
 BIN = 16
 """Bytes of a table of magnitudes for each bin that is not empty."""
 BINS = {"bfloat16": 2048, "float16": 2048, "float32": 4096}
@@ -41,6 +43,11 @@ class Work:
     """Dtype of the resident model; None: the base's."""
     vocabulary: Vocabulary | None = None
 
+    @property
+    def fast(self) -> bool:
+        """Whether the fused kernels do what they can."""
+        return self.mode == "fast" and self.math == "float32"
+
 
 @dataclass(frozen=True)
 class Need:
@@ -55,13 +62,16 @@ class Need:
     """What is remembered of task vectors, and the base's tables of tokens as in the result."""
     temporaries: int
     """Of the tensor that takes most."""
+    buffers: int = 0
+    """Of the kernels."""
     host: int = 0
     """Main memory beside that on the device, if they are two."""
 
     @property
     def peak(self) -> int:
         """Most bytes at a time on the device of the resident model."""
-        return self.weights + self.resident + self.tables + self.temporaries
+        working = self.temporaries + self.buffers
+        return self.weights + self.resident + self.tables + working
 
 
 def predicted(checkpoints: Sequence[Checkpoint], work: Work, tier: Tier, device: str) -> Need:
@@ -94,6 +104,7 @@ def predicted(checkpoints: Sequence[Checkpoint], work: Work, tier: Tier, device:
         resident=_resident(checkpoints[0], work),
         tables=_tables(checkpoints, sources, work),
         temporaries=_temporaries(checkpoints, sources, work),
+        buffers=_buffers(len(checkpoints), device, work),
         host=0 if on_cpu else host,
     )
 
@@ -117,7 +128,7 @@ def _tables(
         for name, info in base.merged.items():
             if has_token_rows(name):
                 total += prod(_shape(work, name, info)) * BITS[info.dtype] // 8
-    if work.mode == "exact" or work.math != "float32":
+    if not work.fast:
         return total  # only the fused kernels remember
     thins = {form.thin for m in work.methods if (form := method_named(m).form)} - {"whole"}
     for name, info in base.merged.items():
@@ -144,8 +155,7 @@ def _temporaries(
     methods take that are not fused.
     """
     base, experts = checkpoints[0], checkpoints[1:]
-    fast = work.mode == "fast" and work.math == "float32"
-    plain = [m for m in work.methods if not (fast and method_named(m).form)]
+    plain = [m for m in work.methods if not (work.fast and method_named(m).form)]
     slope = max(
         (bytes_an_entry(m, len(experts), work.mode, base.dtype, work.math) for m in plain),
         default=0.0,
@@ -173,6 +183,19 @@ def _temporaries(
             taken += wide * (sum(tables) + len(tables) * entries)
         most = max(most, round(taken))
     return most
+
+
+def _buffers(models: int, device: str, work: Work) -> int:
+    """Return the bytes of buffers that torch's kernels work in; the others need none."""
+    from optimerge.merge.kernels.choose import kernels_for
+    from optimerge.merge.kernels.reference import PART, PART_ON_DEVICE, TorchKernels
+
+    forms = [form for m in work.methods if (form := method_named(m).form)]
+    if not forms or not work.fast or not isinstance(kernels_for(device), TorchKernels):
+        return 0
+    part = PART if device == "cpu" else PART_ON_DEVICE
+    drawn = DRAWN if any(form.thin != "whole" for form in forms) else 0
+    return part * (FLOAT32 * (models + 2) + drawn)
 
 
 def _shape(work: Work, name: str, info: "TensorInfo") -> tuple[int, ...]:

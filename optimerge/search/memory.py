@@ -36,6 +36,11 @@ class Choice:
         """Whether less than the reserve is left for scoring."""
         return self.need.peak > usable(self.free)
 
+    @property
+    def short(self) -> str:
+        """The choice in a few words."""
+        return f"{self.tier} tier: {size(self.need.peak)} of {size(self.free)}"
+
     def text(self, device: str) -> str:
         """Return the choice in one line."""
         kept = f"{size(self.free - self.need.peak)} left for scoring"

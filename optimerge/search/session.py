@@ -105,7 +105,7 @@ def open_session(
     models = open_models(space)
     _spare_threads(models.base)
     choice = choose_tier(models, space, device)
-    say(f"loading base and {len(models.checkpoints) - 1} experts: {choice.text(device)}")
+    say(f"loading base and {len(models.checkpoints) - 1} experts ({choice.short})")
     engine = load_engine(
         models.checkpoints,
         device=device,

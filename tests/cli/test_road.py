@@ -42,7 +42,7 @@ def test_libraries_are_silent_on_the_screen(made_family: Path, tmp_path: Path) -
     done = optimerge("search", made_family / "space.yaml", "--run-dir", tmp_path, "--trials", 5)
     lines = done.stderr.splitlines()
     assert lines[0] == "reading model headers ..."
-    assert lines[1].startswith("loading base and 2 experts: about ")
+    assert lines[1].startswith("loading base and 2 experts (device tier: ")
     assert lines[2] == "building tasks ..."
     assert len(lines) == 4
     assert lines[3].startswith("5/5 trials")
