@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, SPACE
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
 
 if TYPE_CHECKING:
     from optimerge.space.space import SearchSpace
@@ -21,7 +21,8 @@ MEANING = {
 @click.command("check")
 @SPACE
 @ALLOW_CODE
-def command(space: Path, allow_code: bool) -> None:
+@DEVICE
+def command(space: Path, allow_code: bool, device: str) -> None:
     """Check a search space: models fit together, dimensions, memory, tasks. Loads no weights.
 
     Reads configs and safetensors headers, and looks the tasks up.
@@ -32,21 +33,21 @@ def command(space: Path, allow_code: bool) -> None:
     """
     from optimerge.space.read import read_space
 
-    print_check(read_space(space), allow_code=allow_code)
+    print_check(read_space(space), device, allow_code=allow_code)
 
 
-def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
+def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) -> None:
     """Print what a search of the space would work on; OptimergeError if it would not."""
     from optimerge.checkpoint.differences import differences
     from optimerge.checkpoint.fit import first_few
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import count, size
+    from optimerge.cli.screen import count
     from optimerge.merge.depth import check_depths
     from optimerge.merge.resident import check_in_place
     from optimerge.objectives.tasks import check_tasks
     from optimerge.search.budget import DEFAULT_TRIALS
     from optimerge.search.layers import candidate_layers
-    from optimerge.search.memory import available, needed
+    from optimerge.search.memory import choose_tier
     from optimerge.search.models import open_models
     from optimerge.search.samplers.registry import sampler_named
     from optimerge.space.objectives import SparsityObjective, TaskObjective, objective_name
@@ -91,9 +92,8 @@ def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
     if models.layers:
         least, most = candidate_layers(space)
         click.echo(f"layers: {least} to {most} in a candidate, {base.layers} in {base.reference}")
-    want, have = needed(models), available()
-    enough = "enough" if want < have else "NOT ENOUGH: take fewer experts or a larger machine"
-    click.echo(f"memory: about {size(want)} before scoring, {size(have)} there ({enough})")
+    where = chosen_device(device)
+    click.echo(f"memory: {choose_tier(models, space, where).text(where)}")
     specs = [spec for spec in space.objectives if isinstance(spec, TaskObjective)]
     with quiet(scoring=True):
         tasks = check_tasks(specs, space.include_path, space.search.seed, allow_code=allow_code)

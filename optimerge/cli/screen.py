@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from optimerge.merge.free import size as size  # one way with bytes, here too
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -40,15 +42,6 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def size(count: float) -> str:
-    """Return bytes as people read them, in powers of 1024."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} TiB"
 
 
 def count(number_of: int) -> str:

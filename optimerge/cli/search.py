@@ -26,6 +26,12 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
 )
 @click.option("--seed", type=click.IntRange(0), help="Seed of proposals, items and masks.")
 @click.option("--exact", is_flag=True, help="Merge as mergekit does, bit for bit; slower.")
+@click.option(
+    "--memory",
+    type=click.Choice(["auto", "device", "host", "disk"]),
+    help="Where base and experts are kept: beside the model, in main memory, or on disk. "
+    "Default: the space's, or the first that fits.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
 @ALLOW_CODE
 @DEVICE
@@ -37,6 +43,7 @@ def command(
     sampler: str | None,
     seed: int | None,
     exact: bool,
+    memory: str | None,
     dry_run: bool,
     allow_code: bool,
     device: str,
@@ -56,9 +63,9 @@ def command(
     from optimerge.space.read import read_space
     from optimerge.space.settings import overridden
 
-    wanted = overridden(read_space(space), trials, hours, sampler, seed, exact)
+    wanted = overridden(read_space(space), trials, hours, sampler, seed, exact, memory)
     if dry_run:
-        print_check(wanted, allow_code=allow_code)
+        print_check(wanted, device, allow_code=allow_code)
         return
     folder = run_dir or Path("runs") / space.stem
     code = run_search(wanted, folder, chosen_device(device), allow_code=allow_code)

@@ -6,18 +6,27 @@ The method's own kernel runs on random tensors. So a plug-in's method is measure
 import weakref
 from collections.abc import Callable, Sequence
 from functools import cache
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
 from optimerge.merge.tensor import Mode, Selections, merged, torch_dtype
-from optimerge.methods.protocol import Number, Parameter
+from optimerge.methods.protocol import (
+    MergeMethod,
+    Number,
+    Parameter,
+    Statistic,
+    StatisticKind,
+)
 from optimerge.methods.registry import method_named
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
-ROWS, SMALL, LARGE = 64, 1 << 14, 1 << 15
+ROWS, COLUMNS = 64, 1 << 15
 """The tensors' rows and columns: larger than the parts that kernels cut tensors into."""
+SIDE = 512
+"""Rows and columns where a method needs a gram matrix, of the columns times the columns."""
 HALF = 0.5
 
 
@@ -27,30 +36,48 @@ def bytes_an_entry(method: str, inputs: int, mode: Mode, dtype: str, math: str |
 
     `inputs`: models beside the base. `dtype`: theirs, by torch's name; `math`: as a plan's.
     """
-    small, large = (_peak(method, inputs, mode, dtype, math, n) for n in (SMALL, LARGE))
-    if method_named(method).locality == "entry":  # cut into parts: see `merged`
-        return (large - small) / (ROWS * (LARGE - SMALL))
-    return large / (ROWS * LARGE)
+    known = method_named(method)
+    if known.locality == "entry" and not known.statistics:  # cut into parts: see `merged`
+        found = torch_dtype(math or dtype)
+        return float(found.itemsize) if found else 0.0
+    shape = (SIDE, SIDE) if known.statistics else (ROWS, COLUMNS)
+    return _peak(known, shape, inputs, mode, dtype, math) / prod(shape)
 
 
-def _peak(method: str, inputs: int, mode: Mode, dtype: str, math: str | None, columns: int) -> int:
+def _peak(
+    known: MergeMethod,
+    shape: tuple[int, int],
+    inputs: int,
+    mode: Mode,
+    dtype: str,
+    math: str | None,
+) -> int:
     import torch
 
-    known = method_named(method)
-    count = min(inputs, known.most_inputs or inputs) + (known.base == "ignored")
+    count = inputs + (known.base == "ignored")
+    count = min(count, known.most_inputs or count)
     plan = TensorPlan(
         name="probe",
-        method=method,
+        method=known.name,
         base=None if known.base == "ignored" else InputTensor("base", "probe", {}),
         inputs=tuple(InputTensor(str(n), "probe", _numbers(known.per_input)) for n in range(count)),
         shared=_numbers(known.shared),
     )
     generator = torch.Generator().manual_seed(0)
-    present = [
-        torch.randn(ROWS, columns, generator=generator).to(torch_dtype(dtype)) for _ in plan.sources
-    ]
+    present = [torch.randn(shape, generator=generator).to(torch_dtype(dtype)) for _ in plan.sources]
     [(_, select)] = Selections(mode, 0)(MergePlan((plan,), 1, math, None))
-    return peak_bytes(lambda: merged(plan, torch_dtype(math), present, select))
+    held = {
+        kind: tuple(_statistic(kind, generator) for _ in plan.inputs) for kind in known.statistics
+    }
+    math_dtype = torch_dtype(math)
+    return peak_bytes(lambda: merged(plan, math_dtype, present, select, lambda *_: held))
+
+
+def _statistic(kind: StatisticKind, generator: "Generator") -> Statistic:
+    import torch
+
+    drawn = torch.randn(SIDE, SIDE, generator=generator)
+    return Statistic(drawn.square() if kind == "fisher" else drawn.T @ drawn)
 
 
 def _numbers(parameters: Sequence[Parameter]) -> dict[str, Number]:

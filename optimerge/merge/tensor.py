@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Mode = Literal["fast", "exact"]
 PART = 1 << 17
 """Entries merged at a time on a CPU by methods that look at one entry only."""
+PART_ON_DEVICE = 1 << 24
 
 Read = Callable[[InputTensor], "torch.Tensor"]
 Align = Callable[[TensorPlan, "Sequence[torch.Tensor]"], "list[torch.Tensor]"]
@@ -127,13 +128,14 @@ def merged(
         return method.kernel(group)
 
     in_parts = method.locality == "entry" and not method.statistics  # they are not cut
-    if not in_parts or first.device.type != "cpu" or first.numel() <= PART:
+    size = PART if first.device.type == "cpu" else PART_ON_DEVICE
+    if not in_parts or first.numel() <= size:
         return merge(present)
     # Entry by entry the parts give what the whole gives, and their temporaries stay in the cache.
     flat = [t.reshape(-1) for t in present]
-    result = torch.empty(first.numel(), dtype=dtype)
-    for start in range(0, first.numel(), PART):
-        part = slice(start, start + PART)
+    result = torch.empty(first.numel(), dtype=dtype, device=first.device)
+    for start in range(0, first.numel(), size):
+        part = slice(start, start + size)
         result[part] = merge([t[part] for t in flat])
     return result.view(first.shape)
 

@@ -1,43 +1,106 @@
-"""What memory a search needs, from headers alone, and what there is."""
+"""Chooses where base and experts are kept, from what they need and what memory there is."""
 
-import os
+from dataclasses import dataclass
 
+from optimerge.errors import OptimergeError
+from optimerge.merge.free import free_main, free_on, size
+from optimerge.merge.need import Need, Work, predicted
+from optimerge.merge.tiers import Tier
 from optimerge.search.models import Models
+from optimerge.space.space import SearchSpace
 
-FLOAT32 = 4
+RESERVE = 8
+"""This fraction of what is free, one eighth, is kept for scoring."""
+WHERE = {
+    "device": "base and experts beside the model",
+    "host": "base and experts in main memory, copied to the device while merging",
+    "disk": "base and experts read from disk while merging",
+}
 
 
-def needed(models: Models) -> int:
-    """Return the bytes of base, experts, resident model and the largest tensor's temporaries.
+@dataclass(frozen=True)
+class Choice:
+    """A tier with what it takes and what there is."""
 
-    Statistics count too, in a space with a method that needs them.
-    Scoring (activations, logits) comes on top: it depends on the batch size and the tasks.
+    need: Need
+    free: int
+    """Bytes free on the device."""
+
+    @property
+    def tier(self) -> Tier:
+        """The tier."""
+        return self.need.tier
+
+    @property
+    def scarce(self) -> bool:
+        """Whether less than the reserve is left for scoring."""
+        return self.need.peak > usable(self.free)
+
+    @property
+    def short(self) -> str:
+        """The choice in a few words."""
+        return f"{self.tier} tier: {size(self.need.peak)} of {size(self.free)}"
+
+    def text(self, device: str) -> str:
+        """Return the choice in one line."""
+        kept = f"{size(self.free - self.need.peak)} left for scoring"
+        warning = ", which is little: use a smaller batch_size" if self.scarce else ""
+        host = f" and {size(self.need.host)} of main memory" if self.need.host else ""
+        return (
+            f"about {size(self.need.peak)} of {size(self.free)} free on {device}{host} "
+            f"({self.tier}: {WHERE[self.tier]}); {kept}{warning}"
+        )
+
+
+def usable(free: int) -> int:
+    """Return what may be taken of the free memory, the reserve for scoring kept."""
+    return free - free // RESERVE
+
+
+def needed(models: Models, space: SearchSpace, tier: Tier = "device", device: str = "cpu") -> Need:
+    """Return what a search of the space takes in a tier, before scoring."""
+    recipe = space.any_recipe
+    work = Work(
+        methods=(*space.methods, "passthrough", "linear"),  # the parents are copied
+        mode="exact" if space.search.exact else "fast",
+        math=recipe.dtype,
+        out=recipe.out_dtype,
+        vocabulary=models.vocabulary,
+        resident=models.resident,
+        statistics=models.statistics.bytes if models.statistics else 0,
+    )
+    return predicted(models.checkpoints, work, tier, device)
+
+
+def choose_tier(models: Models, space: SearchSpace, device: str) -> Choice:
+    """Return the fastest tier that fits, or the one that the space names.
+
+    OptimergeError if it does not fit; one that is named may leave nothing for scoring.
     """
-    resident = models.resident.bytes
-    largest = max(_entries(t.shape) for t in models.base.tensors.values())
-    temporaries = largest * FLOAT32 * (len(models.checkpoints) + 3)
-    measured = models.statistics.bytes if models.statistics else 0
-    return _held(models) + resident + measured + temporaries
+    free, main = free_on(device), free_main()
+    asked = space.search.memory
+    on_cpu = device == "cpu"
+    tiers: tuple[Tier, ...] = ("device", "disk") if on_cpu else ("device", "host", "disk")
+    if asked != "auto":
+        tiers = (asked,)
+    for tier in tiers:
+        found = Choice(needed(models, space, tier, device), free)
+        enough = found.need.host <= usable(main)
+        if enough and found.need.peak <= usable(free):
+            return found
+    if found.need.peak <= free and enough:
+        return found
+    raise OptimergeError(_refusal(found, device, main, asked))
 
 
-def _held(models: Models) -> int:
-    """Return the bytes of base and experts; LoRA adapters share their base's tensors."""
-    own = {(i.file, i.start): i.bytes for c in models.checkpoints for i in c.tensors.values()}
-    return sum(own.values()) + sum(c.adapter.bytes for c in models.checkpoints if c.adapter)
-
-
-def available() -> int:
-    """Return the bytes of main memory that are free for a new process."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            rows = dict(line.split(":", 1) for line in file)
-        return int(rows["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _entries(shape: tuple[int, ...]) -> int:
-    count = 1
-    for length in shape:
-        count *= length
-    return count
+def _refusal(found: Choice, device: str, main: int, asked: str) -> str:
+    need = found.need
+    few = f"{found.tier} tier: " if asked != "auto" else "even with base and experts on disk "
+    if need.peak > found.free:
+        what = f"{size(need.peak)} are needed on {device} and {size(found.free)} are free"
+    else:
+        what = f"{size(need.host)} of main memory are needed and {size(main)} are free"
+    remedy = "use --memory auto" if asked not in ("auto", "disk") else "take a smaller model"
+    if need.temporaries > need.resident:
+        remedy = "search with methods that need less at a time (ties, dare_ties, linear)"
+    return f"not enough memory: {few}{what}; free some, {remedy} or use a larger machine"

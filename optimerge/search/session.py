@@ -19,6 +19,7 @@ from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
 from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
+from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
 from optimerge.space.ranges import Param
 from optimerge.space.same import first_difference, fixed_part, space_digest
@@ -107,8 +108,10 @@ def open_session(
     say("reading model headers")
     models = open_models(space)
     _spare_threads(models.base)
+    choice = choose_tier(models, space, device)
     count = len(models.checkpoints)
-    say(f"loading base and {count - 1} experts" if models.has_base else f"loading {count} models")
+    held = f"base and {count - 1} experts" if models.has_base else f"{count} models"
+    say(f"loading {held} ({choice.short})")
     engine = load_engine(
         models.checkpoints,
         device=device,
@@ -118,6 +121,7 @@ def open_session(
         vocabulary=models.vocabulary,
         statistics=models.statistics,
         layers=models.layers,
+        memory=choice.tier,
     )
     say("building tasks")
     objectives = make_objectives(

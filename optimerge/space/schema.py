@@ -1,6 +1,6 @@
 """The blocks of a search-space file that stand beside the recipe."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -34,6 +34,8 @@ class SearchSettings(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     exact: bool = False
     """Merge as mergekit does, its random stream and tie-breaking included; slower."""
+    memory: Literal["auto", "device", "host", "disk"] = "auto"
+    """Where base and experts are kept: beside the model, in main memory, or on disk."""
     batch_size: Annotated[int, Field(ge=1)] = 64
     """Rows in a forward pass when scoring."""
 

@@ -13,6 +13,7 @@ def overridden(
     sampler: str | None = None,
     seed: int | None = None,
     exact: bool = False,
+    memory: str | None = None,
 ) -> SearchSpace:
     """Return the space with the given settings in place of its own.
 
@@ -20,6 +21,7 @@ def overridden(
     by `trials:` in the file.
     """
     given: dict[str, Any] = {"sampler": sampler, "seed": seed, "exact": exact or None}
+    given |= {"memory": memory}
     if trials is not None or hours is not None:
         given |= {"trials": trials, "hours": hours}
         budget = {"trials", "hours"}

@@ -41,11 +41,9 @@ def finished(made_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def test_libraries_are_silent_on_the_screen(finished: Path) -> None:
     lines = (finished.parent / "stderr.txt").read_text().splitlines()
-    assert lines[:3] == [
-        "reading model headers ...",
-        "loading base and 2 experts ...",
-        "building tasks ...",
-    ]
+    assert lines[0] == "reading model headers ..."
+    assert lines[1].startswith("loading base and 2 experts (device tier: ")
+    assert lines[2] == "building tasks ..."
     assert len(lines) == 4
     assert lines[3].startswith("12/12 trials")
     assert "hypervolume" in lines[3]

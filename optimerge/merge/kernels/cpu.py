@@ -7,6 +7,7 @@ interpreter's lock). Statistics are added up by part, so the number of threads c
 import ctypes
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.library import LEVELS, PART, Available, available, load
@@ -123,7 +124,7 @@ class CompiledKernels:
         ends = [parts * n // pieces for n in range(pieces + 1)]
         waiting = [
             self._pool.submit(function, self._number, at, first, last, into())
-            for first, last in zip(ends, ends[1:], strict=False)
+            for first, last in pairwise(ends)
         ]
         for piece in waiting:
             piece.result()
@@ -131,5 +132,4 @@ class CompiledKernels:
 
 def _parts(job: CMerge | CMeasure) -> int:
     """Return how many parts there are, the first of which starts with a word of draws."""
-    size: int = job.size
-    return -(-(size + job.start % PER_WORD) // PART)
+    return -(-int(job.size + job.start % PER_WORD) // PART)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy import ndarray
     from torch import Tensor
 
-RANKED = 1 << 22
+RANKED = 1 << 18
 """Entries whose places are found at a time."""
 
 

@@ -19,7 +19,6 @@ from optimerge.merge.kernels.program import (
     Ranked,
     Source,
     Term,
-    Whole,
 )
 
 if TYPE_CHECKING:
@@ -167,9 +166,7 @@ def merge_struct(
     return job
 
 
-def measure_struct(
-    keep: Keep, base: "Tensor", source: Source, unit: int, start: int
-) -> CMeasure:
+def measure_struct(keep: Keep, base: "Tensor", source: Source, unit: int, start: int) -> CMeasure:
     """Return the measurement of a part of a task vector."""
     size = base.numel()
     term = CTerm()

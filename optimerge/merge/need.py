@@ -1,0 +1,210 @@
+"""Predicts the memory of an engine from headers alone: bytes, by what they are for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from optimerge.checkpoint.architecture import has_token_rows
+from optimerge.checkpoint.dtypes import BITS, TORCH_NAMES
+from optimerge.checkpoint.folder import Checkpoint
+from optimerge.merge.arena import padded
+from optimerge.merge.kernels.program import STEPS
+from optimerge.merge.probe import bytes_an_entry
+from optimerge.merge.steps import all_steps, place_of, ring_bytes, sources_of, step_bytes
+from optimerge.merge.tensor import Mode
+from optimerge.merge.tiers import Tier
+from optimerge.merge.vocabulary import Vocabulary
+from optimerge.methods.registry import method_named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optimerge.checkpoint.headers import TensorInfo
+
+FLOAT32 = 4
+DRAWN = 56
+"""Bytes an entry, at most, of torch's random numbers, masks, signs and sums."""
+BIN = 16
+"""Bytes of a table of magnitudes for each bin that is not empty."""
+BINS = {"bfloat16": 2048, "float16": 2048, "float32": 4096}
+"""About how many bins of a weight matrix are not empty, by dtype."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an engine is to do."""
+
+    methods: tuple[str, ...]
+    mode: Mode = "fast"
+    math: str | None = "float32"
+    """Math dtype, by torch's name; None: the models'."""
+    out: str | None = None
+    """Dtype of the resident model; None: the base's."""
+    vocabulary: Vocabulary | None = None
+    resident: Checkpoint | None = None
+    """Headers of the model that is written to; None: the base's."""
+    statistics: int = 0
+    """Bytes of the statistics that methods of the space need."""
+
+    @property
+    def fast(self) -> bool:
+        """Whether the fused kernels do what they can."""
+        return self.mode == "fast" and self.math == "float32"
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes of memory in one tier."""
+
+    tier: Tier
+    weights: int
+    """Base and experts, each byte once, or what they are streamed through; adapters' factors."""
+    resident: int
+    """The model that candidates are written to."""
+    tables: int
+    """What is remembered: of task vectors, the base's rows of tokens as in the result, statistics."""
+    temporaries: int
+    """Of the tensor that takes most."""
+    buffers: int = 0
+    """Of the kernels."""
+    host: int = 0
+    """Main memory beside that on the device, if they are two."""
+
+    @property
+    def peak(self) -> int:
+        """Most bytes at a time on the device of the resident model."""
+        working = self.temporaries + self.buffers
+        return self.weights + self.resident + self.tables + working
+
+
+def predicted(checkpoints: Sequence[Checkpoint], work: Work, tier: Tier, device: str) -> Need:
+    """Return what an engine of these models, the base first, takes in a tier.
+
+    Scoring comes on top, and loading takes no more: files are read into their place, and the
+    resident model is moved there tensor by tensor.
+    """
+    sources = {c.reference: sources_of(c) for c in checkpoints}
+    factors = sum(
+        part.bytes
+        for c in checkpoints
+        if c.adapter
+        for change in c.adapter.changes.values()
+        if change.factors
+        for part in (change.factors.a, change.factors.b)
+    )
+    places = {place_of(i): i.bytes for infos in sources.values() for i in infos.values()}
+    whole = sum(map(padded, places.values()))
+    names = all_steps(checkpoints)
+    ring = ring_bytes(
+        {name: step_bytes(sources[m][n] for m, n in keys) for name, keys in names.items()}
+    )
+    on_cpu = device == "cpu"
+    weights = whole if tier == "device" or (tier == "host" and on_cpu) else ring
+    host = {"device": 0, "host": whole, "disk": ring}[tier]
+    return Need(
+        tier=tier,
+        weights=weights + factors,
+        resident=_resident(work.resident or checkpoints[0], work),
+        tables=_tables(checkpoints, sources, work) + work.statistics,
+        temporaries=_temporaries(checkpoints, sources, work),
+        buffers=_buffers(len(checkpoints), device, work),
+        host=0 if on_cpu else host,
+    )
+
+
+def _resident(base: Checkpoint, work: Work) -> int:
+    out = _itemsize(work.out or base.dtype)
+    total = 0
+    for name, info in base.tensors.items():
+        total += padded(prod(_shape(work, name, info)) * out)
+    return total
+
+
+def _tables(
+    checkpoints: Sequence[Checkpoint],
+    sources: "Mapping[str, Mapping[str, TensorInfo]]",
+    work: Work,
+) -> int:
+    base, experts = checkpoints[0], checkpoints[1:]
+    total = 0
+    if work.vocabulary:
+        for name, info in base.merged.items():
+            if has_token_rows(name):
+                total += prod(_shape(work, name, info)) * BITS[info.dtype] // 8
+    if not work.fast:
+        return total  # only the fused kernels remember
+    thins = {form.thin for m in work.methods if (form := method_named(m).form)} - {"whole"}
+    for name, info in base.merged.items():
+        entries = prod(_shape(work, name, info))
+        each = 0
+        if thins:
+            each += BIN * min(entries, BINS.get(TORCH_NAMES[info.dtype], 4096))
+        if "random" in thins:
+            each += 8 * (STEPS + 1)
+        if "ranked" in thins:
+            each += entries
+        total += each * sum(name in sources[e.reference] for e in experts)
+    return total
+
+
+def _temporaries(
+    checkpoints: Sequence[Checkpoint],
+    sources: "Mapping[str, Mapping[str, TensorInfo]]",
+    work: Work,
+) -> int:
+    """Return the bytes of the tensor that takes most.
+
+    They are sums of adapters, tables with the result's rows, casts, and what the kernels of
+    methods take that are not fused.
+    """
+    base, experts = checkpoints[0], checkpoints[1:]
+    plain = [m for m in work.methods if not (work.fast and method_named(m).form)]
+    slope = max(
+        (bytes_an_entry(m, len(experts), work.mode, base.dtype, work.math) for m in plain),
+        default=0.0,
+    )
+    fused = len(plain) < len(work.methods)
+    wide = _itemsize(work.math or base.dtype)
+    most = 0
+    for name, info in base.merged.items():
+        entries = prod(_shape(work, name, info))
+        sums = sum(
+            c.adapter is not None
+            and (found := c.adapter.changes.get(c.merged[name].name)) is not None
+            and found.factors is not None
+            for c in checkpoints
+            if name in c.merged
+        )
+        held = sums * FLOAT32 * entries
+        taken = held + slope * entries
+        if sums:  # the sum of the last one is made beside the others; then all are cast alike
+            taken = max(taken, held + 2 * FLOAT32 * entries)
+            if fused:
+                taken = max(taken, (len(checkpoints)) * FLOAT32 * entries)
+        if work.vocabulary and has_token_rows(name):
+            tables = [prod(sources[c.reference][name].shape) for c in checkpoints]
+            taken += wide * (sum(tables) + len(tables) * entries)
+        most = max(most, round(taken))
+    return most
+
+
+def _buffers(models: int, device: str, work: Work) -> int:
+    """Return the bytes of buffers that torch's kernels work in; the others need none."""
+    from optimerge.merge.kernels.choose import kernels_for
+    from optimerge.merge.kernels.reference import PART, PART_ON_DEVICE, TorchKernels
+
+    forms = [form for m in work.methods if (form := method_named(m).form)]
+    if not forms or not work.fast or not isinstance(kernels_for(device), TorchKernels):
+        return 0
+    part = PART if device == "cpu" else PART_ON_DEVICE
+    drawn = DRAWN if any(form.thin != "whole" for form in forms) else 0
+    return part * (FLOAT32 * (models + 2) + drawn)
+
+
+def _shape(work: Work, name: str, info: "TensorInfo") -> tuple[int, ...]:
+    return work.vocabulary.shape(name, info.shape) if work.vocabulary else info.shape
+
+
+def _itemsize(dtype: str) -> int:
+    return next(BITS[short] for short, name in TORCH_NAMES.items() if name == dtype) // 8
