@@ -63,7 +63,7 @@ class Need:
     resident: int
     """The model that candidates are written to."""
     tables: int
-    """What is remembered: of task vectors, the base's rows of tokens as in the result, statistics."""
+    """What is remembered of task vectors, the base's aligned tables of tokens, and statistics."""
     temporaries: int
     """Of the tensor that takes most."""
     buffers: int = 0

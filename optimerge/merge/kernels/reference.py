@@ -121,7 +121,7 @@ class TorchKernels:
             for term, source in zip(program.terms, sources, strict=True):
                 scratch.copy_(source.values[part])
                 m += scratch.mul_(term.weight)
-            return m if program.divisor == 1 else m.div_(program.divisor)
+            return self._divided(m, program.divisor)
         thinned = []
         for index, (term, source) in enumerate(zip(program.terms, sources, strict=True)):
             d = self._delta(index, b, source, part)
@@ -135,11 +135,15 @@ class TorchKernels:
             thinned.append(d)
         if program.elect:
             self._elect(program, thinned, m, scratch)
-        elif program.divisor != 1:
-            m.div_(program.divisor)
+        else:
+            self._divided(m, program.divisor)
         if program.factor != 1:
             m.mul_(program.factor)
         return m.add_(b)
+
+    def _divided(self, m: "Tensor", divisor: float) -> "Tensor":
+        """Divide in place; by a tensor, since CUDA turns a plain number into its reciprocal."""
+        return m if divisor == 1 else m.div_(m.new_tensor(divisor))
 
     def _elect(
         self, program: Program, thinned: "Sequence[Tensor]", m: "Tensor", scratch: "Tensor"
