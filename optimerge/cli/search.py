@@ -26,6 +26,12 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
 )
 @click.option("--seed", type=click.IntRange(0), help="Seed of proposals, items and masks.")
 @click.option("--exact", is_flag=True, help="Merge as mergekit does, bit for bit; slower.")
+@click.option(
+    "--task-vectors",
+    type=click.Choice(["full", "int8"]),
+    help="int8: keep experts in half the memory of bfloat16, slightly rounded. "
+    "Default: the space's, or full.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
 @ALLOW_CODE
 @DEVICE
@@ -37,6 +43,7 @@ def command(
     sampler: str | None,
     seed: int | None,
     exact: bool,
+    task_vectors: str | None,
     dry_run: bool,
     allow_code: bool,
     device: str,
@@ -56,7 +63,7 @@ def command(
     from optimerge.space.read import read_space
     from optimerge.space.settings import overridden
 
-    wanted = overridden(read_space(space), trials, hours, sampler, seed, exact)
+    wanted = overridden(read_space(space), trials, hours, sampler, seed, exact, task_vectors)
     if dry_run:
         print_check(wanted, allow_code=allow_code)
         return

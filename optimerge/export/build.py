@@ -21,6 +21,8 @@ from optimerge.merge.align import Aligner
 from optimerge.merge.fused import Fused, merge_apart
 from optimerge.merge.kernels.choose import kernels_for
 from optimerge.merge.plan import InputTensor, MergePlan, make_plan
+from optimerge.merge.rounded import Weight
+from optimerge.merge.rounding import NOTE, BuildSteps, Rounding, make_rounding
 from optimerge.merge.tensor import (
     Mode,
     Selections,
@@ -82,11 +84,15 @@ def build(
     notes = align.check(plan, recipe_file) if align else []
     template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
+    rounding = None
+    if plan.in_steps:
+        rounding = make_rounding(recipe, checkpoints, selections.mode, recipe_file)
+        notes.append(NOTE)
     donor = opened[0]
     copied = _copied_names(donor, plan)
     total, parameters = len(plan.tensors) + len(copied), 0
     with CheckpointWriter(directory) as writer:
-        merged = _merged(plan, selections, checkpoints, device, align, allow_nan)
+        merged = _merged(plan, selections, checkpoints, device, align, allow_nan, rounding)
         for done, (name, tensor) in enumerate(chain(merged, _copied(donor, copied)), start=1):
             writer.add(name, tensor)
             parameters += tensor.numel()
@@ -118,6 +124,7 @@ def _merged(
     device: str,
     align: Aligner | None,
     allow_nan: bool,
+    rounding: Rounding | None,
 ) -> "Iterator[tuple[str, torch.Tensor]]":
     with ExitStack() as stack:
         rounded = rounds_adapters(selections.mode, plan)
@@ -126,14 +133,16 @@ def _merged(
             for reference, checkpoint in checkpoints.items()
         }
 
-        def read(item: InputTensor) -> "torch.Tensor":
+        steps = BuildSteps(rounding, readers, device) if rounding else None
+
+        def read(item: InputTensor) -> Weight:
             tensor = readers[item.model].read(item.tensor, device)
             if not allow_nan and not all_finite(tensor):
                 raise CheckpointError(
                     f"{item.model}: {item.tensor} holds NaN or infinite weights; use a sound "
                     "checkpoint of this model, or --allow-nan to merge it all the same"
                 )
-            return tensor
+            return steps(item, tensor) if steps else tensor
 
         math, out = torch_dtype(plan.dtype), torch_dtype(plan.out_dtype)
         fast = selections.mode == "fast"

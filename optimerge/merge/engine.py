@@ -6,11 +6,13 @@ left as it is; it is never updated by increments (rounding would pile up).
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.fit import check_copied
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.arena import into_arena
@@ -20,6 +22,7 @@ from optimerge.merge.kernels.facts import Memory
 from optimerge.merge.place import Dtypes, Placer
 from optimerge.merge.plan import MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model, resize
+from optimerge.merge.rounding import Rounding, originals
 from optimerge.merge.stats import Change, total
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
@@ -50,6 +53,8 @@ class Engine:
     seed: int = 0
     vocabulary: Vocabulary | None = None
     """What the rows of embeddings stand for; None: what they stand for in the base."""
+    rounding: Rounding | None = None
+    """What of the experts `weights` keeps in int8 steps; None: nothing."""
     _targets: dict[str, Target] = field(default_factory=dict)
     _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
     _align: Aligner | None = field(init=False)
@@ -77,12 +82,21 @@ class Engine:
         then holds part of the candidate, and the next candidate overwrites it.
         """
         started = time.perf_counter()
+        if recipe.block.task_vectors and not self.rounding:
+            raise TrialError("the recipe takes int8 task vectors and the engine full weights")
         if recipe.output_tokenizer != (self.vocabulary.wanted if self.vocabulary else None):
             raise TrialError("the recipe asks for another tokenizer than the resident model has")
         plan = make_plan(recipe, self.checkpoints)
         self._refuse_other_shape(plan)
+        with ExitStack() as stack:
+            whole = self.rounding and not plan.in_steps
+            files = stack.enter_context(originals(self.checkpoints)) if whole else None
+            return total(self._merged(plan, files), time.perf_counter() - started)
+
+    def _merged(self, plan: MergePlan, files: Mapping[str, TensorReader] | None) -> list[Change]:
         changes = []
-        dtypes = Dtypes(plan.dtype, plan.out_dtype, rounds_adapters(self.mode, plan))
+        rounded = rounds_adapters(self.mode, plan)
+        dtypes = Dtypes(plan.dtype, plan.out_dtype, rounded, plan.in_steps)
         for tensor, select in Selections(self.mode, self.seed)(plan):
             repeatable = self._repeatable(tensor)
             if tensor.name not in self._targets and repeatable:
@@ -92,19 +106,24 @@ class Engine:
                 changes.append(written[2])
                 continue
             self._written.pop(tensor.name, None)
-            found = self._place(tensor, dtypes, select)
+            found = self._place(tensor, dtypes, select, files)
             if found is not None:
                 self._written[tensor.name] = (tensor, dtypes, found)
                 changes.append(found)
-        return total(changes, time.perf_counter() - started)
+        return changes
 
     def holds(self, reference: str) -> bool:
-        """Whether the resident model is that model, but for the rounding of its dtype."""
+        """Whether the resident model is that model, but for the rounding of its dtype.
+
+        With int8 task vectors: but for half a step too.
+        """
         import torch
 
         for name, target in self._targets.items():
             wanted = self._tables.read(reference, name).to(target.dtype)
             allowed = 4 * torch.finfo(target.dtype).eps * float(wanted.abs().max())
+            if steps := self.weights.steps.get((reference, name)):
+                allowed += float(steps.scales.max()) / 2
             if float((target.read().float() - wanted.float()).abs().max()) > allowed:
                 return False
         return True
@@ -131,11 +150,13 @@ def load_engine(
     mode: Mode = "fast",
     seed: int = 0,
     vocabulary: Vocabulary | None = None,
+    rounding: Rounding | None = None,
 ) -> Engine:
     """Load base (first of `checkpoints`) and experts onto `device`, with a resident model.
 
     `out_dtype`: dtype of the resident model, by default the base checkpoint's. `vocabulary`: what
-    all recipes make of the embeddings; the model is resized to it. CheckpointError
+    all recipes make of the embeddings; the model is resized to it. `rounding`: keeps experts in
+    int8 steps; recipes that do not ask for them (parents) read the files again. CheckpointError
     if a model holds NaN or infinite weights, or if the place of a tensor in the loaded model is
     not known (`find_targets`) or not proved (`verify_targets`).
     """
@@ -150,8 +171,9 @@ def load_engine(
         model=model,
         base=base.reference,
         checkpoints={c.reference: c for c in checkpoints},
-        weights=load_weights(checkpoints, device),
+        weights=load_weights(checkpoints, device, rounding),
         mode=mode,
         seed=seed,
         vocabulary=vocabulary,
+        rounding=rounding,
     )

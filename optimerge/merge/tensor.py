@@ -9,6 +9,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
+from optimerge.merge.rounded import Weight, dense
 from optimerge.methods.protocol import Selection, TensorGroup
 from optimerge.methods.registry import method_named
 
@@ -19,7 +20,7 @@ Mode = Literal["fast", "exact"]
 PART = 1 << 17
 """Entries merged at a time on a CPU by methods that look at one entry only."""
 
-Read = Callable[[InputTensor], "torch.Tensor"]
+Read = Callable[[InputTensor], Weight]
 Align = Callable[[TensorPlan, "Sequence[torch.Tensor]"], "list[torch.Tensor]"]
 
 
@@ -66,7 +67,7 @@ def merge_tensor(
 
 def inputs_of(
     tensor: TensorPlan, math: "torch.dtype | None", read: Read, align: "Align | None" = None
-) -> "list[torch.Tensor]":
+) -> list[Weight]:
     """Read the tensors of `tensor.sources`; `align` brings tables of tokens to one vocabulary.
 
     Aligned tables are in the math dtype, others in their own.
@@ -75,20 +76,21 @@ def inputs_of(
     if align is None:
         return present
     dtype = math or promoted(present)
-    return align(tensor, [t.to(dtype) for t in present])
+    return [*align(tensor, [t.to(dtype) for t in present])]
 
 
 def merged(
     tensor: TensorPlan,
     math: "torch.dtype | None",
-    present: "Sequence[torch.Tensor]",
+    read: Sequence[Weight],
     select: Selection,
 ) -> "torch.Tensor":
     """Return the merge of the tensors of `tensor.sources` by the method's own kernel."""
     import torch
 
     method = method_named(tensor.method)
-    dtype = math or promoted(present)
+    dtype = math or promoted(read)
+    present = [dense(t) for t in read]
 
     def merge(some: "Sequence[torch.Tensor]") -> "torch.Tensor":
         cast = [t.to(dtype) for t in some]
@@ -114,7 +116,7 @@ def merged(
     return result.view(first.shape)
 
 
-def promoted(tensors: "Sequence[torch.Tensor]") -> "torch.dtype":
+def promoted(tensors: Sequence[Weight]) -> "torch.dtype":
     """Return the dtype that holds all of theirs."""
     import torch
 

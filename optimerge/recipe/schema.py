@@ -134,6 +134,8 @@ class OptimergeBlock(_Strict):
 
     mode: Literal["fast", "exact"] = "fast"
     seed: int = 0
+    task_vectors: Literal["int8"] | None = None
+    """int8: experts are taken as int8 steps from the base; None: as they are in their files."""
     run: str | None = None
     trial: int | str | None = None
     version: str | None = None

@@ -20,7 +20,11 @@ def needed(models: Models) -> int:
 
 def _held(models: Models) -> int:
     """Return the bytes of base and experts; LoRA adapters share their base's tensors."""
-    own = {(i.file, i.start): i.bytes for c in models.checkpoints for i in c.tensors.values()}
+    own = {}
+    for model in models.checkpoints:
+        for name, info in model.tensors.items():
+            held = models.rounding.held_bytes(model, name) if models.rounding else info.bytes
+            own[info.file, info.start, held] = held
     return sum(own.values()) + sum(c.adapter.bytes for c in models.checkpoints if c.adapter)
 
 

@@ -11,6 +11,7 @@ from optimerge.checkpoint.reference import split_adapter
 from optimerge.errors import RecipeError
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import make_plan
+from optimerge.merge.rounding import Rounding, make_rounding
 from optimerge.merge.vocabulary import Vocabulary, make_vocabulary
 from optimerge.space.labels import short_names
 from optimerge.space.objectives import SparsityObjective
@@ -30,6 +31,8 @@ class Models:
     """What the rows of the merges' embeddings stand for, where the space names a tokenizer."""
     notes: tuple[str, ...] = ()
     """What a person should know."""
+    rounding: Rounding | None = None
+    """Where the space asks for int8 task vectors: what is kept so."""
 
     @property
     def base(self) -> Checkpoint:
@@ -59,6 +62,10 @@ def open_models(space: SearchSpace) -> Models:
         source = vocabulary.wanted.source
         places[source] = _full(source, vocabulary.owner, space.folder)
     models = Models(checkpoints, places, vocabulary)
+    if space.search.task_vectors == "int8":
+        mode = "exact" if space.search.exact else "fast"
+        rounding = make_rounding(recipe, by_reference, mode, space.file)
+        models = replace(models, rounding=rounding)
     _check_layer_groups(space, models)
     plans = [
         make_plan(space.recipe(_lowest(space, method), models.base.layers), by_reference)

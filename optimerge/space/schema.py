@@ -1,6 +1,6 @@
 """The blocks of a search-space file that stand beside the recipe."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -33,6 +33,8 @@ class SearchSettings(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     exact: bool = False
     """Merge as mergekit does, its random stream and tie-breaking included; slower."""
+    task_vectors: Literal["full", "int8"] = "full"
+    """int8: keep experts as int8 steps from the base, for want of memory."""
     batch_size: Annotated[int, Field(ge=1)] = 64
     """Rows in a forward pass when scoring."""
 
