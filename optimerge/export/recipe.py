@@ -115,7 +115,7 @@ def task_vector_notes(recipe: Recipe) -> list[str]:
     notes = [
         "",
         "Scored with int8 task vectors, as `task_vectors: int8` below records: optimerge build",
-        "rounds the experts alike. Delete that line to build from the full weights, which differ",
+        "rounds the experts alike. Take that key out to build from the full weights, which differ",
         "slightly from what was scored.",
     ]
     if method_named(recipe.merge_method).mergekit:

@@ -34,8 +34,8 @@ TYPES = frozenset({"BF16", "F16", "F32"})
 Key = tuple[str, str]
 """(reference of a model, name of a tensor)."""
 NOTE = (
-    "scored with int8 task vectors, as the line `task_vectors: int8` of the recipe records, and "
-    "built with them too; without that line `optimerge build` takes the full weights"
+    "scored with int8 task vectors, as `task_vectors: int8` in the recipe records, and built with "
+    "them too; without that key `optimerge build` takes the full weights"
 )
 Place = tuple[Path, int]
 Check = Callable[[Checkpoint, str, "Tensor"], None]

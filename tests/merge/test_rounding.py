@@ -246,7 +246,7 @@ def test_what_has_no_meaning_is_refused_in_a_sentence(
 
 def test_build_says_what_it_did_and_exact_is_refused(family: Path) -> None:
     (family / "r.yaml").write_text(text_of("ties"))
-    assert "without that line `optimerge build` takes the full weights" in " ".join(
+    assert "without that key `optimerge build` takes the full weights" in " ".join(
         build(family / "r.yaml", family / "out").notes
     )
     with pytest.raises(RecipeError, match="exact mode must not"):
