@@ -87,7 +87,10 @@ def print_check(space: "SearchSpace", *, allow_code: bool = False) -> None:
         )
         click.echo(f"  {dimension.name}: {dimension.text}{only}")
     want, have = needed(models), available()
-    enough = "enough" if want < have else "NOT ENOUGH: take fewer experts or a larger machine"
+    halve = "" if models.rounding else "int8 task vectors (--task-vectors int8), "
+    enough = (
+        "enough" if want < have else f"NOT ENOUGH: take {halve}fewer experts or a larger machine"
+    )
     click.echo(f"memory: about {size(want)} before scoring, {size(have)} there ({enough})")
     specs = [spec for spec in space.objectives if isinstance(spec, TaskObjective)]
     with quiet(scoring=True):
