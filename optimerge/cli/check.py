@@ -81,6 +81,12 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
         )
     for note in (*models.notes, *differences(models.checkpoints)):
         click.echo(f"note: {note}")
+    if rounding := models.rounding:
+        held = [rounding.applies(c, n) for c in models.checkpoints[1:] for n in c.merged]
+        click.echo(
+            f"task vectors: int8 for {sum(held)} of the experts' {len(held)} tensors; the others, "
+            "the base and the parents' scores keep full weights"
+        )
     click.echo(f"methods: {', '.join(space.methods)}; {len(space.dimensions)} dimensions")
     for dimension in space.dimensions:
         only = (

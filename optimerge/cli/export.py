@@ -38,6 +38,8 @@ def command(run: Path, trial: str | None, pick: str, output: Path | None) -> Non
     """
     from optimerge.cli.quiet import quiet
     from optimerge.cli.searching import export_trial
+    from optimerge.merge.rounding import NOTE
+    from optimerge.recipe.read import parse_recipe
 
     how = f"trial:{trial}" if trial is not None else pick
     with quiet():
@@ -45,5 +47,7 @@ def command(run: Path, trial: str | None, pick: str, output: Path | None) -> Non
             click.echo(export_trial(run, how, None), nl=False)
             return
         file = output or run / "recipe.yaml"
-        export_trial(run, how, file)
+        text = export_trial(run, how, file)
+    if parse_recipe(text).block.task_vectors:
+        click.echo(f"note: {NOTE}", err=True)
     click.echo(f"wrote {file}\nbuild it: optimerge build {file} OUT")

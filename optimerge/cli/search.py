@@ -32,6 +32,12 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
     help="Where base and experts are kept: beside the model, in main memory, or on disk. "
     "Default: the space's, or the first that fits.",
 )
+@click.option(
+    "--task-vectors",
+    type=click.Choice(["full", "int8"]),
+    help="int8: keep experts in half the memory of bfloat16, slightly rounded. "
+    "Default: the space's, or full.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
 @ALLOW_CODE
 @DEVICE
@@ -44,6 +50,7 @@ def command(
     seed: int | None,
     exact: bool,
     memory: str | None,
+    task_vectors: str | None,
     dry_run: bool,
     allow_code: bool,
     device: str,
@@ -63,7 +70,9 @@ def command(
     from optimerge.space.read import read_space
     from optimerge.space.settings import overridden
 
-    wanted = overridden(read_space(space), trials, hours, sampler, seed, exact, memory)
+    wanted = overridden(
+        read_space(space), trials, hours, sampler, seed, exact, memory, task_vectors
+    )
     if dry_run:
         print_check(wanted, device, allow_code=allow_code)
         return

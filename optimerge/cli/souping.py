@@ -40,14 +40,14 @@ def run_soup(
 
 
 def _as_run(space: SearchSpace, folder: Path) -> SearchSpace:
-    """Return the space with the seed and the mode that the run was started with, if there is one.
+    """Return the space with the settings of the run, if there is one: seed, mode, task vectors.
 
     A search takes them from its command line; a soup is scored as that search scores.
     """
     if not (folder / JOURNAL).exists():
         return overridden(space)
     info = open_run(folder).info
-    return overridden(space, seed=info.seed, exact=info.exact)
+    return overridden(space, seed=info.seed, exact=info.exact, task_vectors=info.task_vectors)
 
 
 def _line(step: Step, *, first: bool) -> str:

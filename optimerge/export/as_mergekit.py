@@ -23,8 +23,11 @@ def as_mergekit(recipe: Recipe) -> Recipe:
     """Return a recipe that mergekit builds to the same tensors, or the recipe as it is.
 
     As it is: if mergekit has the method, or if there is no way to write it so (most methods;
-    `lines` in several slices, or with an alpha or beta that is itself a gradient or filtered).
+    `lines` in several slices, of int8 task vectors, or with an alpha or beta that is itself a
+    gradient or filtered).
     """
+    if recipe.block.task_vectors:
+        return recipe  # its own kernel and the fused one round steps differently
     if recipe.merge_method != LINES or any(len(b.slices or ()) > 1 for _, b in recipe.bodies()):
         return recipe
     numbers = {name: _plain_number(recipe, name) for name in ("alpha", "beta")}

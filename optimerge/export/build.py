@@ -19,6 +19,7 @@ from optimerge.export.slots import copied_names, slots_of
 from optimerge.export.vocabulary import chat_template, write_vocabulary
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import make_plan
+from optimerge.merge.rounding import NOTE, make_rounding
 from optimerge.merge.sources import check_sources, with_head_of_its_own
 from optimerge.merge.statistics import open_statistics
 from optimerge.merge.tensor import Mode, Selections, stream_state
@@ -81,13 +82,19 @@ def build(
     notes += statistics.notes(plan) if statistics else []
     template = chat_template(recipe, opened)
     selections = Selections(mode or recipe.block.mode, recipe.block.seed if seed is None else seed)
+    rounding = None
+    if plan.in_steps:
+        rounding = make_rounding(recipe, checkpoints, selections.mode, recipe_file)
+        notes.append(NOTE)
     donor = with_head_of_its_own(opened[0], plan)
     copied = copied_names(donor, plan)
     slots = slots_of(plan, checkpoints, vocabulary, {name: donor.copied[name] for name in copied})
     key = build_key(plan, selections, checkpoints, vocabulary, statistics, device, allow_nan)
     with (
         CheckpointWriter(directory, slots, key) as writer,
-        Merging(plan, checkpoints, selections, device, align, statistics, allow_nan) as merging,
+        Merging(
+            plan, checkpoints, selections, device, align, statistics, rounding, allow_nan
+        ) as merging,
         TensorReader(donor) as reader,
     ):
         if writer.note:

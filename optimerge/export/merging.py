@@ -13,6 +13,8 @@ from optimerge.merge.align import Aligner
 from optimerge.merge.fused import Fused, merge_apart
 from optimerge.merge.kernels.choose import kernels_for
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
+from optimerge.merge.rounded import Weight
+from optimerge.merge.rounding import BuildSteps, Rounding
 from optimerge.merge.statistics import Statistics
 from optimerge.merge.tensor import (
     Selections,
@@ -40,8 +42,10 @@ class Merging:
     device: str
     align: Aligner | None
     statistics: Statistics | None
+    rounding: Rounding | None
     allow_nan: bool
     _fused: Fused | None = field(init=False)
+    _steps: BuildSteps | None = field(init=False, default=None)
     _readers: dict[str, TensorReader] = field(default_factory=dict)
     _open: ExitStack = field(default_factory=ExitStack)
 
@@ -54,6 +58,8 @@ class Merging:
         for reference, checkpoint in self.checkpoints.items():
             reader = TensorReader(checkpoint, rounded=rounded)
             self._readers[reference] = self._open.enter_context(reader)
+        if self.rounding:
+            self._steps = BuildSteps(self.rounding, self._readers, self.device)
         return self
 
     def __exit__(
@@ -76,11 +82,11 @@ class Merging:
             )
         return result
 
-    def _read(self, item: InputTensor) -> "torch.Tensor":
+    def _read(self, item: InputTensor) -> Weight:
         tensor = self._readers[item.model].read(item.tensor, self.device)
         if not self.allow_nan and not all_finite(tensor):
             raise CheckpointError(
                 f"{item.model}: {item.tensor} holds NaN or infinite weights; use a sound "
                 "checkpoint of this model, or --allow-nan to merge it all the same"
             )
-        return tensor
+        return self._steps(item, tensor) if self._steps else tensor

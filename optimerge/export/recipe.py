@@ -38,6 +38,7 @@ def export_text(run: Run, trial: Trial, reason: str) -> str:
         *_evidence(trial.scores),
         *_rewritten(scored, recipe),
         *_builders(recipe),
+        *task_vector_notes(recipe),
     ]
     return "".join(f"# {line}".rstrip() + "\n" for line in lines) + recipe_text(recipe)
 
@@ -105,6 +106,21 @@ def _rewritten(scored: Recipe, written: Recipe) -> list[str]:
         f"Scored as {scored.merge_method}, which mergekit does not have; written as "
         f"{written.merge_method}, which gives the same tensors.",
     ]
+
+
+def task_vector_notes(recipe: Recipe) -> list[str]:
+    """Return what a person should know of a recipe that was scored with int8 task vectors."""
+    if not recipe.block.task_vectors:
+        return []
+    notes = [
+        "",
+        "Scored with int8 task vectors, as `task_vectors: int8` below records: optimerge build",
+        "rounds the experts alike. Take that key out to build from the full weights, which differ",
+        "slightly from what was scored.",
+    ]
+    if method_named(recipe.merge_method).mergekit:
+        notes[-1] = "slightly from what was scored; mergekit-yaml always takes the full weights."
+    return notes
 
 
 def _builders(recipe: Recipe) -> list[str]:

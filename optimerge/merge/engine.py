@@ -6,12 +6,13 @@ left as it is; it is never updated by increments (rounding would pile up).
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.fit import check_copied
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.arena import into_arena
@@ -22,6 +23,7 @@ from optimerge.merge.kernels.facts import Memory
 from optimerge.merge.place import Dtypes, Placer
 from optimerge.merge.plan import MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model, resize
+from optimerge.merge.rounding import Rounding, originals
 from optimerge.merge.statistics import Statistics
 from optimerge.merge.stats import Change, total
 from optimerge.merge.steps import all_steps
@@ -58,6 +60,8 @@ class Engine:
     """Of the experts, for the methods that need them."""
     room: int | None = None
     """Most layers of a candidate; None: all have the base's layers, each in its place."""
+    rounding: Rounding | None = None
+    """What of the experts `weights` keeps in int8 steps; None: nothing."""
     _targets: dict[str, Target] = field(default_factory=dict)
     _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
     _depth: Depth | None = field(init=False, default=None)
@@ -95,6 +99,8 @@ class Engine:
         then holds part of the candidate, and the next candidate overwrites it.
         """
         started = time.perf_counter()
+        if recipe.block.task_vectors and not self.rounding:
+            raise TrialError("the recipe takes int8 task vectors and the engine full weights")
         if recipe.output_tokenizer != (self.vocabulary.wanted if self.vocabulary else None):
             raise TrialError("the recipe asks for another tokenizer than the resident model has")
         plan = make_plan(recipe, self.checkpoints)
@@ -102,7 +108,17 @@ class Engine:
             self._depth.follow(plan)
         else:
             self._refuse_other_shape(plan)
-        dtypes = Dtypes(plan.dtype, plan.out_dtype, rounds_adapters(self.mode, plan))
+        with ExitStack() as stack:
+            whole = self.rounding and not plan.in_steps
+            files = stack.enter_context(originals(self.checkpoints)) if whole else None
+            changes = self._merged(plan, files)
+        seconds = time.perf_counter() - started
+        return total(changes, seconds, compared=self._depth is None)
+
+    def _merged(self, plan: MergePlan, files: Mapping[str, TensorReader] | None) -> list[Change]:
+        """Merge what is not as the plan says yet; `files`: read instead of what is in steps."""
+        rounded = rounds_adapters(self.mode, plan)
+        dtypes = Dtypes(plan.dtype, plan.out_dtype, rounded, plan.in_steps)
         changes: dict[str, Change | None] = {}
         jobs = []
         for tensor, select in Selections(self.mode, self.seed)(plan):
@@ -119,15 +135,17 @@ class Engine:
         with closing(self.weights.stream(steps)) as stream:
             for (tensor, select), held in zip(jobs, stream, strict=True):
                 self._written.pop(tensor.name, None)
-                found = self._place(held, tensor, dtypes, select)
+                found = self._place(held, tensor, dtypes, select, files)
                 if found is not None:
                     self._written[tensor.name] = (tensor, dtypes, found)
                     changes[tensor.name] = found
-        seconds = time.perf_counter() - started
-        return total(filter(None, changes.values()), seconds, compared=self._depth is None)
+        return [found for found in changes.values() if found is not None]
 
     def holds(self, reference: str) -> bool:
-        """Whether the resident model is that model, but for the rounding of its dtype."""
+        """Whether the resident model is that model, but for the rounding of its dtype.
+
+        With int8 task vectors: but for half a step too.
+        """
         import torch
 
         if self._depth is not None and self._depth.layers != self.checkpoints[reference].layers:
@@ -139,6 +157,8 @@ class Engine:
                 target = self._targets[name]
                 wanted = self._tables.read(held, reference, name).to(target.dtype)
                 allowed = 4 * torch.finfo(target.dtype).eps * float(wanted.abs().max())
+                if steps_of := held.steps.get((reference, name)):
+                    allowed += float(steps_of.scales.max()) / 2
                 if float((target.read().float() - wanted.float()).abs().max()) > allowed:
                     return False
         return True
@@ -177,6 +197,7 @@ def load_engine(
     statistics: Statistics | None = None,
     layers: tuple[int, int] | None = None,
     memory: Tier = "device",
+    rounding: Rounding | None = None,
 ) -> Engine:
     """Load base (first of `checkpoints`) and experts onto `device`, with a resident model.
 
@@ -184,7 +205,8 @@ def load_engine(
     all recipes make of the embeddings; the model is resized to it. `statistics`: of the experts,
     for methods that need them, kept where the models are once they were used. `layers`: fewest and
     most layers of a candidate, where layers change places; None: candidates have the base's.
-    `memory`: where base and experts are kept.
+    `memory`: where base and experts are kept. `rounding`: keeps experts in int8 steps, in the
+    device tier; recipes that do not ask for them (parents) read the files again.
     CheckpointError if a model holds NaN or infinite weights, or if the place of a tensor in the
     loaded model is not known (`find_targets`) or not proved (`verify_targets`).
     """
@@ -201,10 +223,11 @@ def load_engine(
         model=model,
         base=base.reference,
         checkpoints={c.reference: c for c in checkpoints},
-        weights=open_weights(checkpoints, device, memory),
+        weights=open_weights(checkpoints, device, memory, rounding),
         mode=mode,
         seed=seed,
         vocabulary=vocabulary,
         statistics=statistics,
         room=layers[1] if layers else None,
+        rounding=rounding,
     )

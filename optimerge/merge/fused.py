@@ -8,6 +8,7 @@ from optimerge.merge.kernels.compile import compiled
 from optimerge.merge.kernels.facts import Facts, Memory
 from optimerge.merge.kernels.program import Kernels, Source
 from optimerge.merge.plan import TensorPlan
+from optimerge.merge.rounded import Steps, Weight, readable
 from optimerge.merge.stats import Change
 from optimerge.merge.tensor import Measured, merged, promoted
 from optimerge.methods.protocol import Selection
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def fusible(
     tensor: TensorPlan,
     math: "torch.dtype | None",
-    tensors: "Sequence[Tensor]",
+    tensors: Sequence[Weight],
     out: "torch.dtype | None",
 ) -> bool:
     """Whether the fused kernels can merge these tensors in these dtypes (None: the tensors')."""
@@ -46,7 +47,7 @@ class Fused:
     def merge(
         self,
         tensor: TensorPlan,
-        tensors: "Sequence[Tensor]",
+        tensors: Sequence[Weight],
         out: "Tensor",
         against: "Tensor | None" = None,
         kind: Hashable = None,
@@ -60,9 +61,8 @@ class Fused:
         form = method_named(tensor.method).form
         if form is None:
             raise TypeError(f"{tensor.method} has no form for the fused kernels")
-        flat = _of_one_dtype(tensors)
-        base = flat[0] if tensor.base else None
-        sources = [Source(values) for values in flat[1 if tensor.base else 0 :]]
+        sources = _sources(readable(tensors, None if form.linear else tensor.base))
+        base = sources.pop(0).values if tensor.base else None
         numbers = [item.numbers for item in tensor.inputs]
         facts = []
         if base is not None:
@@ -100,7 +100,7 @@ def merge_apart(
     tensor: TensorPlan,
     math: "torch.dtype | None",
     out: "torch.dtype | None",
-    present: "Sequence[Tensor]",
+    present: Sequence[Weight],
     select: Selection,
     fused: Fused | None,
     measured: "Measured | None" = None,
@@ -121,7 +121,10 @@ def merge_apart(
     return result
 
 
-def _of_one_dtype(tensors: "Sequence[Tensor]") -> "list[Tensor]":
-    """Return the tensors flat; in float32 where their dtypes differ."""
-    same = len({t.dtype for t in tensors}) == 1
-    return [(t if same else t.float()).reshape(-1) for t in tensors]
+def _sources(tensors: Sequence[Weight]) -> list[Source]:
+    """Return the tensors flat; those not in steps in float32 where their dtypes differ."""
+    same = len({t.dtype for t in tensors if not isinstance(t, Steps)}) == 1
+    return [
+        t.source if isinstance(t, Steps) else Source((t if same else t.float()).reshape(-1))
+        for t in tensors
+    ]

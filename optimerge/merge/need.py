@@ -11,7 +11,8 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.merge.arena import padded
 from optimerge.merge.kernels.program import STEPS
 from optimerge.merge.probe import bytes_an_entry
-from optimerge.merge.steps import all_steps, place_of, ring_bytes, sources_of, step_bytes
+from optimerge.merge.rounding import Rounding
+from optimerge.merge.steps import Place, all_steps, place_of, ring_bytes, sources_of, step_bytes
 from optimerge.merge.tensor import Mode
 from optimerge.merge.tiers import Tier
 from optimerge.merge.vocabulary import Vocabulary
@@ -46,6 +47,8 @@ class Work:
     """Headers of the model that is written to; None: the base's."""
     statistics: int = 0
     """Bytes of the statistics that methods of the space need."""
+    rounding: Rounding | None = None
+    """What of the experts is kept in int8 steps."""
 
     @property
     def fast(self) -> bool:
@@ -93,8 +96,7 @@ def predicted(checkpoints: Sequence[Checkpoint], work: Work, tier: Tier, device:
         if change.factors
         for part in (change.factors.a, change.factors.b)
     )
-    places = {place_of(i): i.bytes for infos in sources.values() for i in infos.values()}
-    whole = sum(map(padded, places.values()))
+    whole = sum(map(padded, _held(checkpoints, sources, work).values()))
     names = all_steps(checkpoints)
     ring = ring_bytes(
         {name: step_bytes(sources[m][n] for m, n in keys) for name, keys in names.items()}
@@ -111,6 +113,23 @@ def predicted(checkpoints: Sequence[Checkpoint], work: Work, tier: Tier, device:
         buffers=_buffers(len(checkpoints), device, work),
         host=0 if on_cpu else host,
     )
+
+
+def _held(
+    checkpoints: Sequence[Checkpoint],
+    sources: "Mapping[str, Mapping[str, TensorInfo]]",
+    work: Work,
+) -> "dict[tuple[Place, bool], int]":
+    """Return the bytes of each tensor that is kept; models that share one count it once."""
+    found = {}
+    for model in checkpoints:
+        for name, info in sources[model.reference].items():
+            rounded = work.rounding is not None and work.rounding.applies(model, name)
+            size = (
+                work.rounding.held_bytes(model, name) if work.rounding and rounded else info.bytes
+            )
+            found[place_of(info), rounded] = size
+    return found
 
 
 def _resident(base: Checkpoint, work: Work) -> int:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.fused import Fused, fusible
 from optimerge.merge.plan import InputTensor, TensorPlan
+from optimerge.merge.rounded import Weight, dense
 from optimerge.merge.stats import Change, change, counted
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
@@ -17,7 +19,7 @@ from optimerge.merge.weights import Weights
 from optimerge.methods.protocol import Selection
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Dtypes:
     """Of the merged tensor as a build writes it; None: the math dtype."""
     rounded: bool
     """Whether a base plus adapter is rounded to the base's dtype before it is merged."""
+    in_steps: bool = False
+    """Whether experts are taken as int8 steps from the base."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,21 @@ class Placer:
     """Whether changes from the base are counted; not where layers change places."""
 
     def __call__(
-        self, held: Weights, tensor: TensorPlan, dtypes: Dtypes, select: Selection
+        self,
+        held: Weights,
+        tensor: TensorPlan,
+        dtypes: Dtypes,
+        select: Selection,
+        files: Mapping[str, TensorReader] | None = None,
     ) -> Change | None:
         """Merge one tensor, whose sources are at hand, into the model; None if it is not used.
 
+        `files`: read instead of what is in steps, for a recipe that takes the weights whole.
         TrialError if the result holds NaN or infinite weights: they are in the model then.
         """
 
-        def read(item: InputTensor) -> "torch.Tensor":
-            return held.read(item.model, item.tensor, rounded=dtypes.rounded)
+        def read(item: InputTensor) -> Weight:
+            return held.source(item.model, item.tensor, dtypes.rounded, files)
 
         math, out = torch_dtype(dtypes.math), torch_dtype(dtypes.out)
         present = inputs_of(tensor, math, read, self.align)
@@ -79,7 +89,7 @@ class Placer:
         fused: Fused,
         held: Weights,
         tensor: TensorPlan,
-        present: "Sequence[torch.Tensor]",
+        present: Sequence[Weight],
         dtypes: Dtypes,
         target: Target,
     ) -> Change:
@@ -95,7 +105,7 @@ class Placer:
         base = None
         if self.compared and direct:
             base = self.tables.base(held, tensor.name, dtypes.math)
-        if base is not None and tensor.base and present[0].data_ptr() != base.data_ptr():
+        if base is not None and tensor.base and dense(present[0]).data_ptr() != base.data_ptr():
             base = None
         kind = dtypes if self.align is None else (dtypes, *(s.model for s in tensor.sources))
         found = fused.merge(tensor, present, out, base, kind)

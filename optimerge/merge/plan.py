@@ -64,6 +64,8 @@ class MergePlan:
     """Math dtype; None: the inputs' own, promoted."""
     out_dtype: str | None
     """Dtype of the output; None: the math dtype."""
+    in_steps: bool = False
+    """Whether experts are taken as int8 steps from the base: see `optimerge.merge.rounded`."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def make_plan(recipe: Recipe, checkpoints: Mapping[str, Checkpoint]) -> MergePla
         layers=offset,
         dtype=recipe.dtype,
         out_dtype=recipe.out_dtype or recipe.dtype,
+        in_steps=recipe.block.task_vectors == "int8",
     )
 
 

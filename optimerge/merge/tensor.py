@@ -9,6 +9,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
+from optimerge.merge.rounded import Weight, dense
 from optimerge.methods.protocol import Selection, Statistic, StatisticKind, TensorGroup
 from optimerge.methods.registry import method_named
 
@@ -20,7 +21,7 @@ PART = 1 << 17
 """Entries merged at a time on a CPU by methods that look at one entry only."""
 PART_ON_DEVICE = 1 << 24
 
-Read = Callable[[InputTensor], "torch.Tensor"]
+Read = Callable[[InputTensor], Weight]
 Align = Callable[[TensorPlan, "Sequence[torch.Tensor]"], "list[torch.Tensor]"]
 Measured = Callable[
     [TensorPlan, "torch.device"], Mapping[StatisticKind, tuple[Statistic | None, ...]]
@@ -86,7 +87,7 @@ def merge_tensor(
 
 def inputs_of(
     tensor: TensorPlan, math: "torch.dtype | None", read: Read, align: "Align | None" = None
-) -> "list[torch.Tensor]":
+) -> list[Weight]:
     """Read the tensors of `tensor.sources`; `align` brings tables of tokens to one vocabulary.
 
     Aligned tables are in the math dtype, others in their own.
@@ -95,13 +96,13 @@ def inputs_of(
     if align is None:
         return present
     dtype = math or promoted(present)
-    return align(tensor, [t.to(dtype) for t in present])
+    return [*align(tensor, [t.to(dtype) for t in present])]
 
 
 def merged(
     tensor: TensorPlan,
     math: "torch.dtype | None",
-    present: "Sequence[torch.Tensor]",
+    read: Sequence[Weight],
     select: Selection,
     measured: "Measured | None" = None,
 ) -> "torch.Tensor":
@@ -109,7 +110,8 @@ def merged(
     import torch
 
     method = method_named(tensor.method)
-    dtype = math or promoted(present)
+    dtype = math or promoted(read)
+    present = [dense(t) for t in read]
 
     first = present[0]
     statistics = measured(tensor, first.device) if measured else {}
@@ -140,7 +142,7 @@ def merged(
     return result.view(first.shape)
 
 
-def promoted(tensors: "Sequence[torch.Tensor]") -> "torch.dtype":
+def promoted(tensors: Sequence[Weight]) -> "torch.dtype":
     """Return the dtype that holds all of theirs."""
     import torch
 

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.merge.disk import DiskWeights
+from optimerge.merge.rounding import Rounding
 from optimerge.merge.staged import StagedWeights
 from optimerge.merge.steps import Key, all_steps, ring_bytes, sources_of, step_bytes
 from optimerge.merge.weights import Weights, load_factors, load_weights
@@ -30,15 +31,22 @@ class Store(Protocol):
         ...
 
 
-def open_weights(checkpoints: Sequence[Checkpoint], device: str, tier: Tier = "device") -> Store:
+def open_weights(
+    checkpoints: Sequence[Checkpoint],
+    device: str,
+    tier: Tier = "device",
+    rounding: Rounding | None = None,
+) -> Store:
     """Load the models, or open them where they stay; CheckpointError if one is not sound.
 
     Tensors that stay on disk are looked at when they are first streamed. On a CPU the host tier
-    is the device tier.
+    is the device tier. `rounding`: keeps experts in int8 steps, beside the resident model only.
     """
     on_cpu = device == "cpu"
     if tier == "device" or (tier == "host" and on_cpu):
-        return load_weights(checkpoints, device)
+        return load_weights(checkpoints, device, rounding=rounding)
+    if rounding is not None:
+        raise ValueError(f"int8 task vectors are kept in the device tier, not on {tier}")
     if on_cpu:
         return DiskWeights(checkpoints)
     if tier == "host":

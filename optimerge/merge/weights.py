@@ -4,8 +4,8 @@ Experts that are LoRA adapters on one base share the base's tensors: of a tensor
 changes only the factors are kept, and the sum is made when it is merged.
 """
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.folder import Checkpoint
@@ -13,6 +13,8 @@ from optimerge.checkpoint.lowrank import Factors, adapted
 from optimerge.checkpoint.read import TensorReader, dtype_of
 from optimerge.errors import CheckpointError
 from optimerge.merge.arena import Arena
+from optimerge.merge.rounded import Steps, Weight
+from optimerge.merge.rounding import Rounding
 from optimerge.merge.steps import Key, Place, place_of
 from optimerge.merge.tensor import all_finite
 
@@ -30,9 +32,13 @@ class Weights:
     """What adapters add; tensors without are not in it."""
     dtypes: "dict[Key, torch.dtype]"
     """The base's dtype of tensors that an adapter holds whole, maybe in a wider one."""
+    steps: dict[Key, Steps] = field(default_factory=dict)
+    """Tensors of experts kept in int8 steps; they are not in `dense`."""
 
     def read(self, reference: str, name: str, *, rounded: bool = True) -> "torch.Tensor":
         """Return a tensor; where an adapter adds to it, `rounded` as `TensorReader` does."""
+        if (reference, name) in self.steps:
+            return self.steps[reference, name].dense()
         weight = self.dense[reference, name]
         factors = self.factors.get((reference, name))
         if rounded:
@@ -44,26 +50,53 @@ class Weights:
         for _ in steps:
             yield self
 
+    def source(
+        self,
+        reference: str,
+        name: str,
+        rounded: bool,
+        files: Mapping[str, TensorReader] | None = None,
+    ) -> Weight:
+        """Return what a merge reads: a tensor as `read` does, or its steps where there are such.
+
+        `files`: of the models; a tensor in steps is read whole from them instead.
+        """
+        steps = self.steps.get((reference, name))
+        if steps is None:
+            return self.read(reference, name, rounded=rounded)
+        return files[reference].weight(name, str(steps.device)) if files else steps
+
     @property
     def bytes(self) -> int:
         """Bytes of memory held."""
-        held = {t.data_ptr(): t.nbytes for t in self.dense.values()}
+        in_steps = [t for s in self.steps.values() for t in (s.values, s.scales)]
+        held = {t.data_ptr(): t.nbytes for t in (*self.dense.values(), *in_steps)}
         return sum(held.values()) + sum(f.a.nbytes + f.b.nbytes for f in self.factors.values())
 
 
 def load_weights(
-    checkpoints: Sequence[Checkpoint], device: str, *, pinned: bool = False
+    checkpoints: Sequence[Checkpoint],
+    device: str,
+    *,
+    pinned: bool = False,
+    rounding: Rounding | None = None,
 ) -> Weights:
     """Load all tensors, each model into one arena; CheckpointError if one holds NaN or infinities.
 
     Files are read straight into their place. Models that read the same bytes of the same file
-    share them. `pinned`: main memory that a device reads by itself.
+    share them. `pinned`: main memory that a device reads by itself. `rounding`: what is kept in
+    int8 steps from the base, the first of `checkpoints`.
     """
     found = load_factors(checkpoints, device)
     loaded: dict[Place, torch.Tensor] = {}
+    in_steps: dict[Place, Steps] = {}
     for checkpoint in checkpoints:
         with TensorReader(checkpoint, rounded=False) as reader:
-            sources = {name: reader.source(name) for name in checkpoint.merged}
+            if rounding:
+                made = rounding.load(reader, found.dense, in_steps, device, _check)
+                found.steps.update(made)
+            whole = [n for n in checkpoint.merged if (checkpoint.reference, n) not in found.steps]
+            sources = {name: reader.source(name) for name in whole}
             new = {place_of(source): source for source in sources.values()}
             sizes = (s.bytes for place, s in new.items() if place not in loaded)
             arena = Arena(sizes, device, pinned=pinned)
@@ -96,6 +129,10 @@ def load_factors(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
                     refuse_nan(*key, factors.a, factors.b)
                     found.factors[key] = factors
     return found
+
+
+def _check(checkpoint: Checkpoint, name: str, tensor: "torch.Tensor") -> None:
+    refuse_nan(checkpoint.reference, name, tensor)
 
 
 def refuse_nan(reference: str, name: str, *tensors: "torch.Tensor") -> None:

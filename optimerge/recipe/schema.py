@@ -139,6 +139,8 @@ class OptimergeBlock(_Strict):
     seed: int = 0
     statistics: dict[str, Annotated[str, Field(min_length=1)]] = {}
     """Folder of each model that `optimerge calibrate` wrote, for the methods that need one."""
+    task_vectors: Literal["int8"] | None = None
+    """int8: experts are taken as int8 steps from the base; None: as they are in their files."""
     run: str | None = None
     trial: int | str | None = None
     version: str | None = None

@@ -48,6 +48,8 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     allow_code: bool = False
     """Whether the user let local task files run their own Python."""
+    task_vectors: str = "full"
+    """full or int8."""
     format: int = FORMAT
 
 

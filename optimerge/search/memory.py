@@ -68,6 +68,7 @@ def needed(models: Models, space: SearchSpace, tier: Tier = "device", device: st
         vocabulary=models.vocabulary,
         resident=models.resident,
         statistics=models.statistics.bytes if models.statistics else 0,
+        rounding=models.rounding,
     )
     return predicted(models.checkpoints, work, tier, device)
 
@@ -81,7 +82,14 @@ def choose_tier(models: Models, space: SearchSpace, device: str) -> Choice:
     asked = space.search.memory
     on_cpu = device == "cpu"
     tiers: tuple[Tier, ...] = ("device", "disk") if on_cpu else ("device", "host", "disk")
-    if asked != "auto":
+    if models.rounding:
+        if asked not in ("auto", "device"):
+            raise OptimergeError(
+                f"{space.file}: int8 task vectors are kept beside the resident model, and memory "
+                f"{asked!r} keeps experts elsewhere; leave one of the two out"
+            )
+        tiers = ("device",)
+    elif asked != "auto":
         tiers = (asked,)
     for tier in tiers:
         found = Choice(needed(models, space, tier, device), free)

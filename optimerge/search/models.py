@@ -12,6 +12,7 @@ from optimerge.checkpoint.reference import split_adapter
 from optimerge.errors import RecipeError
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import make_plan
+from optimerge.merge.rounding import Rounding, make_rounding
 from optimerge.merge.statistics import Statistics, open_statistics
 from optimerge.merge.vocabulary import Vocabulary, make_vocabulary
 from optimerge.search.layers import check_layer_map, is_layer_map, resident_layers
@@ -44,6 +45,8 @@ class Models:
     """Where layers change places: fewest and most layers of all that is scored, parents too."""
     has_base: bool = True
     """Whether the first model is a base that the others come from; a layer map needs none."""
+    rounding: Rounding | None = None
+    """Where the space asks for int8 task vectors: what is kept so."""
 
     @property
     def base(self) -> Checkpoint:
@@ -85,6 +88,10 @@ def open_models(space: SearchSpace) -> Models:
         places[source] = _full(source, vocabulary.owner, space.folder)
     has_base = recipe.base_model is not None
     models = Models(checkpoints, places, vocabulary, layers=layers, has_base=has_base)
+    if space.search.task_vectors == "int8":
+        mode = "exact" if space.search.exact else "fast"
+        rounding = make_rounding(recipe, by_reference, mode, space.file)
+        models = replace(models, rounding=rounding)
     _check_layer_groups(space, models)
     plans = [
         make_plan(space.recipe(point, models.base.layers), by_reference)

@@ -1,7 +1,9 @@
 """Scores the base and the experts as given, before any merge: what merges must beat.
 
 They are kept in the study "parents". Where a parent is also a point of the search space, it
-stands in the study "search" too, with the same scores, so that the sampler knows it.
+stands in the study "search" too, with the same scores, so that the sampler knows it. With int8
+task vectors parents are scored from their full weights, read again from their files; the point
+that copies one from its int8 steps, at most half a step off, is told that score.
 """
 
 from collections.abc import Iterator, Mapping

@@ -46,12 +46,12 @@ class Session:
         return self.placed(self.space.recipe(params, self.models.base.layers))
 
     def parent_recipe(self, reference: str) -> Recipe:
-        """Return the recipe that copies the base or an expert as it is."""
+        """Return the recipe that copies the base or an expert as it is, never rounded to int8."""
         asked = self.space.any_recipe
         if asked.output_tokenizer is None:
             copied = Recipe(merge_method="passthrough", models=[InputModel(model=reference)])
-            return self.with_tokens(copied)
-        return self.with_tokens(self.weighted({reference: 1.0}, "float32"))
+            return self.with_tokens(copied, whole=True)
+        return self.with_tokens(self.weighted({reference: 1.0}, "float32"), whole=True)
 
     def weighted(self, weights: Mapping[str, float], dtype: Dtype | None) -> Recipe:
         """Return the average of models, by reference, with the base listed; in the space's order.
@@ -69,18 +69,23 @@ class Session:
         ]
         return Recipe(merge_method="linear", base_model=base, models=models, dtype=dtype)
 
-    def with_tokens(self, recipe: Recipe) -> Recipe:
+    def with_tokens(self, recipe: Recipe, *, whole: bool = False) -> Recipe:
         """Give the recipe the space's tokenizer and chat template, and place it."""
         asked = self.space.any_recipe
         kept = ("tokenizer", "tokenizer_source", "chat_template")
-        return self.placed(recipe.model_copy(update={k: getattr(asked, k) for k in kept}))
+        wanted = recipe.model_copy(update={k: getattr(asked, k) for k in kept})
+        return self.placed(wanted, whole=whole)
 
-    def placed(self, recipe: Recipe) -> Recipe:
-        """Fill in what makes the recipe mean the same everywhere: dtypes, seed."""
+    def placed(self, recipe: Recipe, *, whole: bool = False) -> Recipe:
+        """Fill in what makes the recipe mean the same everywhere: dtypes, seed, task vectors.
+
+        `whole`: the experts' full weights, also where the space asks for int8 task vectors.
+        """
         block = OptimergeBlock(
             mode=self.engine.mode,
             seed=self.engine.seed,
             statistics=dict(needed_statistics(recipe)),
+            task_vectors="int8" if self.engine.rounding and not whole else None,
             version=importlib.metadata.version("optimerge"),
         )
         out = recipe.out_dtype or self.models.base.dtype
@@ -122,6 +127,7 @@ def open_session(
         statistics=models.statistics,
         layers=models.layers,
         memory=choice.tier,
+        rounding=models.rounding,
     )
     say("building tasks")
     objectives = make_objectives(
@@ -180,6 +186,7 @@ def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -
         layers=models.base.layers,
         seed=space.search.seed,
         exact=space.search.exact,
+        task_vectors=space.search.task_vectors,
         items={name: digest for name, digest in digests.items() if digest},
         versions={package: importlib.metadata.version(package) for package in PACKAGES},
     )

@@ -36,6 +36,8 @@ class SearchSettings(BaseModel):
     """Merge as mergekit does, its random stream and tie-breaking included; slower."""
     memory: Literal["auto", "device", "host", "disk"] = "auto"
     """Where base and experts are kept: beside the model, in main memory, or on disk."""
+    task_vectors: Literal["full", "int8"] = "full"
+    """int8: keep experts as int8 steps from the base, for want of memory."""
     batch_size: Annotated[int, Field(ge=1)] = 64
     """Rows in a forward pass when scoring."""
 

@@ -14,14 +14,20 @@ def overridden(
     seed: int | None = None,
     exact: bool = False,
     memory: str | None = None,
+    task_vectors: str | None = None,
 ) -> SearchSpace:
     """Return the space with the given settings in place of its own.
 
     A budget given on the command line replaces the file's whole: `--hours 9` is not cut short
     by `trials:` in the file.
     """
-    given: dict[str, Any] = {"sampler": sampler, "seed": seed, "exact": exact or None}
-    given |= {"memory": memory}
+    given: dict[str, Any] = {
+        "sampler": sampler,
+        "seed": seed,
+        "exact": exact or None,
+        "memory": memory,
+        "task_vectors": task_vectors,
+    }
     if trials is not None or hours is not None:
         given |= {"trials": trials, "hours": hours}
         budget = {"trials", "hours"}
