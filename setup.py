@@ -1,6 +1,7 @@
 """Builds the compiled merge kernels where there is a C++ compiler; without one, leaves them out."""
 
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -10,6 +11,7 @@ NATIVE = "optimerge/merge/kernels/native"
 FLAGS = (
     "-std=c++17",
     "-O3",
+    "-g0",
     "-ffp-contract=off",  # every back end rounds each operation: the same bytes everywhere
     "-fno-trapping-math",
     "-fvisibility=hidden",
@@ -27,10 +29,9 @@ class BuildKernels(build_ext):
                 raise PlatformError("g++ or clang++ is needed")
             super().build_extension(ext)
         except (CCompilerError, ExecError, PlatformError, OSError) as error:
-            print(
+            sys.stderr.write(
                 f"optimerge: the compiled merge kernels are left out ({error}); merges will use "
-                "torch, which is slower. With a C++ compiler (g++ or clang++), install again.",
-                file=sys.stderr,
+                "torch, which is slower. With a C++ compiler (g++ or clang++), install again.\n"
             )
 
 
@@ -40,6 +41,7 @@ setup(
         Extension(
             "optimerge.merge.kernels.compiled",
             sources=[f"{NATIVE}/{name}.cpp" for name in ("library", "baseline", "v3", "v4")],
+            depends=sorted(map(str, Path(NATIVE).glob("*.h"))),
             extra_compile_args=list(FLAGS),
             language="c++",
             optional=True,

@@ -121,14 +121,13 @@ def _held(
     work: Work,
 ) -> "dict[tuple[Place, bool], int]":
     """Return the bytes of each tensor that is kept; models that share one count it once."""
-    found = {}
+    found, rounding = {}, work.rounding
     for model in checkpoints:
         for name, info in sources[model.reference].items():
-            rounded = work.rounding is not None and work.rounding.applies(model, name)
-            size = (
-                work.rounding.held_bytes(model, name) if work.rounding and rounded else info.bytes
-            )
-            found[place_of(info), rounded] = size
+            if rounding and rounding.applies(model, name):
+                found[place_of(info), True] = rounding.held_bytes(model, name)
+            else:
+                found[place_of(info), False] = info.bytes
     return found
 
 

@@ -92,7 +92,7 @@ class CompiledKernels:
         job = measure_struct(Random(key, 0), base, source, unit, start)
         return self._counts(self._library.optimerge_shares, job, STEPS)
 
-    def _counts(self, function: "ctypes._NamedFuncPointer", job: CMeasure, size: int) -> "Tensor":
+    def _counts(self, function: Callable[..., None], job: CMeasure, size: int) -> "Tensor":
         """Return the sum of what each piece of work counts."""
         import torch
 
@@ -110,14 +110,14 @@ class CompiledKernels:
 
     def _in_parts(
         self,
-        function: "ctypes._NamedFuncPointer",
+        function: Callable[..., None],
         job: CMerge | CMeasure,
         into: Callable[[], int],
     ) -> None:
         """Run a kernel on all parts; `into` gives the address for each piece's result."""
         parts = _parts(job)
         at = ctypes.addressof(job)
-        if self._pool is None or parts == 1:
+        if self._pool is None or parts <= 1:
             function(self._number, at, 0, parts, into())
             return
         pieces = min(parts, self.threads * SHARES)
@@ -132,4 +132,5 @@ class CompiledKernels:
 
 def _parts(job: CMerge | CMeasure) -> int:
     """Return how many parts there are, the first of which starts with a word of draws."""
-    return -(-int(job.size + job.start % PER_WORD) // PART)
+    entries: int = job.size + job.start % PER_WORD
+    return -(-entries // PART)

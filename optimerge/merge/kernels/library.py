@@ -5,7 +5,6 @@ x86-64 instructions and a plain one for any processor; the best that this one ha
 """
 
 import ctypes
-import os
 from collections.abc import Iterator
 from ctypes import c_char_p, c_int32, c_int64, c_void_p
 from functools import cache
@@ -19,8 +18,6 @@ VERSION = 1
 """Of the calls and of what `structs` describes; the library says the same."""
 PART = 1 << 18
 """Entries of a tensor that are handed to a thread at a time: as in native/job.h."""
-SWITCH = "OPTIMERGE_CPU"
-"""Environment: `torch` turns the compiled kernels off; a level's name has that one used."""
 
 
 class Available(NamedTuple):
@@ -58,17 +55,11 @@ def load() -> ctypes.CDLL:
 
 def available() -> Available:
     """Return the levels that can be used here, or the reason why there is none."""
-    wanted = os.environ.get(SWITCH, "")
-    if wanted == "torch":
-        return Available((), f"{SWITCH}=torch is set")
     try:
         library = load()
     except (ImportError, OSError) as error:
         return Available((), str(error))
-    levels = tuple(name for n, name in enumerate(LEVELS) if library.optimerge_level(n))
-    if wanted and wanted not in levels:
-        return Available((), f"{SWITCH}={wanted} is set; this processor has {', '.join(levels)}")
-    return Available((*(name for name in levels if name != wanted), *([wanted] if wanted else [])))
+    return Available(tuple(name for n, name in enumerate(LEVELS) if library.optimerge_level(n)))
 
 
 def _places() -> Iterator[Path]:

@@ -64,6 +64,9 @@ class CTerm(ctypes.Structure):
 class CMerge(ctypes.Structure):
     """The merge of one tensor's part."""
 
+    kept: object
+    """What the addresses point to, and nothing else keeps."""
+
     _fields_ = [
         ("base", c_void_p),
         ("out", c_void_p),
@@ -83,6 +86,8 @@ class CMerge(ctypes.Structure):
 
 class CMeasure(ctypes.Structure):
     """A task vector's part to be measured."""
+
+    kept: object
 
     _fields_ = [
         ("base", c_void_p),
@@ -158,7 +163,7 @@ def merge_struct(
         divisor=program.divisor,
         factor=program.factor,
     )
-    job.kept = terms  # alive as long as the struct
+    job.kept = terms
     if base is not None:
         job.base, job.base_type = _address(base, size, TYPES[:3]), TYPES.index(str(base.dtype))
     elif not program.linear:

@@ -1,4 +1,6 @@
 // What Python calls. A level is a number: 0 for the baseline, then what x86-64 processors may have.
+#include <cstddef>
+
 #include "job.h"
 
 #if defined(_WIN32)
@@ -39,6 +41,12 @@ EXPORT const char* optimerge_level(int number) {
 
 // Changes when the structs or the calls do.
 EXPORT int optimerge_version() { return 1; }
+
+// Bytes of the structs, in their order in job.h.
+EXPORT int optimerge_size(int which) {
+  const size_t sizes[] = {sizeof(Keep), sizeof(Term), sizeof(Merge), sizeof(Measure), sizeof(Sums)};
+  return int(sizes[which]);
+}
 
 EXPORT void optimerge_merge(int number, const Merge* job, int64_t first, int64_t last,
                             Sums* parts) {
