@@ -18,10 +18,10 @@ from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.read import TensorReader
 from optimerge.checkpoint.statistics import Measurement, write_statistics
 from optimerge.errors import CheckpointError, TaskError
+from optimerge.merge.finite import all_finite
 from optimerge.merge.resident import check_in_place, load_model
 from optimerge.merge.target import Part, Target
 from optimerge.merge.targets import find_targets
-from optimerge.merge.tensor import all_finite
 from optimerge.methods.protocol import StatisticKind
 
 if TYPE_CHECKING:

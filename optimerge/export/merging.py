@@ -10,6 +10,7 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import CheckpointError
 from optimerge.merge.align import Aligner
+from optimerge.merge.finite import all_finite
 from optimerge.merge.fused import Fused, merge_apart
 from optimerge.merge.kernels.choose import kernels_for
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
@@ -18,7 +19,6 @@ from optimerge.merge.rounding import BuildSteps, Rounding
 from optimerge.merge.statistics import Statistics
 from optimerge.merge.tensor import (
     Selections,
-    all_finite,
     inputs_of,
     rounds_adapters,
     torch_dtype,

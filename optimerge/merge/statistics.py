@@ -15,8 +15,8 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.headers import TensorInfo
 from optimerge.checkpoint.statistics import StatisticsFile, open_statistics_file
 from optimerge.errors import CheckpointError
+from optimerge.merge.finite import all_finite
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
-from optimerge.merge.tensor import all_finite
 from optimerge.methods.protocol import Statistic, StatisticKind
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe

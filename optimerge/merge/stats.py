@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import TYPE_CHECKING
 
-from optimerge.merge.tensor import all_finite
+from optimerge.merge.finite import all_finite
 from optimerge.records.types import MergeStats
 
 if TYPE_CHECKING:

@@ -149,14 +149,6 @@ def promoted(tensors: Sequence[Weight]) -> "torch.dtype":
     return reduce(torch.promote_types, [t.dtype for t in tensors])
 
 
-def all_finite(tensor: "torch.Tensor") -> bool:
-    """Whether no entry is NaN or infinite; torch's `isfinite` takes ten times as long."""
-    if not tensor.numel() or not tensor.is_floating_point():
-        return True
-    low, high = tensor.aminmax()
-    return bool(low.isfinite() & high.isfinite())
-
-
 def rounds_adapters(mode: Mode, plan: MergePlan) -> bool:
     """Whether a base plus LoRA adapter is rounded to the base's dtype before it is merged.
 

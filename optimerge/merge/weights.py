@@ -13,10 +13,10 @@ from optimerge.checkpoint.lowrank import Factors, adapted
 from optimerge.checkpoint.read import TensorReader, dtype_of
 from optimerge.errors import CheckpointError
 from optimerge.merge.arena import Arena
+from optimerge.merge.finite import all_finite
 from optimerge.merge.rounded import Steps, Weight
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.steps import Key, Place, place_of
-from optimerge.merge.tensor import all_finite
 
 if TYPE_CHECKING:
     import torch
