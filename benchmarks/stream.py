@@ -127,7 +127,8 @@ def main() -> None:
                     weights.times.reading = weights.times.waiting = 0.0
                     recipe = next(recipes)
                     times[way].append(seconds(streamed, recipe, checkpoints))
-                hidden.append(1 - weights.times.waiting / weights.times.reading)
+                waited = weights.times.waiting / weights.times.reading
+                hidden.append(max(0.0, 1 - waited))
             res, read, ahead = (statistics.median(times[w]) for w in ("resident", "read", "ahead"))
             print(f"{method:<16} {res:10.2f} {read:8.2f} {ahead:8.2f} {read / res:9.2f} "
                   f"{ahead / res:10.2f} {ahead / read:10.2f} {statistics.median(hidden):7.0%}",

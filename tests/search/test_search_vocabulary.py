@@ -14,6 +14,7 @@ from optimerge.errors import CheckpointError, OptimergeError, RecipeError, Trial
 from optimerge.export.build import build
 from optimerge.export.recipe import export_text
 from optimerge.merge.engine import Engine, load_engine
+from optimerge.merge.tiers import Tier
 from optimerge.merge.vocabulary import make_vocabulary
 from optimerge.recipe.read import parse_recipe
 from optimerge.recipe.write import recipe_text
@@ -65,11 +66,23 @@ def recipe_of(source: str, method: str = "ties", extra: str = "") -> str:
     )
 
 
-def engine_of(family: Path, text: str) -> Engine:
+def engine_of(family: Path, text: str, memory: Tier = "device") -> Engine:
     recipe = parse_recipe(text)
     models = [open_checkpoint(name, family) for name in ("base", "red", "blue")]
     words = make_vocabulary(recipe, {m.reference: m for m in models}, family)
-    return load_engine(models, seed=3, vocabulary=words)
+    return load_engine(models, seed=3, vocabulary=words, memory=memory)
+
+
+@pytest.mark.parametrize("source", ["base", "blue", "union"])
+def test_models_that_stay_on_disk_give_the_same_tables(mixed: Path, source: str) -> None:
+    engines = [engine_of(mixed, recipe_of(source), memory) for memory in ("device", "disk")]
+    for method in ("ties", "dare_ties", "ties"):  # the base's tables are kept from the first on
+        text = recipe_of(source, method)
+        found = [engine.apply(parse_recipe(text)) for engine in engines]
+        assert found[0].l1 == found[1].l1
+        assert found[0].nonzero == found[1].nonzero
+        live, other = (engine.model.state_dict() for engine in engines)
+        assert all(torch.equal(tensor, other[name]) for name, tensor in live.items())
 
 
 @pytest.mark.parametrize("source", ["base", "blue", "union"])
