@@ -28,9 +28,11 @@ def adapted(weight: "Tensor", factors: Factors, *, rounded: bool) -> "Tensor":
     import torch
 
     work = torch.promote_types(weight.dtype, torch.float32)
-    change = factors.b.to(work) @ factors.a.to(work)
-    change = (change.T if factors.transposed else change) * factors.scale
+    a, b = factors.a.to(work), factors.b.to(work)
+    # In place, so that no more than one tensor of the weight's size is made.
+    change = (b @ a).mul_(factors.scale)
+    change = change.T.contiguous() if factors.transposed else change
     if rounded and factors.embedding:
         return weight + change.to(weight.dtype)
-    merged = weight.to(work) + change
-    return merged.to(weight.dtype) if rounded else merged
+    change.add_(weight)
+    return change.to(weight.dtype) if rounded else change

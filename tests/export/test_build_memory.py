@@ -66,13 +66,13 @@ def test_a_tensor_that_stays_is_seen(
     family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (family / "recipe.yaml").write_text(RECIPE)
-    merge, kept = merging.merge_tensor, []
+    merge, kept = merging.merge_apart, []
 
     def keeping(*args: Any) -> torch.Tensor:
         kept[:] = [merge(*args)]
         return kept[0]
 
-    monkeypatch.setattr(merging, "merge_tensor", keeping)
+    monkeypatch.setattr(merging, "merge_apart", keeping)
     (family / "recipe.yaml").write_text(RECIPE.replace("out_dtype: bfloat16", ""))
     held = Held(monkeypatch)
     build(family / "recipe.yaml", tmp_path / "out")

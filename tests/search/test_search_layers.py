@@ -19,6 +19,7 @@ from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.recipe.read import parse_recipe
 from optimerge.records.types import MergeStats, Trial
+from optimerge.merge.arena import padded
 from optimerge.search.memory import needed
 from optimerge.search.models import open_models
 from optimerge.search.session import Session
@@ -153,13 +154,13 @@ def test_show_says_that_nothing_is_compared(
 
 
 def test_memory_counts_the_deepest_candidate(family: Path) -> None:
-    shallow = needed(
-        open_models(read_space(spaced(family, MAP.replace("repeats: 2", "repeats: 1"))))
-    )
-    models = open_models(read_space(spaced(family, MAP)))
-    layer = sum(i.bytes for n, i in models.base.tensors.items() if ".0." in n)
+    flat = read_space(spaced(family, MAP.replace("repeats: 2", "repeats: 1")))
+    shallow = needed(open_models(flat), flat)
+    deep = read_space(spaced(family, MAP))
+    models = open_models(deep)
+    layer = sum(padded(i.bytes) for n, i in models.base.tensors.items() if ".0." in n)
     assert models.layers == (2, 16)
-    assert needed(models) - shallow == 8 * layer
+    assert needed(models, deep).resident - shallow.resident == 8 * layer
 
 
 def test_check_tells_dimensions_layers_and_models(
