@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,18 @@ OFFLINE = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 def optimerge(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "optimerge", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=OFFLINE)
+
+
+@pytest.fixture
+def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return `optimerge` without a process of its own: ten times as fast."""
+
+    def do(*arguments: object) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return subprocess.CompletedProcess(arguments, code, *capsys.readouterr())
+
+    return do
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +70,13 @@ def test_status_counts_the_trials(finished: Path) -> None:
     assert "hypervolume: " in done.stdout
 
 
-def test_the_front_as_json_holds_what_the_contract_says(finished: Path) -> None:
-    members = json.loads(optimerge("front", finished, "--format", "json").stdout)
+def test_the_front_as_json_holds_what_the_contract_says(finished: Path, here) -> None:
+    members = json.loads(here("front", finished, "--format", "json").stdout)
     assert members
     for member in members:
         assert set(member) >= {"number", "name", "parent", "values", "params"}
         assert list(member["values"]) == ["echo", "nonzero"]
-    csv = optimerge("front", finished, "--format", "csv").stdout.splitlines()
+    csv = here("front", finished, "--format", "csv").stdout.splitlines()
     assert len(csv) == len(members) + 1
 
 
@@ -73,11 +86,11 @@ def test_the_table_marks_the_parents(finished: Path) -> None:
         assert any(line.split()[:3] == [name, "◂", kind + ("," if "dominated" in line else "")] for line in text.splitlines())  # fmt: skip
 
 
-def test_one_trial_is_shown_whole(finished: Path) -> None:
-    text = optimerge("show", finished, 5).stdout
+def test_one_trial_is_shown_whole(finished: Path, here) -> None:
+    text = here("show", finished, 5).stdout
     for word in ("trial 5", "echo: ", "red.weight = ", "merge_method: dare_ties", "differs from"):
         assert word in text
-    assert optimerge("show", finished, 99).returncode == 2
+    assert here("show", finished, 99).returncode == 2
 
 
 @pytest.mark.parametrize("device_mode", [[], ["--exact"]], ids=["fast", "exact"])
@@ -138,18 +151,18 @@ def test_the_export_carries_its_evidence_and_is_the_same_each_time(finished: Pat
         assert word in first
 
 
-def test_picks_that_make_no_sense_are_refused(finished: Path) -> None:
+def test_picks_that_make_no_sense_are_refused(finished: Path, here) -> None:
     for pick, word in (("best:ecco", "'echo'"), ("kneee", "knee"), ("trial:99", "99")):
-        done = optimerge("export", finished, "--pick", pick, "-o", "-")
+        done = here("export", finished, "--pick", pick, "-o", "-")
         assert done.returncode == 2
         assert word in done.stderr
 
 
-def test_build_refuses_a_folder_that_is_in_use(finished: Path, tmp_path: Path) -> None:
+def test_build_refuses_a_folder_that_is_in_use(finished: Path, tmp_path: Path, here) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("keep me")
-    optimerge("export", finished, "-o", tmp_path / "recipe.yaml")
-    done = optimerge("build", tmp_path / "recipe.yaml", tmp_path / "out")
+    here("export", finished, "-o", tmp_path / "recipe.yaml")
+    done = here("build", tmp_path / "recipe.yaml", tmp_path / "out")
     assert done.returncode == 2
     assert (tmp_path / "out" / "mine.txt").read_text() == "keep me"
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["mine.txt"]
