@@ -79,6 +79,7 @@ class CMerge(ctypes.Structure):
         ("linear", c_int32),
         ("elect", c_int32),
         ("normalize", c_int32),
+        ("divided", c_int32),
         ("divisor", c_float),
         ("factor", c_float),
     ]
@@ -160,6 +161,7 @@ def merge_struct(
         linear=program.linear,
         elect=program.elect,
         normalize=program.normalize,
+        divided=program.divisor != 1 and not program.elect,
         divisor=program.divisor,
         factor=program.factor,
     )
