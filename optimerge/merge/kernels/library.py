@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 LEVELS = ("baseline", "v3", "v4")
 """By number: any processor; AVX2; AVX-512."""
-VERSION = 1
+VERSION = 2
 """Of the calls and of what `structs` describes; the library says the same."""
 PART = 1 << 18
 """Entries of a tensor that are handed to a thread at a time: as in native/job.h."""

@@ -6,6 +6,7 @@ A struct holds addresses: the tensors behind them must outlive the call.
 import ctypes
 from collections.abc import Sequence
 from ctypes import c_double, c_float, c_int32, c_int64, c_uint64, c_void_p
+from functools import cache
 from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.program import (
@@ -22,10 +23,13 @@ from optimerge.merge.kernels.program import (
 )
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 TYPES = ("torch.bfloat16", "torch.float16", "torch.float32", "torch.int8")
-"""By number, as in native/job.h."""
+"""By number, as in native/job.h; torch.uint8, of places, is none of them."""
+I8 = 3
+FLOATS = range(I8)
 WHOLE, BINS, EDGES, RANDOM, RANKED = range(5)
 """Kinds of `Keep`, likewise."""
 HALF = LEVELS // 2
@@ -79,6 +83,7 @@ class CMerge(ctypes.Structure):
         ("linear", c_int32),
         ("elect", c_int32),
         ("normalize", c_int32),
+        ("divided", c_int32),
         ("divisor", c_float),
         ("factor", c_float),
     ]
@@ -120,14 +125,14 @@ def keep_struct(keep: Keep) -> CKeep:
 
 def fill_term(struct: CTerm, term: Term, source: Source, size: int, linear: bool = False) -> None:
     """Fill in a term and the tensors that it reads."""
-    struct.values = _address(source.values, size, TYPES)
-    struct.type = TYPES.index(str(source.values.dtype))
+    struct.type = _type(source.values.dtype)
+    struct.values = _address(source.values, size, range(len(TYPES)))
     struct.weight, struct.scale = term.weight, term.scale
-    stepped = struct.type == TYPES.index("torch.int8")
+    stepped = struct.type == I8
     if stepped != (source.scales is not None) or (stepped and linear):
         raise TypeError("int8 task vectors, and they alone, have scales, and none is averaged")
     if source.scales is not None:
-        struct.scales = _address(source.scales, -(-size // source.row), TYPES[2:3])
+        struct.scales = _address(source.scales, -(-size // source.row), FLOATS[2:])
         struct.row = source.row
     if linear:
         return
@@ -135,7 +140,7 @@ def fill_term(struct: CTerm, term: Term, source: Source, size: int, linear: bool
     if struct.keep.kind == RANKED:
         if source.places is None:
             raise TypeError("a term that keeps by rank needs the places of its source")
-        struct.places = _address(source.places, size, ("torch.uint8",))
+        struct.places = _address(source.places, size, range(-1, 0))
 
 
 def merge_struct(
@@ -151,21 +156,22 @@ def merge_struct(
     for struct, term, source in zip(terms, program.terms, sources, strict=True):
         fill_term(struct, term, source, size, program.linear)
     job = CMerge(
-        out=_address(out, size, TYPES[:3]),
+        out=_address(out, size, FLOATS),
         terms=ctypes.addressof(terms),
         size=size,
         start=start,
         count=len(terms),
-        out_type=TYPES.index(str(out.dtype)),
+        out_type=_type(out.dtype),
         linear=program.linear,
         elect=program.elect,
         normalize=program.normalize,
+        divided=program.divisor != 1 and not program.elect,
         divisor=program.divisor,
         factor=program.factor,
     )
     job.kept = terms
     if base is not None:
-        job.base, job.base_type = _address(base, size, TYPES[:3]), TYPES.index(str(base.dtype))
+        job.base, job.base_type = _address(base, size, FLOATS), _type(base.dtype)
     elif not program.linear:
         raise TypeError("a merge of task vectors needs the base")
     return job
@@ -177,23 +183,30 @@ def measure_struct(keep: Keep, base: "Tensor", source: Source, unit: int, start:
     term = CTerm()
     fill_term(term, Term(1.0, keep), source, size)
     job = CMeasure(
-        base=_address(base, size, TYPES[:3]),
+        base=_address(base, size, FLOATS),
         term=ctypes.addressof(term),
         size=size,
         start=start,
-        base_type=TYPES.index(str(base.dtype)),
+        base_type=_type(base.dtype),
         unit=2.0**unit,
     )
     job.kept = term
     return job
 
 
-def _address(values: "Tensor", size: int, types: Sequence[str]) -> int:
+@cache
+def _type(dtype: "torch.dtype") -> int:
+    """Return a dtype's number, -1 for uint8 and -2 for what the kernels do not know."""
+    name = str(dtype)
+    return TYPES.index(name) if name in TYPES else -1 if name == "torch.uint8" else -2
+
+
+def _address(values: "Tensor", size: int, types: range) -> int:
     """Return where a tensor's numbers lie, if they lie as the kernels read them."""
-    if str(values.dtype) not in types or values.numel() != size:
+    if _type(values.dtype) not in types or values.numel() != size:
+        wanted = " or ".join((*TYPES, "torch.uint8")[n] for n in types)
         raise TypeError(
-            f"{size} numbers of {' or '.join(types)} expected, not {values.numel()} of "
-            f"{values.dtype}"
+            f"{size} numbers of {wanted} expected, not {values.numel()} of {values.dtype}"
         )
     if not values.is_contiguous() or values.device.type != "cpu":
         raise TypeError("the compiled kernels read contiguous tensors on the CPU")

@@ -27,11 +27,10 @@ static bool elect(const Merge& job, const F* thinned, F* to) {
     if (NORMALIZE) sum /= F(I(total) > FLT_MIN_BITS ? I(total) : all(FLT_MIN_BITS));
     to[j] = sum;
   }
-  const F zeros = finite - finite;
-  for (int k = 0; k < WIDTH; ++k) {
-    if (zeros[k] != 0.0f) return false;
-  }
-  return true;
+  const Q zeros = Q(finite - finite);  // or NaN
+  uint64_t any = 0;
+  for (int k = 0; k < WIDTH / 2; ++k) any |= zeros[k];
+  return any == 0;
 }
 
 // The same for any numbers, of any number of terms.

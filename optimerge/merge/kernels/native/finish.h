@@ -15,7 +15,7 @@ struct Lanes {
     squares += difference * difference;
   }
   // Entries of the tile that lie outside the part are zero like their base.
-  INLINE void into(Sums& sums) const {
+  void add_to(Sums& sums) const {
     int32_t nonzero = TILE;
     for (int k = 0; k < WIDTH; ++k) {
       sums.l1 += double(l1[k]);
@@ -27,43 +27,42 @@ struct Lanes {
 };
 
 template <class O, bool PLAIN, bool BASE, bool LINEAR>
-static void finish(const Merge& job, const F* base, const F* mix, void* to, Sums& sums) {
+static void finish(const Merge& job, const F* base, const F* mix, void* to, Lanes& found) {
   auto out = static_cast<typename O::Stored*>(to);
   const F factor = all(job.factor), divisor = all(job.divisor);
-  const bool divided = job.divisor != 1.0f && !job.elect;
   const bool past = can_pass(to);
-  Lanes lanes;
+  Lanes lanes = found;
   for (int j = 0; j < TILE; j += GROUP, base += 2, mix += 2) {
     Pair y = {mix[0], mix[1]};
     const Pair b = BASE ? Pair{base[0], base[1]} : Pair{};
-    if (divided) y = {y.even / divisor, y.odd / divisor};
+    if (job.divided) y = {y.even / divisor, y.odd / divisor};
     if (!LINEAR) y = {b.even + y.even * factor, b.odd + y.odd * factor};
     y = O::template write<PLAIN>(y, out + j, past);
     if (BASE) lanes.add(y, b);
   }
-  if (BASE) lanes.into(sums);
+  found = lanes;
 }
 
 template <class O, bool PLAIN>
-static void finish(const Merge& job, const Scratch& scratch, void* to, Sums& sums) {
-  if (!job.linear) return finish<O, PLAIN, true, false>(job, scratch.base, scratch.mix, to, sums);
-  if (job.base) return finish<O, PLAIN, true, true>(job, scratch.base, scratch.mix, to, sums);
-  finish<O, PLAIN, false, true>(job, scratch.base, scratch.mix, to, sums);
+static void finish(const Merge& job, const Scratch& scratch, void* to, Lanes& found) {
+  if (!job.linear) return finish<O, PLAIN, true, false>(job, scratch.base, scratch.mix, to, found);
+  if (job.base) return finish<O, PLAIN, true, true>(job, scratch.base, scratch.mix, to, found);
+  finish<O, PLAIN, false, true>(job, scratch.base, scratch.mix, to, found);
 }
 
-static void finish(const Merge& job, const Scratch& scratch, bool plain, void* to, Sums& sums) {
+static void finish(const Merge& job, const Scratch& scratch, bool plain, void* to, Lanes& found) {
   switch (job.out_type) {
     case BF16:
-      return plain ? finish<Bf16, true>(job, scratch, to, sums)
-                   : finish<Bf16, false>(job, scratch, to, sums);
-    case F16: return finish<Half, true>(job, scratch, to, sums);
-    default: return finish<Single, true>(job, scratch, to, sums);
+      return plain ? finish<Bf16, true>(job, scratch, to, found)
+                   : finish<Bf16, false>(job, scratch, to, found);
+    case F16: return finish<Half, true>(job, scratch, to, found);
+    default: return finish<Single, true>(job, scratch, to, found);
   }
 }
 
 // All of a tile in one pass, for averages and sums of whole task vectors, with one dtype for all.
 template <class X, int N, bool BASE, bool LINEAR>
-static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
+static void fused(const Merge& job, int64_t at, void* to, Lanes& found) {
   using Stored = typename X::Stored;
   constexpr bool PLAIN = sizeof(Stored) == 2;
   const Stored* x[N];
@@ -75,11 +74,12 @@ static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
   auto base = static_cast<const Stored*>(job.base) + (BASE ? at : 0);
   auto out = static_cast<Stored*>(to);
   const F factor = all(job.factor), divisor = all(job.divisor);
-  const bool divided = job.divisor != 1.0f;
   const bool past = can_pass(to);
-  Lanes lanes;
-  for (int j = 0; j < TILE; j += GROUP) {
-    Pair b = {}, y = {};
+  Lanes lanes = found;
+
+  const auto mixed = [&](int j, Pair& b) INLINE_LAMBDA {
+    Pair y = {};
+    b = Pair();
     if (BASE) {
       ask(reinterpret_cast<const char*>(base + j) + AHEAD, sizeof(Stored) * GROUP);
       b = X::read(base + j);
@@ -90,30 +90,43 @@ static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
       if (!LINEAR) d = {d.even - b.even, d.odd - b.odd};
       y = {y.even + d.even * weights[i], y.odd + d.odd * weights[i]};
     }
-    if (divided) y = {y.even / divisor, y.odd / divisor};
+    return y;
+  };
+  const auto finished = [&](int j, Pair y, Pair b) INLINE_LAMBDA {
+    if (job.divided) y = {y.even / divisor, y.odd / divisor};
     if (!LINEAR) y = {b.even + y.even * factor, b.odd + y.odd * factor};
     y = X::template write<PLAIN>(y, out + j, past);
     if (BASE) lanes.add(y, b);
+  };
+  // Each group is finished while the next one is begun.
+  Pair b, y = mixed(0, b);
+  for (int j = GROUP; j < TILE; j += GROUP) {
+    Pair next_b;
+    const Pair next = mixed(j, next_b);
+    finished(j - GROUP, y, b);
+    y = next;
+    b = next_b;
   }
-  if (BASE) lanes.into(sums);
+  finished(TILE - GROUP, y, b);
+  found = lanes;
 }
 
 template <class X, int N>
-static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
-  if (!job.linear) return fused<X, N, true, false>(job, at, to, sums);
-  if (job.base) return fused<X, N, true, true>(job, at, to, sums);
-  fused<X, N, false, true>(job, at, to, sums);
+static void fused(const Merge& job, int64_t at, void* to, Lanes& found) {
+  if (!job.linear) return fused<X, N, true, false>(job, at, to, found);
+  if (job.base) return fused<X, N, true, true>(job, at, to, found);
+  fused<X, N, false, true>(job, at, to, found);
 }
 
 template <class X>
-static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
+static void fused(const Merge& job, int64_t at, void* to, Lanes& found) {
   switch (job.count) {
-    case 2: return fused<X, 2>(job, at, to, sums);
-    case 3: return fused<X, 3>(job, at, to, sums);
-    default: return fused<X, 4>(job, at, to, sums);
+    case 2: return fused<X, 2>(job, at, to, found);
+    case 3: return fused<X, 3>(job, at, to, found);
+    default: return fused<X, 4>(job, at, to, found);
   }
 }
 
-static void fused(const Merge& job, int64_t at, void* to, Sums& sums) {
-  job.out_type == BF16 ? fused<Bf16>(job, at, to, sums) : fused<Single>(job, at, to, sums);
+static void fused(const Merge& job, int64_t at, void* to, Lanes& found) {
+  job.out_type == BF16 ? fused<Bf16>(job, at, to, found) : fused<Single>(job, at, to, found);
 }

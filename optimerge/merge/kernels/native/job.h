@@ -35,7 +35,7 @@ struct Merge {
   int64_t start;  // index of entry 0 in the whole tensor
   int32_t count;
   int32_t base_type, out_type;
-  int32_t linear, elect, normalize;
+  int32_t linear, elect, normalize, divided;
   float divisor, factor;
 };
 

@@ -5,6 +5,7 @@
 // Included once for every instruction set, within its namespace.
 
 #define INLINE inline __attribute__((always_inline))
+#define INLINE_LAMBDA __attribute__((always_inline))
 
 typedef float F __attribute__((vector_size(4 * WIDTH)));
 typedef int32_t I __attribute__((vector_size(4 * WIDTH)));

@@ -40,7 +40,7 @@ EXPORT const char* optimerge_level(int number) {
 }
 
 // Changes when the structs or the calls do.
-EXPORT int optimerge_version() { return 1; }
+EXPORT int optimerge_version() { return 2; }
 
 // Bytes of the structs, in their order in job.h.
 EXPORT int optimerge_size(int which) {

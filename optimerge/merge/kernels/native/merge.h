@@ -97,10 +97,11 @@ static void merge(const Merge& job, int64_t first, int64_t last, Sums* parts) {
     const int64_t begin = part * PART - lead(job.start);
     for (int64_t at = begin; at < begin + PART && at < job.size; at += TILE) {
       const Tile tile = tile_at(at, job.size);
+      Lanes lanes;
       char* const out = static_cast<char*>(job.out) + at * size;
       void* const to = tile.whole ? out : scratch.out;
       if (plan.direct && tile.whole) {
-        fused(job, at, to, sums);
+        fused(job, at, to, lanes);
       } else {
         if (job.base) read_base(job.base, job.base_type, tile, scratch);
         if (job.linear) {
@@ -108,12 +109,13 @@ static void merge(const Merge& job, int64_t first, int64_t last, Sums* parts) {
         } else {
           mix(job, tile, scratch, plan.regular);
         }
-        finish(job, scratch, plan.plain, to, sums);
+        finish(job, scratch, plan.plain, to, lanes);
       }
       if (!tile.whole) {
         __builtin_memcpy(out + tile.from * size, scratch.out + tile.from * size,
                          (tile.upto - tile.from) * size);
       }
+      lanes.add_to(sums);
     }
     parts[part] = sums;
   }
