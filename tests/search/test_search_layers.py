@@ -15,11 +15,11 @@ from optimerge.cli.show import describe
 from optimerge.errors import CheckpointError, OptimergeError, RecipeError
 from optimerge.export.build import build
 from optimerge.export.recipe import export_text
+from optimerge.merge.arena import padded
 from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.recipe.read import parse_recipe
 from optimerge.records.types import MergeStats, Trial
-from optimerge.merge.arena import padded
 from optimerge.search.memory import needed
 from optimerge.search.models import open_models
 from optimerge.search.session import Session
