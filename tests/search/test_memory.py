@@ -19,6 +19,9 @@ from optimerge.space.read import read_space
 from optimerge.space.settings import overridden
 from optimerge.space.space import SearchSpace
 
+LIKE_LARGE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MALLOC_MMAP_THRESHOLD_": "131072"}
+"""glibc gives memory of more than 32 MiB back at once, and may keep freed pieces that are smaller:
+the tensors of these models are, those that decide the peak of a large model are not."""
 PROBE = Path(__file__).with_name("memory_probe.py")
 
 
@@ -87,9 +90,10 @@ def predicted_and_measured(
         [sys.executable, PROBE, *folders, tier, methods, *models.split()],
         capture_output=True,
         text=True,
-        env={"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": ":".join(sys.path)},
+        env=LIKE_LARGE | {"PYTHONPATH": ":".join(sys.path)},
     )
     assert done.returncode == 0, done.stderr
+    print(tier, methods, models, done.stdout.splitlines()[-1])
     predicted, measured = done.stdout.splitlines()[-1].split()[:2]
     return int(predicted), int(measured)
 
