@@ -78,7 +78,8 @@ def build(
     plan = make_plan(recipe, checkpoints)
     tokenizer = recipe.output_tokenizer
     check_sources(plan, checkpoints, opened[0], vocabularies_differ=tokenizer is not None)
-    vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
+    exact = (mode or recipe.block.mode) == "exact"
+    vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent, exact=exact)
     align = Aligner(vocabulary) if vocabulary else None
     notes = align.check(plan, recipe_file) if align else []
     template = chat_template(recipe, opened)
