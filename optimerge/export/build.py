@@ -72,7 +72,8 @@ def build(
     plan = make_plan(recipe, checkpoints)
     tokenizer = recipe.output_tokenizer
     check_sources(plan, checkpoints, opened[0], vocabularies_differ=tokenizer is not None)
-    vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent)
+    exact = (mode or recipe.block.mode) == "exact"
+    vocabulary = make_vocabulary(recipe, checkpoints, recipe_file.parent, exact=exact)
     align = Aligner(vocabulary) if vocabulary else None
     notes = [note for c in opened if c.adapter for note in c.adapter.notes]
     notes += align.check(plan, recipe_file) if align else []

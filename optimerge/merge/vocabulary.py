@@ -65,10 +65,16 @@ class Vocabulary:
 
 
 def make_vocabulary(
-    recipe: Recipe, checkpoints: Mapping[str, Checkpoint], relative_to: Path
+    recipe: Recipe,
+    checkpoints: Mapping[str, Checkpoint],
+    relative_to: Path,
+    *,
+    exact: bool = False,
 ) -> Vocabulary | None:
     """Return the vocabulary that a recipe asks for, or None if it names no tokenizer.
 
+    `exact`: as mergekit 0.1.5, which with `source: base` adds new tokens to the base's own
+    tokenizer, and so takes the base's spare rows, if it has any, for theirs.
     Reads tokenizers and headers, no weights. CheckpointError if a tokenizer is missing or broken.
     """
     wanted = recipe.output_tokenizer
@@ -93,6 +99,9 @@ def make_vocabulary(
             tokenizer = _united(tokenizer, read[reference], ids[reference])
     new = [token for token in wanted.tokens or {} if token not in tokenizer.ids]
     tokenizer = with_added(tokenizer, plain_tokens(new))
+    if exact and wanted.source == "base":
+        spare = {t: tokenizer.ids[t] for t in new if tokenizer.ids[t] < rows[base]}
+        ids[base] = {**ids[base], **spare}
     for reference in references:
         if tokenizer.ids != read[reference].ids:
             _refuse_second_table(checkpoints[reference])

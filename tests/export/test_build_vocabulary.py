@@ -373,3 +373,23 @@ def test_rows_of_a_head_beyond_its_embedding_s_are_left_out(families: Path, buil
     found = load_file(folder / "model.safetensors")[HEAD]
     assert found.shape == tensors[HEAD].shape
     assert torch.allclose(found, tensors[HEAD], atol=1.2e-7, rtol=0)
+
+
+def test_exact_takes_spare_rows_of_the_base_for_new_tokens_as_mergekit_does(
+    families: Path, tmp_path: Path
+) -> None:
+    # mergekit gave the base's row 11 where `source: base`, and zeros where `source: roomy`.
+    own = load_file(families / "float32/roomy/model.safetensors")[EMBEDDING]
+    for mode, source, wanted in (
+        ("exact", "base", own[11]),
+        ("exact", "roomy", 0 * own[11]),
+        ("fast", "base", 0 * own[11]),
+    ):
+        file, out = families / "float32/spare.yml", tmp_path / f"{mode}-{source}"
+        file.write_text(
+            "merge_method: passthrough\nbase_model: roomy\nmodels: [{model: roomy}]\n"
+            f"tokenizer: {{source: {source}, tokens: {{<new>: {{source: {{kind: zero}}}}}}}}\n"
+        )
+        build(file, out, mode=mode)
+        assert vocabulary(out)[11] == "<new>"
+        assert torch.equal(load_file(out / "model.safetensors")[EMBEDDING][11], wanted)
