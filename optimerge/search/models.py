@@ -81,9 +81,7 @@ def open_models(space: SearchSpace) -> Models:
         layers = resident_layers(space, checkpoints)
     else:
         check_fit(checkpoints, vocabularies_differ=recipe.output_tokenizer is not None)
-    vocabulary = make_vocabulary(
-        recipe, by_reference, space.folder, exact=space.search.exact
-    )
+    vocabulary = make_vocabulary(recipe, by_reference, space.folder, exact=space.search.exact)
     places = {c.reference: _place(c, space.folder) for c in checkpoints}
     if vocabulary and vocabulary.owner and vocabulary.wanted.source not in places:
         source = vocabulary.wanted.source
