@@ -1,7 +1,7 @@
 """What a parameter may be in a recipe, and what it means for one tensor.
 
 A value is a number (or a name, or a switch), a gradient over layers (a list), one filtered value,
-or a list of filtered values. Semantics as mergekit 0.1.5: `docs/recipe-format.md`.
+or a list of filtered values. Semantics as in mergekit 0.1.5.
 """
 
 from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from cases import FLOATS, Case, cases, tensors
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -109,6 +109,8 @@ def test_unlike_dtypes_special_values_and_many_terms_too(case: Case, based: bool
 def test_measurements_are_those_of_the_reference(case: Case, unit: int) -> None:
     if case.program.linear:
         return
+    # The payload of a NaN is no magnitude: processors convert it from float16 in two ways.
+    assume(not any(t.isnan().any() for t in (case.base, *(s.values for s in case.sources))))
     for kernels in (TorchKernels(), *levels()):
         found = []
         for term, source in zip(case.program.terms, case.sources, strict=True):
