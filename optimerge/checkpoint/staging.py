@@ -9,6 +9,9 @@ from pathlib import Path
 
 from optimerge.errors import CheckpointError
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says where no room is left."""
+
 
 class DiskError(CheckpointError):
     """The place that is written to is full, not writable, or in use."""
@@ -59,7 +62,7 @@ def disk_errors(target: Path, needed: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise DiskError(
                 f"the disk of {str(target)!r} is full: {needed} bytes are needed, "
                 f"{free_bytes(target)} bytes are free; free some, or name a folder on another disk"

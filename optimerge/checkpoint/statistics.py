@@ -6,15 +6,15 @@ of the model's tensors in its own files) and KIND.json (what was measured on wha
 
 import json
 import os
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.digest import file_digest
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.headers import TensorInfo, read_header
+from optimerge.checkpoint.layout import Shard, Slot, shards_of
 from optimerge.checkpoint.read import TensorReader
 from optimerge.checkpoint.staging import disk_errors, sync
 from optimerge.errors import CheckpointError
@@ -84,11 +84,12 @@ def write_statistics(
     """
     file = statistics_path(folder, about.kind)
     note, partial = file.with_suffix(".json"), file.with_name(f".{file.name}.partial-{os.getpid()}")
-    needed = sum(4 * _entries(shape) for shape in shapes.values())
+    slots = [Slot(name, "F32", shape) for name, shape in shapes.items()]
+    [shard] = shards_of(slots, shard_bytes=sum(slot.bytes for slot in slots))
     try:
-        with disk_errors(folder, needed):
+        with disk_errors(folder, shard.bytes):
             folder.mkdir(parents=True, exist_ok=True)
-            _write_tensors(partial, shapes, read)
+            _write_tensors(partial, shard, read)
             note.unlink(missing_ok=True)  # a note never stands beside another's tensors
             partial.replace(file)
             data = {"format": FORMAT, **asdict(about), "tensors": file_digest(file)}
@@ -102,28 +103,13 @@ def write_statistics(
     return file
 
 
-def _write_tensors(file: Path, shapes: Shapes, read: "Callable[[str], Tensor]") -> None:
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    place = 0
-    for name, shape in shapes.items():
-        end = place + 4 * _entries(shape)
-        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [place, end]}
-        place = end
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
+def _write_tensors(file: Path, shard: Shard, read: "Callable[[str], Tensor]") -> None:
     with file.open("wb") as stream:
-        stream.write(struct.pack("<Q", len(text)) + text)
-        for name in shapes:
+        stream.write(shard.header)
+        for name in shard.offsets:  # all are of one type, so they follow each other
             stream.write(read(name).detach().contiguous().cpu().numpy().data)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _entries(shape: tuple[int, ...]) -> int:
-    count = 1
-    for length in shape:
-        count *= length
-    return count
 
 
 def open_statistics_file(folder: Path, kind: StatisticKind) -> StatisticsFile:

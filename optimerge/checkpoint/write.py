@@ -5,7 +5,6 @@
     model/                   becomes `out`, in one step, when it is whole
 """
 
-import errno
 import hashlib
 import os
 import shutil
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 from optimerge.checkpoint.journal import Journal, Key, Mark, open_journal
 from optimerge.checkpoint.layout import SHARD_BYTES, Slot, shards_of
 from optimerge.checkpoint.shards import ShardFiles
-from optimerge.checkpoint.staging import DiskError, check_free, free_bytes, publish, staging
+from optimerge.checkpoint.staging import FULL, DiskError, check_free, free_bytes, publish, staging
 from optimerge.errors import CheckpointError, OptimergeError
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 MARK_BYTES = 256_000_000
 """How much is written between two marks: what a kill costs at most, beside one tensor."""
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class CheckpointWriter:
@@ -219,7 +217,7 @@ class CheckpointWriter:
 
     def _complaint(self, error: OSError) -> str:
         target = str(self.directory)
-        if error.errno in _FULL:
+        if error.errno in FULL:
             return (
                 f"the disk of {target!r} is full: {self._files.missing_bytes()} bytes more are "
                 f"needed, {free_bytes(self.folder)} are free; {self._remedy()}"

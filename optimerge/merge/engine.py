@@ -71,8 +71,9 @@ class Engine:
 
     def __post_init__(self) -> None:
         base = self.checkpoints[self.base]
-        self._targets = find_targets(self.model, base, self.vocabulary)
-        if self.room is not None:
+        if self.room is None:
+            self._targets = find_targets(self.model, base, self.vocabulary)
+        else:
             self._depth = Depth(self.model, base, self.room)
             into_arena(self.model, str(self.model.device))  # the layers that were added too
             self._targets = self._depth.targets

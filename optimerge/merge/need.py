@@ -6,7 +6,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.architecture import has_token_rows
-from optimerge.checkpoint.dtypes import BITS, TORCH_NAMES
+from optimerge.checkpoint.dtypes import BITS, FILE_NAMES, TORCH_NAMES
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.merge.arena import padded
 from optimerge.merge.kernels.program import STEPS
@@ -225,4 +225,4 @@ def _shape(work: Work, name: str, info: "TensorInfo") -> tuple[int, ...]:
 
 
 def _itemsize(dtype: str) -> int:
-    return next(BITS[short] for short, name in TORCH_NAMES.items() if name == dtype) // 8
+    return BITS[FILE_NAMES[dtype]] // 8

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
@@ -17,9 +16,6 @@ from optimerge.merge.target import Target
 from optimerge.merge.tensor import Measured, inputs_of, merged, torch_dtype
 from optimerge.merge.weights import Weights
 from optimerge.methods.protocol import Selection
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.architecture import has_token_rows
 from optimerge.checkpoint.folder import Checkpoint
-from optimerge.checkpoint.headers import TensorInfo
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import CheckpointError, RecipeError
 from optimerge.merge.arena import Arena
 from optimerge.merge.plan import InputTensor
 from optimerge.merge.rounded import Steps, Weight, round_to_steps
+from optimerge.merge.steps import Key, Place, place_of
 from optimerge.recipe.schema import Recipe
 
 if TYPE_CHECKING:
@@ -31,15 +30,12 @@ SCALE_BYTES = 4
 TYPES = frozenset({"BF16", "F16", "F32"})
 """What float32 holds exactly."""
 
-Key = tuple[str, str]
-"""(reference of a model, name of a tensor)."""
 NOTE = (
     "scored with int8 task vectors, as `task_vectors: int8` in the recipe records, and built with "
     "them too; without that key `optimerge build` takes the full weights"
 )
-Place = tuple[Path, int]
-Check = Callable[[Checkpoint, str, "Tensor"], None]
-"""Refuses tensors with NaN or infinities."""
+Check = Callable[[str, str, "Tensor"], None]
+"""Refuses a tensor, of a model's reference and by name, that holds NaN or infinities."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ class Rounding:
     def applies(self, checkpoint: Checkpoint, name: str) -> bool:
         """Whether a model's tensor is kept in steps."""
         info, base = checkpoint.merged.get(name), self.base.merged.get(name)
-        if info is None or base is None or _place(info) == _place(base):
+        if info is None or base is None or place_of(info) == place_of(base):
             return False
         if checkpoint.adapter is not None and info.name in checkpoint.adapter.changes:
             return False
@@ -103,14 +99,14 @@ class Rounding:
         """
         model = reader.checkpoint
         infos = {n: info for n, info in model.merged.items() if self.applies(model, n)}
-        new = {_place(info): name for name, info in infos.items() if _place(info) not in known}
+        new = {place_of(info): name for name, info in infos.items() if place_of(info) not in known}
         room = Arena(self._sizes(model, new.values()), device)
         for place, name in new.items():
             weight = reader.weight(name, device)
-            check(model, name, weight)
+            check(model.reference, name, weight)
             base = bases[self.base.reference, name]
             known[place] = self.steps(model, name, weight, base, room)
-        return {(model.reference, name): known[_place(info)] for name, info in infos.items()}
+        return {(model.reference, name): known[place_of(info)] for name, info in infos.items()}
 
     def _sizes(self, checkpoint: Checkpoint, names: Iterable[str]) -> Iterator[int]:
         for name in names:
@@ -182,7 +178,3 @@ def originals(checkpoints: Mapping[str, Checkpoint]) -> Iterator[Mapping[str, Te
             reference: stack.enter_context(TensorReader(checkpoint, rounded=False))
             for reference, checkpoint in checkpoints.items()
         }
-
-
-def _place(info: TensorInfo) -> Place:
-    return info.file, info.start

@@ -73,18 +73,6 @@ def stream_state(select: Selection) -> str:
     return select.state if isinstance(select, ExactSelection) else ""
 
 
-def merge_tensor(
-    tensor: TensorPlan,
-    math: "torch.dtype | None",
-    read: Read,
-    select: Selection,
-    align: "Align | None" = None,
-    measured: "Measured | None" = None,
-) -> "torch.Tensor":
-    """Return the merged tensor in the math dtype (None: the inputs' dtypes, promoted)."""
-    return merged(tensor, math, inputs_of(tensor, math, read, align), select, measured)
-
-
 def inputs_of(
     tensor: TensorPlan, math: "torch.dtype | None", read: Read, align: "Align | None" = None
 ) -> list[Weight]:

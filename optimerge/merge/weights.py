@@ -93,7 +93,7 @@ def load_weights(
     for checkpoint in checkpoints:
         with TensorReader(checkpoint, rounded=False) as reader:
             if rounding:
-                made = rounding.load(reader, found.dense, in_steps, device, _check)
+                made = rounding.load(reader, found.dense, in_steps, device, refuse_nan)
                 found.steps.update(made)
             whole = [n for n in checkpoint.merged if (checkpoint.reference, n) not in found.steps]
             sources = {name: reader.source(name) for name in whole}
@@ -129,10 +129,6 @@ def load_factors(checkpoints: Sequence[Checkpoint], device: str) -> Weights:
                     refuse_nan(*key, factors.a, factors.b)
                     found.factors[key] = factors
     return found
-
-
-def _check(checkpoint: Checkpoint, name: str, tensor: "torch.Tensor") -> None:
-    refuse_nan(checkpoint.reference, name, tensor)
 
 
 def refuse_nan(reference: str, name: str, *tensors: "torch.Tensor") -> None:

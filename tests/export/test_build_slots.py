@@ -15,7 +15,7 @@ from optimerge.export.slots import copied_names, slots_of
 from optimerge.merge.plan import InputTensor, TensorPlan, make_plan
 from optimerge.merge.selection.exact import ExactSelection
 from optimerge.merge.selection.hashed import HashedSelection
-from optimerge.merge.tensor import merge_tensor
+from optimerge.merge.tensor import merged as merge
 from optimerge.methods.registry import all_methods
 from optimerge.recipe.read import read_recipe
 
@@ -90,7 +90,7 @@ def check_kept(name: str, dtype: torch.dtype, shape: tuple[int, ...]) -> None:
     base = None if method.base == "ignored" else InputTensor("0", "w", {})
     plan = TensorPlan("w", name, base, inputs, shared)
     for select in (HashedSelection(1, "w", list("123")), ExactSelection(generator)):
-        merged = merge_tensor(plan, None, lambda item: held[int(item.model)], select)
+        merged = merge(plan, None, [held[int(item.model)] for item in plan.sources], select)
         assert merged.dtype in {dtype, torch.promote_types(dtype, torch.float32)}
         assert tuple(merged.shape) == shape
 

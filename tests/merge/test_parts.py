@@ -44,7 +44,9 @@ def test_parts_give_what_the_whole_gives(
         monkeypatch.setattr(task_vectors, "PART", part)
         plan = plan_of(name)
         select = HashedSelection(5, "w", [item.model for item in plan.inputs])
-        found.append(merging.merge_tensor(plan, None, lambda item: held[item.model], select))
+        found.append(
+            merging.merged(plan, None, [held[item.model] for item in plan.sources], select)
+        )
     assert found[0].dtype == found[1].dtype
     assert found[0].dtype in (dtype, torch.float32)
     assert torch.equal(*found)

@@ -64,7 +64,7 @@ def _term(
     form: Form, weight: float, numbers: Mapping[str, Number], rescale: bool, facts: Facts
 ) -> Term:
     keep = _keep(form, numbers, facts)
-    if not rescale or isinstance(keep, Whole) or form.thin == "whole":
+    if not rescale or isinstance(keep, Whole):
         return Term(weight, keep)
     unit, before, after = facts.norms(keep)
     if min(before, after) * 2.0**-unit < SMALL_NORM:
@@ -104,9 +104,8 @@ def _largest(density: float, facts: Facts) -> Keep:
 def _float32(value: float) -> "np.float32":
     import numpy as np
 
-    with np.errstate(
-        over="ignore"
-    ):  # becomes infinite: the merge is refused with its tensor's name
+    # What becomes infinite is refused when it is merged, with the tensor's name.
+    with np.errstate(over="ignore"):
         return np.float32(value)
 
 
