@@ -1,13 +1,12 @@
-"""From a space's `objectives:` to objectives, and all scores of a candidate."""
+"""From a space's `objectives:` to objectives."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from optimerge.errors import TaskError
+from optimerge.objectives.evaluation import make_evaluation
 from optimerge.objectives.protocol import Candidate, Objective
-from optimerge.objectives.scorer import TaskScorer
 from optimerge.objectives.sparsity import SparsityScorer
 from optimerge.objectives.tasks import BATCH_SIZE, load_tasks
 from optimerge.records.types import Score
@@ -15,8 +14,6 @@ from optimerge.space.objectives import ObjectiveSpec, TaskObjective, objective_n
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from optimerge.objectives.runs import TaskAnswers
 
 
 def make_objectives(
@@ -66,19 +63,5 @@ def check_names(specs: Sequence[ObjectiveSpec]) -> None:
 
 
 def score_all(objectives: Sequence[Objective], candidate: Candidate) -> dict[str, Score]:
-    """Score a candidate on every objective, in their order; TrialError if one cannot be scored.
-
-    Metrics that share a run of a task share its answers, and its seconds in equal parts.
-    """
-    shares = Counter(each.run for each in objectives if isinstance(each, TaskScorer))
-    answers: dict[object, TaskAnswers] = {}
-    scores: dict[str, Score] = {}
-    for objective in objectives:
-        if not isinstance(objective, TaskScorer):
-            scores[objective.name] = objective.score(candidate)
-            continue
-        run = objective.run
-        if run not in answers:
-            answers[run] = run.evaluate(candidate.model)
-        scores[objective.name] = objective.read(answers[run], shares[run])
-    return scores
+    """Score one candidate whole; who scores several keeps an `Evaluation`."""
+    return dict(make_evaluation(objectives).score(candidate).scores)

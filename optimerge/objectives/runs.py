@@ -1,111 +1,127 @@
-"""One task on one set of documents: prompts and token ids made once, scored on any candidate."""
+"""One task on one set of documents: prompts and token ids made once, read for any candidate."""
 
 import logging
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
 
-from optimerge.errors import OptimergeError, TaskError, TrialError
-from optimerge.objectives.guard import evaluation_mode, lm_eval_seeds, no_bars, no_cut_warnings
+from optimerge.errors import TrialError
+from optimerge.objectives.guard import OTHER_SEED
 from optimerge.objectives.items import digest_items
 from optimerge.objectives.live import LiveModel
-from optimerge.objectives.plans import GenerationPlan, make_plan
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from optimerge.objectives.ready import Ready, make_ready
 
 log = logging.getLogger(__name__)
+
+Values = Mapping[str, Mapping[int, Any]]
+"""By `metric,filter` and document id, what lm-eval makes of the document's answers."""
 
 
 @dataclass(frozen=True)
 class TaskAnswers:
-    """What one candidate got: by `metric,filter`, one value a document, in the order of ids."""
+    """What one candidate got on the documents of a task that it was asked so far."""
 
-    values: Mapping[str, tuple[Any, ...]]
-    seconds: float
+    values: Values = field(default_factory=dict)
+    texts: Mapping[int, str] = field(default_factory=dict)
+    """What was generated, by document; empty for tasks that generate nothing."""
+
+    def and_more(self, values: Values, texts: Mapping[int, str]) -> "TaskAnswers":
+        """Return these answers and those of other documents."""
+        names = [*self.values, *(name for name in values if name not in self.values)]
+        both = {name: {**self.values.get(name, {}), **values.get(name, {})} for name in names}
+        return TaskAnswers(both, {**self.texts, **texts})
 
 
 class TaskRun:
-    """The chosen documents of a task, ready to be scored."""
+    """The chosen documents of a task, ready to be scored.
+
+    `documents` stand in a random order that depends on the task and the ids alone: a part of
+    them from the start is a fair sample, the same for all candidates and workers.
+    """
 
     def __init__(self, task: Any, ids: Sequence[int], live: LiveModel) -> None:
-        self.task, self.live = task, live
+        self.task = task
         self.name: str = task.task_name
         chosen = set(ids)
-        self._instances = [each for each in task.instances if each.doc_id in chosen]
-        self._by_document: dict[int, list[Any]] = {doc_id: [] for doc_id in sorted(chosen)}
-        kinds: dict[str, list[Any]] = defaultdict(list)
-        for each in self._instances:
-            kinds[each.request_type] += [each] * (each.repeats or 1)
-            self._by_document[each.doc_id].append(each)
-        for same in self._by_document.values():
-            same.sort(key=lambda each: int(each.idx))
-        try:
-            self._plans = [(make_plan(live, k, same), same) for k, same in kinds.items()]
-        except OptimergeError:
-            raise
-        except Exception as error:
-            raise TaskError(
-                f"the prompts of task {self.name!r} cannot be tokenised "
-                f"({type(error).__name__}: {error}); mend its YAML or its documents"
-            ) from error
-        self.digest = digest_items(self.name, [(i.doc_id, i.args) for i in self._instances])
+        instances = [each for each in task.instances if each.doc_id in chosen]
+        self.digest = digest_items(self.name, [(i.doc_id, i.args) for i in instances])
+        by_document: dict[int, list[Ready]] = {doc_id: [] for doc_id in sorted(chosen)}
+        for ready in make_ready(live, instances):
+            by_document[ready.instance.doc_id].append(ready)
+        for same in by_document.values():
+            same.sort(key=lambda ready: int(ready.instance.idx))
+        self._by_document: Mapping[int, Sequence[Ready]] = by_document
+        order = sorted(chosen)
+        Random(f"{OTHER_SEED}/{self.name}").shuffle(order)
+        self.documents = tuple(order)
         self._warn_of_cuts()
 
-    def evaluate(self, model: "PreTrainedModel") -> TaskAnswers:
-        """Score the chosen documents on the model as it stands now."""
-        start = perf_counter()
-        lm = self.live.point_at(model)
-        for each in self._instances:
-            # lm-eval appends answers and reads the first: without this, the first candidate's.
-            each.resps, each.filtered_resps = [], {}
-        with ExitStack() as stack:
-            for guard in (lm_eval_seeds(), evaluation_mode(model), no_bars(), no_cut_warnings()):
-                stack.enter_context(guard)
-            for plan, instances in self._plans:
-                if isinstance(plan, GenerationPlan) and not plan.finite(lm):
-                    raise TrialError(f"task {self.name!r}: the model's logits are NaN or infinite")
-                for each, answer in zip(instances, plan.answer(lm), strict=True):
-                    self._check_finite(each, answer)
-                    each.resps.append(answer)
-            values = self._values()
-        return TaskAnswers(values, perf_counter() - start)
+    def requests(self, documents: Sequence[int]) -> list[Ready]:
+        """Return the requests of some documents."""
+        return [ready for doc_id in documents for ready in self._by_document[doc_id]]
 
-    def _check_finite(self, instance: Any, answer: Any) -> None:
-        found = answer[0] if isinstance(answer, tuple) else answer
-        if isinstance(found, float) and not math.isfinite(found):
-            raise TrialError(
-                f"task {self.name!r}: the log-likelihood of document {instance.doc_id} is {found}"
-            )
+    def read(self, documents: Sequence[int]) -> Values:
+        """Return what the answers to the requests of these documents come to.
 
-    def _values(self) -> dict[str, tuple[Any, ...]]:
-        task, found = self.task, defaultdict[str, list[Any]](list)
-        task._instances = self._instances  # what apply_filters works on; it takes no argument
+        Answers are in the instances' `resps`. TrialError if a log-likelihood is not finite, or the
+        task's own code raises.
+        """
+        requests = self.requests(documents)
+        for ready in requests:
+            self._check_finite(ready.instance)
+        task, found = self.task, defaultdict[str, dict[int, Any]](dict)
+        task._instances = [r.instance for r in requests]  # apply_filters takes no argument
         try:
             task.apply_filters()
-            for key in self._instances[0].filtered_resps:
-                for same in self._by_document.values():
+            for key in task._instances[0].filtered_resps:
+                for doc_id in documents:
+                    same = [ready.instance for ready in self._by_document[doc_id]]
                     answers = [each.filtered_resps[key] for each in same]
                     for metric, value in task.process_results(same[0].doc, answers).items():
-                        found[f"{metric},{key}"].append(value)
+                        found[f"{metric},{key}"][doc_id] = value
         except Exception as error:
             raise TrialError(
                 f"task {self.name!r}: its own code failed on the answers "
                 f"({type(error).__name__}: {error})"
             ) from error
-        return {name: tuple(values) for name, values in found.items()}
+        return found
+
+    def texts(self, documents: Sequence[int]) -> dict[int, str]:
+        """Return what was generated for each document, the first time; {} without generation."""
+        first = ((doc_id, self._by_document[doc_id][0]) for doc_id in documents)
+        return {
+            doc_id: str(ready.instance.resps[0])
+            for doc_id, ready in first
+            if ready.kind == "generate_until"
+        }
+
+    def prompts(self) -> dict[int, tuple[str, list[str]]]:
+        """Return each document's first prompt, and the answers to choose from if there are any."""
+        found = {}
+        for doc_id, same in self._by_document.items():
+            choices = [str(r.instance.args[1]) for r in same if r.kind == "loglikelihood"]
+            found[doc_id] = (str(same[0].instance.args[0]), choices)
+        return found
+
+    def _check_finite(self, instance: Any) -> None:
+        for answer in instance.resps:
+            found = answer[0] if isinstance(answer, tuple) else answer
+            if isinstance(found, float) and not math.isfinite(found):
+                raise TrialError(
+                    f"task {self.name!r}: the log-likelihood of document {instance.doc_id} is "
+                    f"{found}"
+                )
 
     def _warn_of_cuts(self) -> None:
-        for plan, instances in self._plans:
-            if plan.cut:
-                log.warning(
-                    "task %r: %d of %d prompts are longer than the model's context; their start "
-                    "is cut off, as lm-eval does",
-                    self.name,
-                    plan.cut,
-                    len(instances),
-                )
+        requests = [ready for same in self._by_document.values() for ready in same]
+        if cut := sum(ready.cut for ready in requests):
+            log.warning(
+                "task %r: %d of %d prompts are longer than the model's context; their start is "
+                "cut off, as lm-eval does",
+                self.name,
+                cut,
+                len(requests),
+            )

@@ -1,27 +1,33 @@
 """One metric of an lm-eval task, as an objective."""
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from optimerge.errors import TrialError
 from optimerge.objectives.items import ItemSets
 from optimerge.objectives.metrics import Metric, standard_error
 from optimerge.objectives.protocol import Candidate
+from optimerge.objectives.round import Round
+from optimerge.objectives.runs import TaskAnswers, TaskRun
 from optimerge.records.types import Score
 
 if TYPE_CHECKING:
-    from optimerge.objectives.runs import TaskAnswers, TaskRun
+    from optimerge.objectives.answering import Answering
 
 
 class TaskScorer:
     """One metric of one task on one set of documents.
 
-    Metrics of the same task on the same documents share a run; `score_all` answers it once.
+    Metrics of the same task on the same documents share a run; an `Evaluation` answers it once.
     """
 
-    def __init__(self, name: str, metric: Metric, items: ItemSets, run: "TaskRun") -> None:
+    def __init__(
+        self, name: str, metric: Metric, items: ItemSets, run: TaskRun, answering: "Answering"
+    ) -> None:
         self.name, self.metric, self.items, self.run = name, metric, items, run
         self.direction = metric.direction
+        self.answering = answering
 
     @property
     def digest(self) -> str:
@@ -30,16 +36,23 @@ class TaskScorer:
 
     def score(self, candidate: Candidate) -> Score:
         """Score the candidate's model as it stands now; TrialError if that is not a number."""
-        return self.read(self.run.evaluate(candidate.model))
+        run = self.run
+        spent = self._whole.answer(candidate.model)
+        return self.read(TaskAnswers(run.read(run.documents)), spent.seconds[run])
 
-    def read(self, answers: "TaskAnswers", share: int = 1) -> Score:
-        """Reduce a run's answers to this metric; `share` objectives split the run's seconds."""
-        values, task = answers.values.get(str(self.metric)), self.run.task
-        if values is None:
+    @cached_property
+    def _whole(self) -> Round:
+        return Round([(self.run, self.run.documents)], self.answering)
+
+    def read(self, answers: TaskAnswers, seconds: float) -> Score:
+        """Reduce a run's answers to this metric; an estimate, if not all documents are in it."""
+        found, task = answers.values.get(str(self.metric)), self.run.task
+        if found is None:
             raise TrialError(
                 f"objective {self.name!r}: task {self.run.name!r} gave no {str(self.metric)!r}, "
                 f"but {', '.join(answers.values)}"
             )
+        values = [found[doc_id] for doc_id in sorted(found)]
         try:
             value = float(task.aggregation()[self.metric.name](values))
             stderr = standard_error(task, self.metric.name, values)
@@ -53,4 +66,4 @@ class TaskScorer:
                 f"objective {self.name!r}: {str(self.metric)!r} of task {self.run.name!r} is "
                 f"{value}"
             )
-        return Score(value, stderr, len(values), self.direction, answers.seconds / share)
+        return Score(value, stderr, len(values), self.direction, seconds)

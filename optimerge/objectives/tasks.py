@@ -52,11 +52,13 @@ def load_tasks(
     Scores are those of `lm_eval.simple_evaluate` on the same documents with this batch size.
     """
     from optimerge.objectives.live import LiveModel
+    from optimerge.objectives.local import LocalAnswering
     from optimerge.objectives.runs import TaskRun
 
     if not specs:
         return []
     live = LiveModel(model, tokenizer, batch_size)
+    answering = LocalAnswering(live)
     tasks, runs, scorers = _Tasks(include_path, allow_code), dict[tuple[Any, ...], TaskRun](), []
     for spec in specs:
         task, facts = tasks.look(spec, specs, seed)
@@ -71,7 +73,8 @@ def load_tasks(
         if key not in runs:
             runs[key] = TaskRun(task, ids, live)
         metric = choose_metric(task, spec)
-        scorers.append(TaskScorer(objective_name(spec), metric, facts.items, runs[key]))
+        name = objective_name(spec)
+        scorers.append(TaskScorer(name, metric, facts.items, runs[key], answering))
     return scorers
 
 

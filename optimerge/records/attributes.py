@@ -19,9 +19,14 @@ _STATES: dict[str, State] = {
 
 
 def score_attributes(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
-    """Return scores as plain data; the values themselves are the trial's own."""
+    """Return scores as plain data; a completed trial has the values themselves too."""
     return {
-        name: {"stderr": s.stderr, "items": s.items, "seconds": round(s.seconds, 4)}
+        name: {
+            "value": s.value,
+            "stderr": s.stderr,
+            "items": s.items,
+            "seconds": round(s.seconds, 4),
+        }
         for name, s in scores.items()
     }
 
@@ -32,6 +37,8 @@ def trial_attributes(
     scores: Mapping[str, Score] | None = None,
     stats: MergeStats | None = None,
     seconds: Mapping[str, float] | None = None,
+    tokens: int | None = None,
+    stopped: str = "",
 ) -> dict[str, Any]:
     """Return what a trial keeps beside its parameters and values."""
     found: dict[str, Any] = {"origin": origin, "recipe": recipe}
@@ -41,6 +48,10 @@ def trial_attributes(
         found["stats"] = asdict(stats)
     if seconds is not None:
         found["seconds"] = {stage: round(value, 4) for stage, value in seconds.items()}
+    if tokens:
+        found["tokens"] = tokens
+    if stopped:
+        found["stopped"] = stopped
     return found
 
 
@@ -59,13 +70,23 @@ def as_trial(
         stats=MergeStats(**kept["stats"]) if "stats" in kept else None,
         error=str(kept.get("error", "")),
         seconds=dict(kept.get("seconds", {})),
+        tokens=int(kept.get("tokens", 0)),
+        stopped=str(kept.get("stopped", "")),
+        evidence=str(kept.get("evidence", "")),
     )
 
 
 def _scores(frozen: "FrozenTrial", objectives: Mapping[str, Direction]) -> dict[str, Score]:
+    """Return the scores of a completed trial, or what is known of a stopped one's."""
+    kept = frozen.user_attrs.get("scores", {})
+    if frozen.state.name == "PRUNED":
+        return {
+            name: Score(value=kept[name]["value"], direction=direction, **_evidence(kept[name]))
+            for name, direction in objectives.items()
+            if name in kept
+        }
     if frozen.state.name != "COMPLETE":
         return {}
-    kept = frozen.user_attrs.get("scores", {})
     return {
         name: Score(value=value, direction=direction, **_evidence(kept.get(name)))
         for (name, direction), value in zip(objectives.items(), frozen.values, strict=True)

@@ -59,12 +59,19 @@ class Trial:
     recipe: str
     """The recipe as YAML text; "" if the trial failed before it was known."""
     scores: Mapping[str, Score] = field(default_factory=dict)
-    """By objective name, in the study's order."""
+    """By objective name, in the study's order; of a pruned trial estimates from a part of the
+    documents."""
     stats: MergeStats | None = None
     error: str = ""
     """Why a failed trial failed, in one sentence."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """Wall seconds by stage: propose, merge, score."""
+    """Wall seconds by stage: propose, merge, score; of score: answer, metrics, others."""
+    tokens: int = 0
+    """Tokens that the model read to give log-likelihoods."""
+    stopped: str = ""
+    """Why a race stopped a pruned trial."""
+    evidence: str = ""
+    """Name of its per-document evidence in the run folder; "" if it kept none."""
 
     @property
     def is_parent(self) -> bool:

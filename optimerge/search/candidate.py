@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from optimerge.errors import OptimergeError
-from optimerge.objectives.make import score_all
+from optimerge.objectives.evaluation import Race, Scored
 from optimerge.objectives.protocol import Candidate
 from optimerge.recipe.schema import Recipe
-from optimerge.records.types import MergeStats, Score
+from optimerge.records.types import MergeStats
 from optimerge.search.session import Session
 
 log = logging.getLogger(__name__)
@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 class Outcome:
     """What came of one candidate: scores, or the reason why there are none."""
 
-    scores: Mapping[str, Score] = field(default_factory=dict)
+    scored: Scored | None = None
     stats: MergeStats | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
 
 
-def attempt(session: Session, recipe: Recipe) -> Outcome:
-    """Write the candidate into the resident model and score it.
+def attempt(session: Session, recipe: Recipe, race: Race | None = None) -> Outcome:
+    """Write the candidate into the resident model and score it, until it loses the race.
 
     Whatever goes wrong with one candidate (NaN, out of memory, a task that raises) is returned
     as its error, with the traceback in the log: the night goes on.
@@ -36,7 +36,7 @@ def attempt(session: Session, recipe: Recipe) -> Outcome:
     try:
         stats = session.engine.apply(recipe)
         merged = time.perf_counter()
-        scores = score_all(session.objectives, Candidate(session.engine.model, stats))
+        scored = session.evaluation.score(Candidate(session.engine.model, stats), race)
     except OptimergeError as error:
         log.warning("candidate failed: %s", error, exc_info=error.__cause__)
         return Outcome(stats=stats, error=str(error))
@@ -44,8 +44,8 @@ def attempt(session: Session, recipe: Recipe) -> Outcome:
         log.exception("candidate failed")
         _free_memory()
         return Outcome(stats=stats, error=f"{type(error).__name__}: {_first_line(error)}")
-    seconds = {"merge": merged - started, "score": time.perf_counter() - merged}
-    return Outcome(scores, stats, seconds)
+    seconds = {"merge": merged - started, "score": time.perf_counter() - merged, **scored.seconds}
+    return Outcome(scored, stats, seconds)
 
 
 def _first_line(error: Exception) -> str:

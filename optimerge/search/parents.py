@@ -12,13 +12,13 @@ from optimerge.errors import RunError, TrialError
 from optimerge.front.losses import losses_of
 from optimerge.front.reference import reference_point, scales
 from optimerge.recipe.write import recipe_text
-from optimerge.records.attributes import as_trial, trial_attributes
+from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import attempt
 from optimerge.search.proposals import known_trial
 from optimerge.search.session import Session
-from optimerge.search.tell import tell
+from optimerge.search.tell import finish
 from optimerge.search.warm_start import parent_points, whole_model_points
 from optimerge.space.ranges import Param
 
@@ -35,15 +35,11 @@ def score_parents(session: Session, budget: Budget, stop: Stop) -> Iterator[Tria
 
 
 def _score_parent(session: Session, reference: str, origin: str) -> Trial:
-    parents = session.run.parents
-    recipe = session.parent_recipe(reference)
-    asked = parents.ask()
+    run, recipe = session.run, session.parent_recipe(reference)
+    asked = run.parents.ask()
     outcome = attempt(session, recipe)
-    text = recipe_text(session.stored(recipe))
-    kept = trial_attributes(origin, text, outcome.scores, outcome.stats, outcome.seconds)
-    return as_trial(
-        tell(parents, asked, outcome, kept), session.run.info.objectives, numbered=False
-    )
+    told = finish(run, run.parents, asked, origin, recipe_text(session.stored(recipe)), outcome)
+    return as_trial(told, run.info.objectives, numbered=False)
 
 
 def add_parent_points(session: Session) -> None:

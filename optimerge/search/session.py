@@ -11,6 +11,7 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.tokenizer_write import write_tokenizer
 from optimerge.errors import RunError
 from optimerge.merge.engine import Engine, load_engine
+from optimerge.objectives.evaluation import Evaluation, make_evaluation
 from optimerge.objectives.make import make_objectives
 from optimerge.objectives.protocol import Objective
 from optimerge.recipe.read import parse_yaml
@@ -38,7 +39,7 @@ class Session:
     space: SearchSpace
     models: Models
     engine: Engine
-    objectives: Sequence[Objective]
+    evaluation: Evaluation
     run: Run
 
     def recipe(self, params: Mapping[str, Param]) -> Recipe:
@@ -141,7 +142,7 @@ def open_session(
     )
     info = replace(_info(space, models, objectives), allow_code=allow_code)
     run = _open_or_create(folder, info)
-    return Session(space, models, engine, objectives, run)
+    return Session(space, models, engine, make_evaluation(objectives), run)
 
 
 def _spare_threads(base: Checkpoint) -> None:

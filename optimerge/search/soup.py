@@ -21,14 +21,14 @@ from optimerge.errors import RunError
 from optimerge.front.losses import to_loss
 from optimerge.recipe.schema import Recipe
 from optimerge.recipe.write import recipe_text
-from optimerge.records.attributes import as_trial, trial_attributes
+from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import attempt
 from optimerge.search.parents import BASE, origins, score_parents
 from optimerge.search.session import Session
 from optimerge.search.study import put_back_interrupted
-from optimerge.search.tell import tell
+from optimerge.search.tell import finish
 from optimerge.space.objectives import TaskObjective, objective_name
 
 SOUP = "soup:"
@@ -125,5 +125,5 @@ def _scored(session: Session, experts: Sequence[str]) -> Trial:
     outcome = attempt(session, recipe)
     names = [name for r, name in session.models.names.items() if r in experts]
     origin = SOUP + "+".join(names)
-    kept = trial_attributes(origin, text, outcome.scores, outcome.stats, outcome.seconds)
-    return as_trial(tell(study, asked, outcome, kept), objectives, numbered=False)
+    told = finish(session.run, study, asked, origin, text, outcome)
+    return as_trial(told, objectives, numbered=False)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from optimerge.errors import RunError
 from optimerge.recipe.write import recipe_text
-from optimerge.records.attributes import as_trial, trial_attributes
+from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import attempt
@@ -23,7 +23,7 @@ from optimerge.search.parents import add_parent_points, fix_reference, score_par
 from optimerge.search.proposals import propose
 from optimerge.search.samplers.registry import NamedSampler
 from optimerge.search.session import Session
-from optimerge.search.tell import put_back, tell
+from optimerge.search.tell import finish, put_back
 from optimerge.search.warm_start import AVERAGE, average_points
 from optimerge.space.ranges import Param
 
@@ -84,11 +84,10 @@ def _score(
 ) -> Trial:
     recipe = session.recipe(params)
     outcome = attempt(session, recipe)
-    seconds = {"propose": proposing, **outcome.seconds}
-    text = recipe_text(session.stored(recipe))
+    run, text = session.run, recipe_text(session.stored(recipe))
     origin = str(asked.user_attrs.get("origin", "sampler"))
-    kept = trial_attributes(origin, text, outcome.scores, outcome.stats, seconds)
-    return as_trial(tell(session.run.search, asked, outcome, kept), session.run.info.objectives)
+    told = finish(run, run.search, asked, origin, text, outcome, proposing)
+    return as_trial(told, run.info.objectives)
 
 
 def put_back_interrupted(session: Session) -> None:

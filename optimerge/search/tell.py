@@ -1,9 +1,10 @@
 """Writes a trial's end into the study."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from optimerge.records.run import WITHDRAWN
+from optimerge.records.attributes import trial_attributes
+from optimerge.records.evidence import write_evidence
+from optimerge.records.run import WITHDRAWN, Run
 from optimerge.search.candidate import Outcome
 
 if TYPE_CHECKING:
@@ -11,20 +12,43 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-def tell(
-    study: "optuna.Study", asked: "optuna.Trial", outcome: Outcome, attributes: Mapping[str, Any]
+def finish(
+    run: Run,
+    study: "optuna.Study",
+    asked: "optuna.Trial",
+    origin: str,
+    recipe: str,
+    outcome: Outcome,
+    proposing: float | None = None,
 ) -> "FrozenTrial":
-    """End a running trial with its outcome and return it as stored.
+    """End a running trial with its outcome, keep its evidence, and return it as stored.
 
-    Attributes are written before the values: a trial that is killed in between is still running
-    and is repeated, never complete without its recipe.
+    `proposing`: seconds that its proposal took. Evidence and attributes are written before the
+    values: a trial that is killed in between is still running and is repeated, never complete
+    without its recipe. RunError if the evidence cannot be written.
     """
-    for key, value in attributes.items():
+    scored = outcome.scored
+    kept = trial_attributes(
+        origin,
+        recipe,
+        scores=scored.scores if scored else None,
+        stats=outcome.stats,
+        seconds=({} if proposing is None else {"propose": proposing}) | dict(outcome.seconds),
+        tokens=scored.tokens if scored else None,
+        stopped=scored.stopped if scored else "",
+    )
+    if scored and scored.evidence.tasks:
+        name = f"{study.study_name}-{asked.number:05d}"
+        write_evidence(run.folder, name, scored.evidence)
+        kept["evidence"] = name
+    for key, value in kept.items():
         asked.set_user_attr(key, value)
-    if outcome.error:
+    if scored is None:
         asked.set_user_attr("error", outcome.error)
         return study.tell(asked, state=_state("FAIL"))
-    return study.tell(asked, [score.value for score in outcome.scores.values()])
+    if scored.stopped:
+        return study.tell(asked, state=_state("PRUNED"))
+    return study.tell(asked, [score.value for score in scored.scores.values()])
 
 
 def put_back(study: "optuna.Study", trial_id: int) -> None:

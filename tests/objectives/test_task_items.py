@@ -104,8 +104,8 @@ def test_the_asked_set_is_scored(load: Callable[..., list[TaskScorer]]) -> None:
     spec = TaskObjective(task="next", search_items=12, test_items=5)
     (search,), (test,) = load(spec), load(spec, items="test")
     assert search.items == test.items
-    assert {each.doc_id for each in search.run._instances} == set(search.items.search)
-    assert {each.doc_id for each in test.run._instances} == set(search.items.test)
+    assert set(search.run.documents) == set(search.items.search)
+    assert set(test.run.documents) == set(search.items.test)
     assert not set(search.items.search) & set(search.items.test)
 
 

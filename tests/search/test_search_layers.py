@@ -86,7 +86,7 @@ def rebuilt(session: Session, trial: Trial, folder: Path) -> dict[str, float]:
     assert done.parameters == trial.stats.parameters
     model = AutoModelForCausalLM.from_pretrained(folder / "out").eval()
     none = MergeStats(0.0, 0, 0, 0.0, 0.0)
-    scores = score_all(session.objectives, Candidate(model, none))
+    scores = score_all(session.evaluation.objectives, Candidate(model, none))
     return {name: score.value for name, score in scores.items()}
 
 
@@ -134,7 +134,9 @@ def test_parents_of_any_depth_are_scored_whole(
     assert trials["blue"].stats is not None
     for name in ("red", "blue", "base"):
         model = AutoModelForCausalLM.from_pretrained(family / name).eval()
-        scores = score_all(session.objectives, Candidate(model, MergeStats(0.0, 0, 0, 0.0, 0.0)))
+        scores = score_all(
+            session.evaluation.objectives, Candidate(model, MergeStats(0.0, 0, 0, 0.0, 0.0))
+        )
         assert {n: s.value for n, s in scores.items()} == {
             n: s.value for n, s in trials[name].scores.items()
         }

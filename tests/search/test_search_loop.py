@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from optimerge.errors import RunError
+from optimerge.objectives.evaluation import make_evaluation
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.run import open_run
 from optimerge.records.types import Score, Trial
@@ -130,7 +131,7 @@ def with_failures(session: Session, failing: set[int], error: Exception) -> Sess
     from optimerge.objectives.sparsity import SparsityScorer
 
     first = Failing(SparsityScorer("echo", "l1"), failing, error)
-    return replace(session, objectives=[first, session.objectives[1]])
+    return replace(session, evaluation=make_evaluation([first, session.evaluation.objectives[1]]))
 
 
 @pytest.mark.parametrize(

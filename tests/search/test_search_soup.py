@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from optimerge.cli.quiet import quiet
 from optimerge.errors import RunError
 from optimerge.merge.plan import make_plan
+from optimerge.objectives.evaluation import make_evaluation
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.run import open_run
 from optimerge.records.types import Score
@@ -72,7 +73,9 @@ def average(models: list[Weights]) -> Weights:
 def judged(session: Session, objective: Nearness) -> Session:
     known = {**session.run.info.objectives, objective.name: objective.direction}
     run = replace(session.run, info=replace(session.run.info, objectives=known))
-    return replace(session, run=run, objectives=[objective, session.objectives[1]])
+    return replace(
+        session, run=run, evaluation=make_evaluation([objective, session.evaluation.objectives[1]])
+    )
 
 
 def cooked(session: Session, stop: Stop | None = None) -> list[Step]:

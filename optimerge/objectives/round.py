@@ -1,0 +1,100 @@
+"""Some documents of every task, answered together: what a candidate is scored on in one go."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from optimerge.objectives.answering import Answering
+from optimerge.objectives.guard import evaluation_mode, lm_eval_seeds, no_bars, no_cut_warnings
+from optimerge.objectives.ready import Ready
+from optimerge.objectives.runs import TaskRun
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Part = tuple[TaskRun, Sequence[int]]
+"""Documents of one task."""
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What answering took."""
+
+    tokens: int = 0
+    """Tokens that the model read to give log-likelihoods."""
+    seconds: Mapping[TaskRun, float] = field(default_factory=dict)
+
+    def __add__(self, other: "Spent") -> "Spent":
+        runs = [*self.seconds, *(run for run in other.seconds if run not in self.seconds)]
+        both = {run: self.seconds.get(run, 0) + other.seconds.get(run, 0) for run in runs}
+        return Spent(self.tokens + other.tokens, both)
+
+
+class Round:
+    """Documents of one or more tasks with their batches, made once.
+
+    Log-likelihoods of all tasks share batches; a task's part of their seconds is its part of the
+    tokens asked about.
+    """
+
+    def __init__(self, parts: Sequence[Part], answering: Answering) -> None:
+        self.parts = parts
+        self._answering = answering
+        self._asked = {run: run.requests(documents) for run, documents in parts}
+        pairs = [pair for ready in self._requests() for pair in ready.pairs]
+        self._plan = answering.plan(pairs) if pairs else None
+
+    def answer(self, model: "PreTrainedModel") -> Spent:
+        """Have the model, as it stands now, answer all requests, into their `resps`.
+
+        What they held before is forgotten. TrialError if the model's logits are not finite.
+        """
+        for ready in self._requests():
+            # lm-eval appends answers and reads the first: without this, the first candidate's.
+            ready.instance.resps, ready.instance.filtered_resps = [], {}
+        with ExitStack() as stack:
+            for guard in (lm_eval_seeds(), evaluation_mode(model), no_bars(), no_cut_warnings()):
+                stack.enter_context(guard)
+            spent = self._score(model)
+            for run, requests in self._asked.items():
+                spent += self._write(model, run, requests)
+        return spent
+
+    def _score(self, model: "PreTrainedModel") -> Spent:
+        if self._plan is None:
+            return Spent()
+        started = perf_counter()
+        found = self._plan.answer(model)
+        each = iter(zip(found.loglikelihoods.tolist(), found.greedy.tolist(), strict=True))
+        for ready in self._requests():
+            if ready.pairs:
+                _note(ready, list(islice(each, len(ready.pairs))))
+        asked = {run: sum(map(_tokens, requests)) for run, requests in self._asked.items()}
+        second = (perf_counter() - started) / sum(asked.values())
+        return Spent(found.tokens, {run: second * tokens for run, tokens in asked.items()})
+
+    def _write(self, model: "PreTrainedModel", run: TaskRun, requests: Sequence[Ready]) -> Spent:
+        started = perf_counter()
+        asked = [
+            ready.instance for ready in requests if not ready.pairs for _ in range(ready.times)
+        ]
+        if asked:
+            for instance, text in zip(asked, self._answering.generate(model, asked), strict=True):
+                instance.resps.append(text)
+        return Spent(0, {run: perf_counter() - started})
+
+    def _requests(self) -> Iterator[Ready]:
+        return chain.from_iterable(self._asked.values())
+
+
+def _tokens(ready: Ready) -> int:
+    return sum(len(context) + len(answer) for _, context, answer in ready.pairs)
+
+
+def _note(ready: Ready, answers: Sequence[tuple[float, bool]]) -> None:
+    rolling = ready.kind == "loglikelihood_rolling"
+    answer = sum(value for value, _ in answers) if rolling else answers[0]
+    ready.instance.resps += [answer] * ready.times

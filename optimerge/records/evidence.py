@@ -1,0 +1,140 @@
+"""What every document of every task came to for one trial: kept compact, one file a trial.
+
+    runs/NAME/evidence/STUDY-NUMBER.npz
+
+An archive of plain arrays (never pickled): `header`, JSON as bytes, says for each task its name,
+the digest of its items, its document ids and its metrics; array `T.M` holds the values of metric M
+of task T, one row a document; `texts`, where answers were generated, holds these as JSON.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+from optimerge.errors import RunError
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+FOLDER = "evidence"
+FORMAT = 1
+LONGEST_TEXT = 2000
+"""Characters of a generated answer that are kept."""
+
+
+@dataclass(frozen=True)
+class TaskEvidence:
+    """One task's documents, in the order in which they were scored."""
+
+    task: str
+    digest: str
+    """Of the task's items: evidence of two trials can be compared if it is equal."""
+    documents: tuple[int, ...]
+    values: "Mapping[str, ndarray]"
+    """By `metric,filter`: one number, or one row of numbers, a document."""
+    texts: Mapping[int, str] = field(default_factory=dict)
+    """What was generated, by document; its start, if it is long."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All tasks of one trial."""
+
+    tasks: Sequence[TaskEvidence] = ()
+
+    def of(self, task: str, digest: str) -> TaskEvidence | None:
+        """Return the evidence of a task on these items."""
+        return next((t for t in self.tasks if (t.task, t.digest) == (task, digest)), None)
+
+
+def as_numbers(values: Sequence[Any]) -> "ndarray | None":
+    """Return per-document values as an array, as narrow as keeps them; None if not numbers."""
+    import numpy as np
+
+    try:
+        found = np.asarray(values)
+    except ValueError:  # rows of several lengths
+        return None
+    if found.dtype == bool:
+        return found.astype(np.uint8)
+    if found.dtype.kind not in "iuf" or found.ndim > 2:
+        return None
+    whole = found.astype(np.uint8) if _within(found) else None
+    return whole if whole is not None and np.array_equal(whole, found) else found
+
+
+def _within(found: "ndarray") -> bool:
+    return bool(found.size == 0 or (found.min() >= 0 and found.max() <= 255))
+
+
+def write_evidence(folder: Path, name: str, evidence: Evidence) -> int:
+    """Write a trial's evidence into a run folder, whole or not at all; return its bytes."""
+    import numpy as np
+
+    header = [
+        {"task": t.task, "digest": t.digest, "documents": t.documents, "metrics": list(t.values)}
+        for t in evidence.tasks
+    ]
+    texts = [
+        {str(doc_id): text[:LONGEST_TEXT] for doc_id, text in t.texts.items()}
+        for t in evidence.tasks
+    ]
+    arrays: dict[str, ndarray] = {"header": _bytes({"format": FORMAT, "tasks": header})}
+    if any(texts):
+        arrays["texts"] = _bytes(texts)
+    for number, task in enumerate(evidence.tasks):
+        for place, values in enumerate(task.values.values()):
+            arrays[f"{number}.{place}"] = values
+    path = folder / FOLDER / f"{name}.npz"
+    path.parent.mkdir(exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    try:
+        with draft.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path.stat().st_size
+
+
+def read_evidence(folder: Path, name: str) -> Evidence | None:
+    """Return a trial's evidence; None if it kept none. RunError if the file cannot be read."""
+    import numpy as np
+
+    path = folder / FOLDER / f"{name}.npz"
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            header = json.loads(arrays["header"].tobytes())
+            texts = json.loads(arrays["texts"].tobytes()) if "texts" in arrays else []
+            if header["format"] != FORMAT:
+                raise RunError(
+                    f"{path}: has format {header['format']}, this optimerge reads {FORMAT}; "
+                    "read it with the optimerge that wrote it"
+                )
+            tasks = [
+                TaskEvidence(
+                    task=str(kept["task"]),
+                    digest=str(kept["digest"]),
+                    documents=tuple(kept["documents"]),
+                    values={m: arrays[f"{n}.{i}"] for i, m in enumerate(kept["metrics"])},
+                    texts={int(k): v for k, v in texts[n].items()} if texts else {},
+                )
+                for n, kept in enumerate(header["tasks"])
+            ]
+    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
+        raise RunError(f"{path}: cannot be read as evidence ({error}); delete it") from None
+    return Evidence(tasks)
+
+
+def _bytes(data: Any) -> "ndarray":
+    import numpy as np
+
+    return np.frombuffer(json.dumps(data, separators=(",", ":")).encode(), dtype=np.uint8)
