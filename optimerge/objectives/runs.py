@@ -13,6 +13,7 @@ from optimerge.objectives.guard import OTHER_SEED
 from optimerge.objectives.items import digest_items
 from optimerge.objectives.live import LiveModel
 from optimerge.objectives.ready import Ready, make_ready
+from optimerge.records.prompts import Item
 
 log = logging.getLogger(__name__)
 
@@ -98,12 +99,12 @@ class TaskRun:
             if ready.kind == "generate_until"
         }
 
-    def prompts(self) -> dict[int, tuple[str, list[str]]]:
-        """Return each document's first prompt, and the answers to choose from if there are any."""
+    def items(self) -> dict[int, Item]:
+        """Return what each document asks: its first prompt, the answers to choose from."""
         found = {}
         for doc_id, same in self._by_document.items():
             choices = [str(r.instance.args[1]) for r in same if r.kind == "loglikelihood"]
-            found[doc_id] = (str(same[0].instance.args[0]), choices)
+            found[doc_id] = Item(str(same[0].instance.args[0]), choices)
         return found
 
     def _check_finite(self, instance: Any) -> None:

@@ -2,9 +2,10 @@
 
     runs/NAME/evidence/STUDY-NUMBER.npz
 
-An archive of plain arrays (never pickled): `header`, JSON as bytes, says for each task its name,
+An archive of plain arrays, never pickled: `header`, JSON as bytes, says for each task its name,
 the digest of its items, its document ids and its metrics; array `T.M` holds the values of metric M
-of task T, one row a document; `texts`, where answers were generated, holds these as JSON.
+of task T, one row a document; `texts`, where answers were generated, holds these as JSON. numpy is
+imported only to read or write one.
 """
 
 import json
@@ -111,7 +112,7 @@ def read_evidence(folder: Path, name: str) -> Evidence | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             header = json.loads(arrays["header"].tobytes())
             texts = json.loads(arrays["texts"].tobytes()) if "texts" in arrays else []
             if header["format"] != FORMAT:

@@ -14,11 +14,13 @@ from optimerge.merge.engine import Engine, load_engine
 from optimerge.objectives.evaluation import Evaluation, make_evaluation
 from optimerge.objectives.make import make_objectives
 from optimerge.objectives.protocol import Objective
+from optimerge.objectives.scorer import TaskScorer
 from optimerge.recipe.read import parse_yaml
 from optimerge.recipe.schema import Dtype, InputModel, OptimergeBlock, Recipe
 from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
+from optimerge.records.prompts import write_items
 from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
 from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
@@ -142,6 +144,7 @@ def open_session(
     )
     info = replace(_info(space, models, objectives), allow_code=allow_code)
     run = _open_or_create(folder, info)
+    _keep_items(run, objectives)
     return Session(space, models, engine, make_evaluation(objectives), run)
 
 
@@ -175,6 +178,12 @@ def _open_or_create(folder: Path, info: RunInfo) -> Run:
             "put the task's files back, or give another --run-dir"
         )
     return replace(run, info=replace(run.info, versions=info.versions))
+
+
+def _keep_items(run: Run, objectives: Sequence[Objective]) -> None:
+    for each in objectives:
+        if isinstance(each, TaskScorer):
+            write_items(run.folder, each.digest, each.run.items())
 
 
 def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -> RunInfo:
