@@ -1,0 +1,1 @@
+"""Token plans: log-likelihoods of (context, answer) tokens on the live model, made ready once."""

@@ -1,0 +1,66 @@
+"""How much goes into one forward: tokens a batch, halved for good when the memory is not there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+CPU_TOKENS = 2048
+"""Larger batches fall out of the caches of a CPU, smaller ones leave its units waiting."""
+LOGITS = 1 << 26
+"""Logits at a time, in numbers: in float32 256 MiB, and as much again for their softmax."""
+
+
+@dataclass
+class Budget:
+    """Limits of one forward. Batches follow from it: record it to make the same ones again."""
+
+    tokens: int = CPU_TOKENS
+    """Rows times the length of the longest."""
+    logits: int = LOGITS
+    """Needed positions times the size of the vocabulary."""
+
+    def halve(self, tokens: int) -> None:
+        """Allow half of the `tokens` that were too many."""
+        self.tokens = max(1, min(self.tokens, tokens) // 2)
+        self.logits = max(1, self.logits // 2)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether a forward failed for want of memory, on whatever device."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in text or "can't allocate memory" in text or "alloc_failed" in text
+    )
+
+
+def probe_budget(model: Any, longest: int) -> Budget:
+    """Size batches to the model's device: on CUDA by one forward of about 1024 tokens.
+
+    `longest`: tokens of the longest request. Half of the free memory is used. The number is a
+    power of two, so that a little more or less free memory gives the same batches.
+    """
+    import torch
+
+    device = model.device
+    if device.type != "cuda":
+        return Budget()
+    gpu: Any = torch.cuda
+    rows = max(1, 1024 // longest)
+    ids = torch.zeros((rows, longest), dtype=torch.long, device=device)
+    with torch.no_grad():
+        gpu.reset_peak_memory_stats(device)
+        before = gpu.memory_allocated(device)
+        model(ids, use_cache=False)
+        used = gpu.max_memory_allocated(device) - before
+    gpu.empty_cache()
+    free, _ = gpu.mem_get_info(device)
+    return Budget(fit(free, used, ids.numel()), LOGITS * 4)
+
+
+def fit(free: int, used: int, tokens: int) -> int:
+    """Return the power of two of tokens that fills at most half of `free` bytes: 1024 to 65536."""
+    wanted = free // 2 * tokens // max(used, 1)
+    return min(max(1 << max(wanted, 1).bit_length() - 1, 1024), 65536)

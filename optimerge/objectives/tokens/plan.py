@@ -1,0 +1,161 @@
+"""A plan: requests made ready once as groups of rows, answered by every candidate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from optimerge.objectives.tokens.batches import Batch, make_batch, split
+from optimerge.objectives.tokens.budget import Budget, is_out_of_memory
+from optimerge.objectives.tokens.cache import expanded, run_prefix
+from optimerge.objectives.tokens.forward import knows_positions, run
+from optimerge.objectives.tokens.masks import Masks
+from optimerge.objectives.tokens.request import Answers, Tokens
+from optimerge.objectives.tokens.rows import Row, cost
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class TokenPlan(Protocol):
+    """Requests made ready: `answer` runs them on the model as it stands now."""
+
+    name: str
+    budget: Budget
+
+    def answer(self, model: Any) -> Answers:
+        """Answer all requests, in their order."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that come after one prefix, which may be empty."""
+
+    prefix: Tokens
+    rows: tuple[Row, ...]
+
+
+class RowPlan:
+    """Groups of rows, run in batches of a token budget.
+
+    The batches follow from rows and budget alone; a forward that runs out of memory halves the
+    budget for good and all begins again, so that answers are those of the budget that remains.
+    Nothing of a candidate outlives `answer`. The model must be in evaluation mode.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        groups: Sequence[Group],
+        requests: int,
+        model: Any,
+        budget: Budget,
+        *,
+        level: bool = False,
+    ) -> None:
+        self.name, self.groups, self.budget = name, tuple(groups), budget
+        self._requests, self._level = requests, level
+        config = model.config.get_text_config()
+        self._width, self._vocabulary = int(config.hidden_size), int(config.vocab_size)
+        self._keep = knows_positions(model)
+        self._masks: Masks | None = None
+        if any(group.prefix or any(row.branches for row in group.rows) for group in self.groups):
+            self._masks = Masks(model)
+        self._made: tuple[Any, list[tuple[Tensor | None, list[Batch]]]] | None = None
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that one candidate runs, without padding."""
+        return sum(len(group.prefix) + sum(map(len, group.rows)) for group in self.groups)
+
+    @property
+    def cost(self) -> float:
+        """What a candidate costs, in tokens: see `rows.tree_rows`."""
+        return sum(cost(group.rows, self._width, len(group.prefix)) for group in self.groups)
+
+    def answer(self, model: Any) -> Answers:
+        """Answer all requests, in their order; needs as much memory as the budget says."""
+        import torch
+
+        while True:
+            try:
+                with torch.no_grad():
+                    return self._answer(model)
+            except _TooMuch as error:
+                self.budget.halve(error.size)
+            # Not in the except clause: the error's frames still hold the tensors of the batch.
+            if model.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def batches(self, device: Any) -> "list[tuple[Tensor | None, list[Batch]]]":
+        """Return the batches of each group after its prefix's ids [1, P], made once a budget."""
+        import torch
+
+        key = (str(device), self.budget.tokens, self.budget.logits)
+        if self._made is None or self._made[0] != key:
+            made: list[tuple[Tensor | None, list[Batch]]] = []
+            for group in self.groups:
+                prefix = torch.tensor([group.prefix], device=device) if group.prefix else None
+                parts = split(group.rows, self.budget, self._vocabulary, level=self._level)
+                made.append((prefix, [make_batch(rows, device) for rows in parts]))
+            self._made = key, made
+        return self._made[1]
+
+    def _answer(self, model: Any) -> Answers:
+        import numpy as np
+        import torch
+
+        found: list[tuple[Tensor, Tensor]] = []
+        requests: list[int] = []
+        for prefix, batches in self.batches(model.device):
+            cache = None
+            if prefix is not None:
+                with _memory(1, prefix.numel()):
+                    cache = run_prefix(model, prefix, keep=self._keep)
+            for batch in batches:
+                with _memory(len(batch.ids), batch.size):
+                    found.append(self._run(model, batch, prefix, cache))
+                requests += batch.requests
+        # The only wait for the device.
+        log_probs = torch.cat([each for each, _ in found]).cpu().numpy().astype(np.float64)
+        likeliest = torch.cat([each for _, each in found]).cpu().numpy()
+        totals = np.zeros(self._requests)
+        np.add.at(totals, requests, log_probs)
+        greedy = np.ones(self._requests, np.bool_)
+        np.logical_and.at(greedy, requests, likeliest)
+        return Answers(totals, greedy, self.tokens)
+
+    def _run(
+        self, model: Any, batch: Batch, prefix: "Tensor | None", cache: Any
+    ) -> "tuple[Tensor, Tensor]":
+        if not batch.branches and prefix is None:
+            return run(model, batch, keep=self._keep, use_cache=False)
+        assert self._masks is not None
+        length = 0 if prefix is None else prefix.numel()
+        return run(
+            model,
+            batch,
+            keep=self._keep,
+            use_cache=cache is not None,
+            past_key_values=None if cache is None else expanded(cache, len(batch.ids)),
+            position_ids=batch.depths,
+            attention_mask=self._masks.make(batch, length, model.dtype),
+        )
+
+
+class _TooMuch(Exception):  # noqa: N818 - a signal, never seen outside
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+class _memory:  # noqa: N801 - used as a context
+    """Turns out-of-memory errors of more than one row into a wish for smaller batches."""
+
+    def __init__(self, rows: int, size: int) -> None:
+        self.rows, self.size = rows, size
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if error is not None and self.rows > 1 and is_out_of_memory(error):
+            raise _TooMuch(self.size) from None
