@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from optimerge.front.racing.blocks import looks
 from optimerge.objectives.protocol import Candidate, Objective
 from optimerge.objectives.round import Round, Spent
 from optimerge.objectives.runs import TaskAnswers, TaskRun
@@ -13,6 +14,9 @@ from optimerge.objectives.scorer import TaskScorer
 from optimerge.objectives.sparsity import SparsityScorer
 from optimerge.records.evidence import Evidence, TaskEvidence, as_numbers
 from optimerge.records.types import Score
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 Answers = Mapping[TaskRun, TaskAnswers]
 
@@ -98,23 +102,29 @@ class Evaluation:
 
 
 def make_evaluation(
-    objectives: Sequence[Objective], shares: Sequence[float] = (1.0,)
+    objectives: Sequence[Objective], model: "PreTrainedModel | None" = None, *, raced: bool = False
 ) -> Evaluation:
-    """Deal out the documents of all tasks into rounds.
+    """Deal out the documents of all tasks into rounds: one, or several if candidates are raced.
 
-    `shares`: of each task's documents that are scored after each round; it grows to 1.
+    `model`: a usable one, to choose by how requests are answered; without it, the live one.
     """
     answering = {each.run: each.answering for each in objectives if isinstance(each, TaskScorer)}
-    rounds, done = [], dict.fromkeys(answering, 0)
-    for share in shares:
-        parts = []
-        for run in answering:
-            stop = round(share * len(run.documents))
-            if stop > done[run]:
-                parts.append((run, run.documents[done[run] : stop]))
-            done[run] = stop
-        if parts:
-            rounds.append(Round(parts, next(iter(answering.values()))))
+    if not answering:
+        return Evaluation(objectives)
+    counts = [len(run.documents) for run in answering]
+    shared = next(iter(answering.values()))
+    if model is not None:
+        asked = [ready for run in answering for ready in run.requests(run.documents)]
+        shared.prepare([pair for ready in asked for pair in ready.pairs], model)
+    rounds, done = [], [0] * len(counts)
+    for stops in looks(counts) if raced else [counts]:
+        parts = [
+            (run, run.documents[start:stop])
+            for run, start, stop in zip(answering, done, stops, strict=True)
+            if stop > start
+        ]
+        rounds.append(Round(parts, shared))
+        done = list(stops)
     return Evaluation(objectives, rounds)
 
 

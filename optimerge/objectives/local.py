@@ -1,51 +1,77 @@
 """Answers by the resident model itself, in this process."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 from optimerge.errors import TrialError
 from optimerge.objectives.answering import Plan
 from optimerge.objectives.live import LiveModel, Tokens
+from optimerge.objectives.tokens.budget import Budget
+from optimerge.objectives.tokens.make import Name, make_plan
+from optimerge.objectives.tokens.request import Answers, Request
 
 if TYPE_CHECKING:
-    from numpy import ndarray
     from transformers import PreTrainedModel
 
+log = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class _Answers:
-    loglikelihoods: "ndarray"
-    greedy: "ndarray"
-    tokens: int
+ROWS = "lm-eval"
+"""Name of the way that runs lm-eval's own rows, for models that are not causal."""
 
 
 @dataclass(frozen=True)
-class _RowPlan:
-    """lm-eval's own rows: for models that our token plans cannot run."""
+class Way:
+    """How log-likelihoods are run: it decides the batches, so it is recorded with a run."""
 
-    live: LiveModel
-    pairs: Sequence[Tokens]
+    name: str
+    """A token plan's, or ROWS."""
+    budget: Budget = field(default_factory=Budget)
 
-    def answer(self, model: "PreTrainedModel") -> _Answers:
-        import numpy as np
+    def __str__(self) -> str:
+        return f"{self.name}/{self.budget.tokens}/{self.budget.logits}"
 
-        lm = self.live.point_at(model)
-        found = lm._loglikelihood_tokens(list(self.pairs), disable_tqdm=True)
-        values, greedy = zip(*found, strict=True)
-        tokens = sum(len(context) + len(answer) - 1 for _, context, answer in self.pairs)
-        return _Answers(np.array(values), np.array(greedy), tokens)
+    @classmethod
+    def read(cls, text: str) -> "Way":
+        """Return the way that was written so."""
+        name, tokens, logits = text.split("/")
+        return cls(name, Budget(int(tokens), int(logits)))
 
 
 class LocalAnswering:
-    """The resident model answers."""
+    """The resident model answers, by token plans that were checked against plain rows."""
 
-    def __init__(self, live: LiveModel) -> None:
+    def __init__(self, live: LiveModel, way: Way | None = None) -> None:
         self.live = live
+        self.way = way
+        """None until `prepare` chose one."""
+
+    def prepare(self, pairs: Sequence[Tokens], model: "PreTrainedModel") -> None:
+        """Choose the fastest way that answers these as plain rows do, unless one is set."""
+        from optimerge.objectives.guard import evaluation_mode
+        from optimerge.objectives.tokens.choose import choose_plan
+
+        if self.way is not None or not pairs:
+            return
+        if self.live.lm.backend != "causal":
+            self.way = Way(ROWS)
+            return
+        requests, room = _requests(pairs), self.live.lm.max_length
+        with evaluation_mode(model):
+            choice = choose_plan(model, requests, max_length=room)
+        log.info("token plan %s", choice.reason)
+        self.way = Way(choice.plan.name, choice.plan.budget)
 
     def plan(self, pairs: Sequence[Tokens]) -> Plan:
         """Return the batches for some contexts and continuations."""
-        return _RowPlan(self.live, pairs)
+        model = self.live.lm.model
+        self.prepare(pairs, model)
+        assert self.way is not None
+        if self.way.name == ROWS:
+            return _RowPlan(self.live, pairs)
+        room, name = self.live.lm.max_length, cast(Name, self.way.name)
+        return make_plan(name, _requests(pairs), model, max_length=room, budget=self.way.budget)
 
     def generate(self, model: "PreTrainedModel", instances: Sequence[Any]) -> list[str]:
         """Return the text that follows each prompt, by transformers' `generate`."""
@@ -59,3 +85,22 @@ class LocalAnswering:
         ids, _ = lm.tok_batch_encode([instance.args[0]], left_truncate_len=lm.max_length)
         if not bool(lm._model_call(ids.to(lm.device)).isfinite().all()):
             raise TrialError(f"task {instance.task_name!r}: the model's logits are NaN or infinite")
+
+
+@dataclass(frozen=True)
+class _RowPlan:
+    live: LiveModel
+    pairs: Sequence[Tokens]
+
+    def answer(self, model: "PreTrainedModel") -> Answers:
+        import numpy as np
+
+        lm = self.live.point_at(model)
+        found = lm._loglikelihood_tokens(list(self.pairs), disable_tqdm=True)
+        values, greedy = zip(*found, strict=True)
+        tokens = sum(len(context) + len(answer) - 1 for _, context, answer in self.pairs)
+        return Answers(np.array(values, np.float64), np.array(greedy, np.bool_), tokens)
+
+
+def _requests(pairs: Sequence[Tokens]) -> list[Request]:
+    return [Request(tuple(context), tuple(answer)) for _, context, answer in pairs]
