@@ -2,11 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import TaskError, did_you_mean
+from optimerge.front.racing.estimate import partial_estimate
 from optimerge.records.types import Direction
 from optimerge.space.objectives import TaskObjective, objective_name
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+BOUNDED = frozenset(
+    ("acc", "acc_norm", "acc_bytes", "acc_mutual_info", "exact_match", "likelihood")
+)
+"""Metrics of lm-eval whose outcome on a document lies between 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +62,36 @@ def choose_metric(task: Any, spec: TaskObjective) -> Metric:
     return Metric(name, chosen, "maximize" if higher else "minimize")
 
 
-def standard_error(task: Any, metric: str, values: Sequence[Any]) -> float | None:
+def standard_error(task: Any, metric: str, values: Sequence[Any], of: int) -> float | None:
     """Return the standard error of a mean over items; None for other aggregations or one item.
 
     The closed form is lm-eval's. Its bootstrap (minutes for f1, mcc) has no place in the loop.
+    `of`: items in all; of a part of them the error is that of the mean over all, which is smaller.
     """
-    from lm_eval.api.metrics import mean, mean_stderr
+    from lm_eval.api.metrics import mean_stderr
 
-    if task.aggregation()[metric] is not mean or len(values) < 2:
+    if not is_mean(task, metric):
         return None
-    return float(mean_stderr(values))
+    if len(values) < of:
+        bounds = (0.0, 1.0) if metric in BOUNDED else None
+        return partial_estimate(values, of, bounds).stderr if len(values) > 1 or bounds else None
+    return float(mean_stderr(values)) if len(values) > 1 else None
+
+
+def is_mean(task: Any, metric: str) -> bool:
+    """Whether the metric is the plain mean over documents."""
+    from lm_eval.api.metrics import mean
+
+    return task.aggregation()[metric] is mean
+
+
+def is_bounded(metric: str, values: "ndarray") -> bool:
+    """Whether the outcomes of documents lie between 0 and 1, here and wherever else.
+
+    Known of lm-eval's own metrics by name; believed of another if all it gave is 0 or 1.
+    """
+    inside = bool(((values >= 0) & (values <= 1)).all())
+    return inside and (metric in BOUNDED or bool(((values == 0) | (values == 1)).all()))
 
 
 def _filters(task: Any) -> list[str]:

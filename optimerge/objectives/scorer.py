@@ -55,7 +55,7 @@ class TaskScorer:
         values = [found[doc_id] for doc_id in sorted(found)]
         try:
             value = float(task.aggregation()[self.metric.name](values))
-            stderr = standard_error(task, self.metric.name, values)
+            stderr = standard_error(task, self.metric.name, values, len(self.run.documents))
         except Exception as error:
             raise TrialError(
                 f"objective {self.name!r}: {str(self.metric)!r} of task {self.run.name!r} cannot "

@@ -76,6 +76,16 @@ def as_trial(
     )
 
 
+def partial_values(
+    frozen: "FrozenTrial", objectives: Mapping[str, Direction]
+) -> list[float] | None:
+    """Return what a stopped trial's values would be by its estimates; None if one is missing."""
+    kept = frozen.user_attrs.get("scores", {})
+    if any(name not in kept for name in objectives):
+        return None
+    return [float(kept[name]["value"]) for name in objectives]
+
+
 def _scores(frozen: "FrozenTrial", objectives: Mapping[str, Direction]) -> dict[str, Score]:
     """Return the scores of a completed trial, or what is known of a stopped one's."""
     kept = frozen.user_attrs.get("scores", {})

@@ -22,6 +22,7 @@ from optimerge.search.candidate import attempt
 from optimerge.search.parents import add_parent_points, fix_reference, score_parents
 from optimerge.search.proposals import propose
 from optimerge.search.samplers.registry import NamedSampler
+from optimerge.search.seen import SeenStudy
 from optimerge.search.session import Session
 from optimerge.search.tell import finish, put_back
 from optimerge.search.warm_start import AVERAGE, average_points
@@ -71,7 +72,8 @@ def search(
 def _one_trial(session: Session, sampler: NamedSampler) -> Trial:
     study, run = session.run.search, session.run
     started = time.perf_counter()
-    asked, params = propose(study, session.space, sampler, run.info.seed, run.finished())
+    seen = SeenStudy(run.search, run.info.objectives)
+    asked, params = propose(seen, session.space, sampler, run.info.seed, run.finished())
     try:
         return _score(session, asked, params, time.perf_counter() - started)
     except KeyboardInterrupt:
@@ -83,7 +85,7 @@ def _score(
     session: Session, asked: "optuna.Trial", params: Mapping[str, Param], proposing: float
 ) -> Trial:
     recipe = session.recipe(params)
-    outcome = attempt(session, recipe)
+    outcome = attempt(session, recipe, session.races.next() if session.races else None)
     run, text = session.run, recipe_text(session.stored(recipe))
     origin = str(asked.user_attrs.get("origin", "sampler"))
     told = finish(run, run.search, asked, origin, text, outcome, proposing)

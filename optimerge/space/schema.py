@@ -21,6 +21,15 @@ AnyObjective = Annotated[
 ]
 
 
+class Racing(BaseModel):
+    """Stops scoring a candidate once it is sure that a member of the front dominates it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Of each stop: at most 1 - confidence of the candidates that belong on the front are lost."""
+
+
 class SearchSettings(BaseModel):
     """How long and how to search; the command line overrides each."""
 
@@ -39,7 +48,9 @@ class SearchSettings(BaseModel):
     task_vectors: Literal["full", "int8"] = "full"
     """int8: keep experts as int8 steps from the base, for want of memory."""
     batch_size: Annotated[int, Field(ge=1)] = 64
-    """Rows in a forward pass when scoring."""
+    """Rows in a forward pass when generating."""
+    racing: Racing | Literal[False] = Racing()
+    """false: every candidate is scored on all documents."""
 
 
 class Blocks(BaseModel):

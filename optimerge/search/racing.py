@@ -1,0 +1,141 @@
+"""Races a candidate against the front: what surely cannot be on it is not scored to the end.
+
+The rivals are the members of the front, parents among them, as they are when the candidate's race
+begins, with their outcomes on every document from the evidence of the run. Raced on are means over
+documents whose outcomes lie between 0 and 1; sparsity and what else is known at once decides who
+is a rival. What is proved, and how: `front.racing.race`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from optimerge.front.dominance import complete, non_dominated
+from optimerge.front.losses import losses_of, to_loss
+from optimerge.front.racing.race import Incumbent, Race, RaceTask
+from optimerge.objectives.evaluation import Answers, known_at_once
+from optimerge.objectives.metrics import is_bounded, is_mean
+from optimerge.objectives.protocol import Objective
+from optimerge.objectives.scorer import TaskScorer
+from optimerge.records.evidence import Evidence, read_evidence
+from optimerge.records.run import Run
+from optimerge.records.types import Score, Trial
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+
+def not_raced(objectives: Sequence[Objective]) -> str:
+    """Return the name of the first objective that cannot be raced on, "" if all can.
+
+    Only means over documents have a difference document by document.
+    """
+    for each in objectives:
+        mean = isinstance(each, TaskScorer) and is_mean(each.run.task, each.metric.name)
+        if not mean and not known_at_once(each):
+            return each.name
+    return ""
+
+
+class Races:
+    """Makes the race of each candidate; keeps the rivals' outcomes from one to the next."""
+
+    def __init__(self, run: Run, objectives: Sequence[Objective], confidence: float) -> None:
+        self._run, self._confidence = run, confidence
+        self._scorers = [each for each in objectives if isinstance(each, TaskScorer)]
+        self._exact = [each.name for each in objectives if known_at_once(each)]
+        self._kept: dict[str, Evidence | None] = {}
+
+    def next(self) -> "CandidateRace | None":
+        """Return the race of the next candidate; None while it has no rival to lose to."""
+        rivals: list[Trial] = []
+        incumbents: list[Incumbent] = []
+        for member in self._members():
+            outcomes = self._outcomes(member)
+            if outcomes is not None:
+                exact = [_loss(member.scores[name]) for name in self._exact]
+                incumbents.append(Incumbent(len(rivals), outcomes, exact))
+                rivals.append(member)
+        if not rivals:
+            return None
+        names = [member.name for member in rivals]
+        return CandidateRace(self._scorers, self._exact, incumbents, names, self._confidence)
+
+    def _members(self) -> list[Trial]:
+        trials = self._run.trials()
+        losses = losses_of(trials, self._run.info.objectives)
+        done = complete(losses)
+        whole = [trial for trial, is_whole in zip(trials, done, strict=True) if is_whole]
+        on_front = non_dominated(losses[done])
+        members = [trial for trial, is_on in zip(whole, on_front, strict=True) if is_on]
+        names = {member.evidence for member in members}
+        self._kept = {name: kept for name, kept in self._kept.items() if name in names}
+        return members
+
+    def _outcomes(self, member: Trial) -> "list[ndarray] | None":
+        """Return a member's losses on every document, by task; None if they are not at hand."""
+        if member.evidence not in self._kept:
+            self._kept[member.evidence] = read_evidence(self._run.folder, member.evidence)
+        kept, found = self._kept[member.evidence], []
+        for scorer in self._scorers:
+            of = kept.of(scorer.run.name, scorer.run.digest) if kept else None
+            if of is None or of.documents != scorer.run.documents:
+                return None
+            values = of.values.get(str(scorer.metric))
+            if values is None or not is_bounded(scorer.metric.name, values):
+                return None
+            found.append(_signed(values, scorer))
+        return found
+
+
+@dataclass
+class CandidateRace:
+    """One candidate's race: see `objectives.evaluation.Race`."""
+
+    scorers: Sequence[TaskScorer]
+    exact: Sequence[str]
+    """Names of the objectives that are known at once."""
+    incumbents: Sequence[Incumbent]
+    names: Sequence[str]
+    """What tables call the incumbents."""
+    confidence: float
+    _race: Race | None = field(init=False, default=None)
+
+    def lost(self, answers: Answers, exact: Mapping[str, Score]) -> str:
+        """Return why the candidate need not go on, "" if it must."""
+        import numpy as np
+
+        if self._race is None:
+            tasks = [RaceTask(len(each.run.documents), *_bounds(each)) for each in self.scorers]
+            mine = [_loss(exact[name]) for name in self.exact]
+            self._race = Race(tasks, self.incumbents, mine, self.confidence)
+        for index, scorer in enumerate(self.scorers):
+            found = answers[scorer.run].values.get(str(scorer.metric), {})
+            done = scorer.run.documents[self._race.items[index] : len(found)]
+            values = np.array([found[doc_id] for doc_id in done], np.float64)
+            if not is_bounded(scorer.metric.name, values):
+                return ""  # nothing is proved of it; it is scored whole
+            self._race.add(index, _signed(values, scorer))
+        verdict = self._race.verdict()
+        if verdict is None:
+            return ""
+        counts = ", ".join(
+            f"{seen} of {len(each.run.documents)}"
+            for seen, each in zip(verdict.items, self.scorers, strict=True)
+        )
+        return (
+            f"dominated by {self.names[verdict.incumbent]} after {counts} items "
+            f"({'certain' if verdict.certain else f'confidence {self.confidence:g}'})"
+        )
+
+
+def _loss(score: Score) -> float:
+    return to_loss(score.value, score.direction)
+
+
+def _signed(values: "ndarray", scorer: TaskScorer) -> "ndarray":
+    return values * -1.0 if scorer.direction == "maximize" else values * 1.0
+
+
+def _bounds(scorer: TaskScorer) -> tuple[float, float]:
+    return (-1.0, 0.0) if scorer.direction == "maximize" else (0.0, 1.0)
