@@ -213,7 +213,8 @@ def _exact(incumbents: Sequence[Incumbent], count: int) -> Array:
     """Return the members' exact losses [k, count]."""
     if any(len(each.exact) != count for each in incumbents):
         raise ValueError(f"every incumbent needs {count} exact losses, as the candidate has")
-    return np.array([each.exact for each in incumbents], dtype=np.float64).reshape(-1, count)
+    rows = [each.exact for each in incumbents]
+    return np.array(rows, dtype=np.float64).reshape(len(incumbents), count)
 
 
 def _log_mean(logs: Array) -> float:
