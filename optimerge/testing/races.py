@@ -109,7 +109,7 @@ def betting(race: Situation, confidence: float) -> tuple[int, bool]:
     """Stop as the product does."""
     count = race.candidate.shape[1]
     members = [
-        Incumbent(number, list(losses), [sparsity])
+        Incumbent(str(number), list(losses), [sparsity])
         for number, (losses, sparsity) in enumerate(zip(race.members, race.sparsity, strict=True))
     ]
     tasks = [RaceTask(count)] * TASKS

@@ -22,7 +22,7 @@ def answers(share, task=0, seed=0):
 
 
 def member(number, *shares, exact=(0.5,)):
-    return Incumbent(number, [answers(s, t, number) for t, s in enumerate(shares)], exact)
+    return Incumbent(str(number), [answers(s, t, number) for t, s in enumerate(shares)], exact)
 
 
 def judged(shares, members, items=(60, 60), exact=(0.5,), **more):
@@ -34,7 +34,7 @@ def test_a_broken_candidate_is_stopped_with_its_evidence():
     members = [member(4, 0.5, 0.5), member(7, 0.8, 0.9)]
     verdict = judged((0.2, 0.2), members, items=(30, 20))
     assert verdict is not None
-    assert verdict.incumbent == 7
+    assert verdict.incumbent == "7"
     assert verdict.items == (30, 20)
     assert verdict.rivals == 2
     assert verdict.needed == pytest.approx(math.log(20))
@@ -63,11 +63,11 @@ def test_exact_losses_that_are_no_numbers_settle_nothing():
 
 
 def test_members_without_values_per_item_are_skipped():
-    old = Incumbent(3, None, (0.5,))
+    old = Incumbent("3", None, (0.5,))
     assert judged((0.2, 0.2), [old]) is None
     verdict = judged((0.2, 0.2), [old, member(7, 0.8, 0.9)])
     assert verdict is not None
-    assert (verdict.incumbent, verdict.rivals) == (7, 1)
+    assert (verdict.incumbent, verdict.rivals) == ("7", 1)
 
 
 def test_a_first_candidate_without_a_front_is_scored_in_full():
@@ -95,7 +95,7 @@ def test_rivals_that_agree_are_more_evidence_than_bonferroni_allows():
 def ones(number, right, exact=0.5):
     """A member whose first items are right."""
     losses = [-(np.arange(t.items) < r).astype(float) for t, r in zip(TASKS, right, strict=True)]
-    return Incumbent(number, losses, (exact,))
+    return Incumbent(str(number), losses, (exact,))
 
 
 def test_who_cannot_catch_up_is_stopped_for_certain():
@@ -148,7 +148,9 @@ def test_in_every_order_an_equal_of_all_members_is_never_certain_to_lose(seed, c
             for n, r in zip(sizes, right, strict=True)
         ]
 
-    race = Race([RaceTask(int(n)) for n in sizes], [Incumbent(n, model()) for n in range(count)])
+    race = Race(
+        [RaceTask(int(n)) for n in sizes], [Incumbent(str(n), model()) for n in range(count)]
+    )
     for items in zip(*(np.array_split(losses, 4) for losses in model()), strict=True):
         for task, losses in enumerate(items):
             race.add(task, losses)
@@ -185,8 +187,8 @@ def test_a_task_without_bounds_cannot_be_raced(low, high):
         ({"tasks": []}, "at least one task"),
         ({"confidence": 1.0}, "confidence must be between 0 and 1"),
         ({"exact": (1, 2)}, "needs 2 exact losses"),
-        ({"incumbents": [Incumbent(7, [[0.0] * 3, [0.0] * 100], (0.5,))]}, "task 0 needs 200"),
-        ({"incumbents": [Incumbent(7, [[2.0] * 200, [0.0] * 100], (0.5,))]}, "between -1.0 and"),
+        ({"incumbents": [Incumbent("7", [[0.0] * 3, [0.0] * 100], (0.5,))]}, "task 0 needs 200"),
+        ({"incumbents": [Incumbent("7", [[2.0] * 200, [0.0] * 100], (0.5,))]}, "between -1.0 and"),
     ],
 )
 def test_what_cannot_be_raced_is_refused(change, said):
