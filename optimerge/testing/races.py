@@ -48,28 +48,30 @@ class Situation:
 def situation(random: np.random.Generator, items: int, kind: Kind | None = None) -> Situation:
     """Make a race; of a kind drawn from the mix if none is given.
 
-    "equal" and "one better" are the candidates that are hardest to spare: as many items right as
-    some member in every task, or one more in one task and far fewer in the others; other items.
+    Two kinds are the hardest to spare. "equal": as many items right as a member in every task, on
+    other items. "one better": all members have the same number right in the first task and the
+    candidate one more, while it is far worse in all else.
     """
-    kind = kind or random.choice(list(SHARES), p=list(SHARES.values()))
+    if kind is None:
+        kind = list(SHARES)[random.choice(len(SHARES), p=list(SHARES.values()))]
     hard = random.standard_normal((TASKS, items))
     trade = 0.5 + 0.25 * np.sqrt(random.dirichlet(np.ones(TASKS), MEMBERS))
-    members = np.stack([_answers(random, hard, level) for level in trade])
+    members = np.stack([answers(random, hard, level) for level in trade])
     sparsity = random.random(MEMBERS)
     rival = int(random.integers(MEMBERS))
     level, alike = _level(random, kind, trade[rival])
-    candidate = _answers(random, hard, level, alike)
+    candidate = answers(random, hard, level, alike)
     mine = sparsity[rival] + (0.05 if kind == "broken" else random.normal(0.02, 0.05))
     if kind in ("equal", "one better"):
         right = (members[rival] < 0).sum(axis=1)
+        mine, sparsity = 0.5, np.where(np.arange(MEMBERS) == rival, 0.5, 1.0)
         if kind == "one better":
+            for member in members:
+                member[0] = _with_right(random, member[0], right[0])
             right = np.array([right[0] + 1, *(right[1:] // 3)])
-        candidate = np.stack(
-            [_with_right(random, row, n) for row, n in zip(candidate, right, strict=True)]
-        )
-        # only this member is no less sparse, and it is no sparser
-        mine, sparsity = 0.5, np.ones(MEMBERS)
-        sparsity[rival] = mine
+            sparsity = np.full(MEMBERS, mine)
+        for row, count in zip(candidate, right, strict=True):
+            row[:] = _with_right(random, row, count)
     return Situation(kind, members, sparsity, candidate, float(mine))
 
 
@@ -82,9 +84,7 @@ def _level(random: np.random.Generator, kind: Kind, level: Array) -> tuple[Array
     return level + random.normal(0, 0.015, TASKS), _ALIKE
 
 
-def _answers(
-    random: np.random.Generator, hard: Array, level: Array, alike: float = _ALIKE
-) -> Array:
+def answers(random: np.random.Generator, hard: Array, level: Array, alike: float = _ALIKE) -> Array:
     """Return losses [tasks, items] of a model with these accuracies, to within chance."""
     latent = np.sqrt(alike) * hard + np.sqrt(1 - alike) * random.standard_normal(hard.shape)
     ranks = latent.argsort(axis=1).argsort(axis=1)
@@ -109,7 +109,7 @@ def betting(race: Situation, confidence: float) -> tuple[int, bool]:
     """Stop as the product does."""
     count = race.candidate.shape[1]
     members = [
-        Incumbent(number, list(losses), [sparsity])
+        Incumbent(str(number), list(losses), [sparsity])
         for number, (losses, sparsity) in enumerate(zip(race.members, race.sparsity, strict=True))
     ]
     tasks = [RaceTask(count)] * TASKS

@@ -37,7 +37,8 @@ class RaceTask:
 class Incumbent:
     """A member of the front, scored on all items."""
 
-    number: int
+    name: str
+    """`Trial.name`: a number, or a parent's name."""
     losses: Sequence[ArrayLike] | None
     """Per task, in the order of items that the candidate is scored in; None if the run did not
     keep them: such a member is not raced against."""
@@ -49,8 +50,8 @@ class Incumbent:
 class Verdict:
     """Why a candidate was stopped."""
 
-    incumbent: int
-    """The member with the most evidence for dominating it."""
+    incumbent: str
+    """Name of the member with the most evidence for dominating it."""
     log_evidence: tuple[float, ...]
     """Per task: natural logarithm of the e-value against "no worse than that member"; infinite if
     it is certain."""
@@ -107,7 +108,7 @@ class Race:
         mine = np.array(exact, dtype=np.float64)
         theirs = _exact(known, len(mine))
         rival: Mask = np.all(theirs <= mine, axis=1)
-        self._numbers = [each.number for each, races in zip(known, rival, strict=True) if races]
+        self._names = [each.name for each, races in zip(known, rival, strict=True) if races]
         self._ahead: Mask = np.any(theirs < mine, axis=1)[rival]
         self._wealth = [
             TaskWealth(each[rival], each, task.low, task.high)
@@ -136,7 +137,7 @@ class Race:
 
     def verdict(self) -> Verdict | None:
         """Return why the candidate is to be stopped now; None if it is not, or all is scored."""
-        if not self._numbers or self.finished:
+        if not self._names or self.finished:
             return None
         evidence = self._evidence()
         least = evidence.min(axis=1)
@@ -145,12 +146,12 @@ class Race:
             return None
         best = int(least.argmax())
         return Verdict(
-            incumbent=self._numbers[best],
+            incumbent=self._names[best],
             log_evidence=tuple(evidence[best].tolist()),
             joint=joint,
             needed=self._needed,
             items=self.items,
-            rivals=len(self._numbers),
+            rivals=len(self._names),
         )
 
     def _evidence(self) -> Array:
@@ -182,9 +183,9 @@ def dominated(
 
     The same as a `Race` that was given these items, in whatever portions.
 
-    >>> rival = Incumbent(7, [[-1.0] * 100], exact=[0.5])
+    >>> rival = Incumbent("7", [[-1.0] * 100], exact=[0.5])
     >>> dominated([RaceTask(100)], [[0.0] * 10], [0.6], [rival]).incumbent
-    7
+    '7'
     >>> dominated([RaceTask(100)], [[0.0] * 10], [0.4], [rival])  # sparser: it may stay
     """
     race = Race(tasks, incumbents, exact, confidence)
@@ -202,7 +203,7 @@ def _stack(incumbents: Sequence[Incumbent], index: int, task: RaceTask) -> Array
         inside = (values >= task.low) & (values <= task.high)
         if values.shape != row.shape or not inside.all():
             raise ValueError(
-                f"incumbent {each.number}: task {index} needs {task.items} losses between "
+                f"incumbent {each.name}: task {index} needs {task.items} losses between "
                 f"{task.low} and {task.high}"
             )
         row[:] = values
@@ -213,7 +214,8 @@ def _exact(incumbents: Sequence[Incumbent], count: int) -> Array:
     """Return the members' exact losses [k, count]."""
     if any(len(each.exact) != count for each in incumbents):
         raise ValueError(f"every incumbent needs {count} exact losses, as the candidate has")
-    return np.array([each.exact for each in incumbents], dtype=np.float64).reshape(-1, count)
+    rows = [each.exact for each in incumbents]
+    return np.array(rows, dtype=np.float64).reshape(len(incumbents), count)
 
 
 def _log_mean(logs: Array) -> float:

@@ -137,7 +137,8 @@ class TaskWealth:
         # what an item can cost: the least loss where the guess was the highest of those left
         surprise = np.maximum(self._highest_left[start:stop] - guess_left, 0.0)
         risk = mean - self._low + surprise
-        open_ = (mean >= self._low) & (mean <= self._high) & (risk > _SLACK * self._reach)
+        slack = _SLACK * self._reach
+        open_ = (mean >= self._low - slack) & (mean <= self._high + slack) & (risk > slack)
         most = _BOLDNESS / np.where(open_, risk, 1.0)
         residuals = losses - self._guess[start:stop]
         stakes = np.minimum(self._kelly(residuals)[None], most[:, None])
