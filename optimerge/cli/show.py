@@ -1,5 +1,6 @@
 """`optimerge show`: one trial whole."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,13 @@ if TYPE_CHECKING:
 @click.command("show")
 @RUN
 @click.argument("trial")
-def command(run: Path, trial: str) -> None:
-    """Print one trial whole: scores, sparsity, seconds, parameters, recipe.
+@click.option("--items", metavar="TASK", help="Print the outcome on every document of a task too.")
+@click.option(
+    "--against", metavar="TRIAL", default="base", show_default=True,
+    help="The trial or parent that documents are won and lost against.",
+)  # fmt: skip
+def command(run: Path, trial: str, items: str | None, against: str) -> None:
+    """Print one trial whole: scores, evidence, sparsity, seconds, parameters, recipe.
 
     TRIAL is a trial's number, or a parent's name as `optimerge front` prints it.
 
@@ -23,25 +29,32 @@ def command(run: Path, trial: str) -> None:
     Examples:
       optimerge show runs/mine 17
       optimerge show runs/mine base
+      optimerge show runs/mine 17 --items gsm8k --against 12
     """
+    from optimerge.cli.evidence import compared, item_lines
     from optimerge.cli.quiet import quiet
     from optimerge.records.run import find_trial, open_run
 
     with quiet():
-        found = find_trial(open_run(run), trial)
-    click.echo("\n".join(describe(found)))
+        opened = open_run(run)
+        found, other = find_trial(opened, trial), find_trial(opened, against)
+    lines = describe(found, compared(opened, found, other))
+    if items is not None:
+        lines += ["", *item_lines(opened, found, other, items)]
+    click.echo("\n".join(lines))
 
 
-def describe(trial: "Trial") -> list[str]:
-    """Return a trial as lines of text."""
+def describe(trial: "Trial", evidence: Sequence[str] = ()) -> list[str]:
+    """Return a trial as lines of text, `evidence` among them."""
     title = f"parent {trial.name}" if trial.is_parent else f"trial {trial.number}"
     lines = [f"{title}: {trial.state}, from {trial.origin}"]
-    if trial.error:
-        lines.append(f"why: {trial.error}")
+    if why := trial.error or trial.stopped:
+        lines.append(f"why: {why}")
     for name, score in trial.scores.items():
         error = f" +- {score.stderr:.4f} over {score.items} items" if score.stderr else ""
         better = "larger" if score.direction == "maximize" else "smaller"
         lines.append(f"  {name}: {score.value:.4f}{error} ({better} is better)")
+    lines += evidence
     if trial.stats:
         s = trial.stats
         lines.append(
@@ -52,6 +65,9 @@ def describe(trial: "Trial") -> list[str]:
             f"({s.nonzero_share:.1%}); L1 {s.l1:.6g}, L2 {s.l2:.6g}"
         )
     if trial.seconds:
-        lines.append("  seconds: " + ", ".join(f"{k} {v:.2f}" for k, v in trial.seconds.items()))
+        spent = ", ".join(f"{stage} {value:.2f}" for stage, value in trial.seconds.items())
+        answering = trial.seconds.get("answer", 0.0)
+        rate = f"; {trial.tokens / answering:.0f} tokens a second" if trial.tokens else ""
+        lines.append(f"  seconds: {spent}{rate}")
     lines += [f"  {name} = {value}" for name, value in trial.params.items()]
     return [*lines, "", trial.recipe.rstrip()] if trial.recipe else lines

@@ -48,18 +48,15 @@ class Races:
 
     def next(self) -> "CandidateRace | None":
         """Return the race of the next candidate; None while it has no rival to lose to."""
-        rivals: list[Trial] = []
-        incumbents: list[Incumbent] = []
+        rivals: list[Incumbent] = []
         for member in self._members():
             outcomes = self._outcomes(member)
             if outcomes is not None:
                 exact = [_loss(member.scores[name]) for name in self._exact]
-                incumbents.append(Incumbent(len(rivals), outcomes, exact))
-                rivals.append(member)
+                rivals.append(Incumbent(member.name, outcomes, exact))
         if not rivals:
             return None
-        names = [member.name for member in rivals]
-        return CandidateRace(self._scorers, self._exact, incumbents, names, self._confidence)
+        return CandidateRace(self._scorers, self._exact, rivals, self._confidence)
 
     def _members(self) -> list[Trial]:
         trials = self._run.trials()
@@ -95,9 +92,7 @@ class CandidateRace:
     scorers: Sequence[TaskScorer]
     exact: Sequence[str]
     """Names of the objectives that are known at once."""
-    incumbents: Sequence[Incumbent]
-    names: Sequence[str]
-    """What tables call the incumbents."""
+    rivals: Sequence[Incumbent]
     confidence: float
     _race: Race | None = field(init=False, default=None)
 
@@ -108,7 +103,7 @@ class CandidateRace:
         if self._race is None:
             tasks = [RaceTask(len(each.run.documents), *_bounds(each)) for each in self.scorers]
             mine = [_loss(exact[name]) for name in self.exact]
-            self._race = Race(tasks, self.incumbents, mine, self.confidence)
+            self._race = Race(tasks, self.rivals, mine, self.confidence)
         for index, scorer in enumerate(self.scorers):
             found = answers[scorer.run].values.get(str(scorer.metric), {})
             done = scorer.run.documents[self._race.items[index] : len(found)]
@@ -124,7 +119,7 @@ class CandidateRace:
             for seen, each in zip(verdict.items, self.scorers, strict=True)
         )
         return (
-            f"dominated by {self.names[verdict.incumbent]} after {counts} items "
+            f"dominated by {verdict.incumbent} after {counts} items "
             f"({'certain' if verdict.certain else f'confidence {self.confidence:g}'})"
         )
 
