@@ -11,7 +11,6 @@ from optimerge.objectives.protocol import Candidate, Objective
 from optimerge.objectives.round import Round, Spent
 from optimerge.objectives.runs import TaskAnswers, TaskRun
 from optimerge.objectives.scorer import TaskScorer
-from optimerge.objectives.sparsity import SparsityScorer
 from optimerge.records.evidence import Evidence, TaskEvidence, as_numbers
 from optimerge.records.types import Score
 
@@ -24,10 +23,10 @@ Answers = Mapping[TaskRun, TaskAnswers]
 class Race(Protocol):
     """What may stop a candidate before its last round."""
 
-    def lost(self, answers: Answers, exact: Mapping[str, Score]) -> str:
+    def lost(self, answers: Answers, known: Mapping[str, Score]) -> str:
         """Return why the candidate need not go on, "" if it must.
 
-        `answers`: of the documents scored so far; `exact`: scores that are known without them.
+        `answers`: of the documents scored so far; `known`: scores of the objectives not raced on.
         """
         ...
 
@@ -44,93 +43,102 @@ class Scored:
     tokens: int = 0
     """Tokens read to give log-likelihoods."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """By stage: answer (the model's part), metrics, and what no task is in (others)."""
+    """By stage: answer (the model on tasks), metrics, and objectives that are no tasks (others)."""
 
 
 class Evaluation:
     """The objectives of a study, in its order, with the documents of their tasks in rounds."""
 
-    def __init__(self, objectives: Sequence[Objective], rounds: Sequence[Round] = ()) -> None:
+    def __init__(
+        self,
+        objectives: Sequence[Objective],
+        rounds: Sequence[Round] = (),
+        raced: Sequence[TaskScorer] = (),
+    ) -> None:
         self.objectives = objectives
         self.rounds = rounds
+        self.raced = raced
+        """The objectives whose documents are dealt out over the rounds; others are scored first."""
 
     def score(self, candidate: Candidate, race: Race | None = None) -> Scored:
-        """Score a candidate on every objective; TrialError if one cannot be scored.
-
-        A candidate that loses the race has scores of tasks and of what the merge counted only.
-        """
-        exact = {o.name: o.score(candidate) for o in self.objectives if known_at_once(o)}
+        """Score a candidate on every objective; TrialError if one cannot be scored."""
+        started = perf_counter()
+        known = {
+            each.name: each.score(candidate)
+            for each in self.objectives
+            if not isinstance(each, TaskScorer)
+        }
+        others = perf_counter() - started
         answers: dict[TaskRun, TaskAnswers] = {}
         spent, reading, stopped = Spent(), 0.0, ""
         for number, each in enumerate(self.rounds, 1):
             spent += each.answer(candidate.model)
             started = perf_counter()
             for run, documents in each.parts:
-                known = answers.get(run, TaskAnswers())
-                answers[run] = known.and_more(run.read(documents), run.texts(documents))
-            reading += perf_counter() - started
+                before = answers.get(run, TaskAnswers())
+                answers[run] = before.and_more(run.read(documents), run.texts(documents))
             if race is not None and number < len(self.rounds):
-                stopped = race.lost(answers, exact)
+                if number == 1:
+                    known |= self._read(answers, spent, raced=False)
+                stopped = race.lost(answers, known)
+            reading += perf_counter() - started
             if stopped:
                 break
         started = perf_counter()
-        found = {**exact, **self._read(answers, spent)}
+        known |= self._read(answers, spent, raced=False) | self._read(answers, spent, raced=True)
         reading += perf_counter() - started
-        started = perf_counter()
-        for objective in self.objectives:
-            if objective.name not in found and not stopped:
-                found[objective.name] = objective.score(candidate)
         return Scored(
-            scores={o.name: found[o.name] for o in self.objectives if o.name in found},
+            scores={each.name: known[each.name] for each in self.objectives},
             evidence=Evidence([_evidence(run, of) for run, of in answers.items()]),
             stopped=stopped,
             tokens=spent.tokens,
             seconds={
                 "answer": sum(spent.seconds.values()),
                 "metrics": reading,
-                "others": perf_counter() - started,
+                "others": others,
             },
         )
 
-    def _read(self, answers: Answers, spent: Spent) -> dict[str, Score]:
+    def _read(self, answers: Answers, spent: Spent, *, raced: bool) -> dict[str, Score]:
         scorers = [each for each in self.objectives if isinstance(each, TaskScorer)]
         share = Counter(each.run for each in scorers)
         return {
             each.name: each.read(answers[each.run], spent.seconds[each.run] / share[each.run])
             for each in scorers
+            if (each in self.raced) is raced
         }
 
 
 def make_evaluation(
-    objectives: Sequence[Objective], model: "PreTrainedModel | None" = None, *, raced: bool = False
+    objectives: Sequence[Objective],
+    model: "PreTrainedModel | None" = None,
+    raced: Sequence[TaskScorer] = (),
 ) -> Evaluation:
-    """Deal out the documents of all tasks into rounds: one, or several if candidates are raced.
+    """Deal out the documents of raced tasks over several rounds; the first has all the others.
 
     `model`: a usable one, to choose by how requests are answered; without it, the live one.
     """
-    answering = {each.run: each.answering for each in objectives if isinstance(each, TaskScorer)}
+    scorers = [each for each in objectives if isinstance(each, TaskScorer)]
+    answering = {each.run: each.answering for each in scorers}
     if not answering:
         return Evaluation(objectives)
-    counts = [len(run.documents) for run in answering]
-    shared = next(iter(answering.values()))
+    shared = scorers[0].answering
     if model is not None:
         asked = [ready for run in answering for ready in run.requests(run.documents)]
         shared.prepare([pair for ready in asked for pair in ready.pairs], model)
-    rounds, done = [], [0] * len(counts)
-    for stops in looks(counts) if raced else [counts]:
+    in_race = list(dict.fromkeys(each.run for each in raced))
+    counts = {run: len(run.documents) for run in answering}
+    rounds, done = list[Round](), dict.fromkeys(answering, 0)
+    for stops in looks([counts[run] for run in in_race]) if in_race else [()]:
+        upto = counts | dict(zip(in_race, stops, strict=True))
         parts = [
-            (run, run.documents[start:stop])
-            for run, start, stop in zip(answering, done, stops, strict=True)
-            if stop > start
+            (run, run.documents[done[run] : upto[run]])
+            for run in answering
+            if upto[run] > done[run]
         ]
         rounds.append(Round(parts, shared))
-        done = list(stops)
-    return Evaluation(objectives, rounds)
-
-
-def known_at_once(objective: Objective) -> bool:
-    """Whether the score follows from the merge alone, without running the model."""
-    return isinstance(objective, SparsityScorer)
+        done = upto
+    return Evaluation(objectives, rounds, raced)
 
 
 def _evidence(run: TaskRun, answers: TaskAnswers) -> TaskEvidence:

@@ -2,8 +2,9 @@
 
 The rivals are the members of the front, parents among them, as they are when the candidate's race
 begins, with their outcomes on every document from the evidence of the run. Raced on are means over
-documents whose outcomes lie between 0 and 1; sparsity and what else is known at once decides who
-is a rival. What is proved, and how: `front.racing.race`.
+documents whose outcomes lie between 0 and 1: only they have bounded differences document by
+document. The other objectives are scored whole, first, and decide who is a rival. What is proved,
+and how: `front.racing.race`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from optimerge.front.dominance import complete, non_dominated
 from optimerge.front.losses import losses_of, to_loss
 from optimerge.front.racing.race import Incumbent, Race, RaceTask
-from optimerge.objectives.evaluation import Answers, known_at_once
+from optimerge.objectives.evaluation import Answers, Evaluation
 from optimerge.objectives.metrics import is_bounded, is_mean
 from optimerge.objectives.protocol import Objective
 from optimerge.objectives.scorer import TaskScorer
@@ -25,25 +26,20 @@ if TYPE_CHECKING:
     from numpy import ndarray
 
 
-def not_raced(objectives: Sequence[Objective]) -> str:
-    """Return the name of the first objective that cannot be raced on, "" if all can.
-
-    Only means over documents have a difference document by document.
-    """
-    for each in objectives:
-        mean = isinstance(each, TaskScorer) and is_mean(each.run.task, each.metric.name)
-        if not mean and not known_at_once(each):
-            return each.name
-    return ""
+def raced_on(objectives: Sequence[Objective]) -> list[TaskScorer]:
+    """Return the objectives that are means over documents."""
+    tasks = [each for each in objectives if isinstance(each, TaskScorer)]
+    return [each for each in tasks if is_mean(each.run.task, each.metric.name)]
 
 
 class Races:
     """Makes the race of each candidate; keeps the rivals' outcomes from one to the next."""
 
-    def __init__(self, run: Run, objectives: Sequence[Objective], confidence: float) -> None:
+    def __init__(self, run: Run, evaluation: Evaluation, confidence: float) -> None:
         self._run, self._confidence = run, confidence
-        self._scorers = [each for each in objectives if isinstance(each, TaskScorer)]
-        self._exact = [each.name for each in objectives if known_at_once(each)]
+        self._scorers = evaluation.raced
+        raced = {each.name for each in evaluation.raced}
+        self._exact = [each.name for each in evaluation.objectives if each.name not in raced]
         self._kept: dict[str, Evidence | None] = {}
 
     def next(self) -> "CandidateRace | None":
@@ -91,18 +87,18 @@ class CandidateRace:
 
     scorers: Sequence[TaskScorer]
     exact: Sequence[str]
-    """Names of the objectives that are known at once."""
+    """Names of the objectives that are not raced on."""
     rivals: Sequence[Incumbent]
     confidence: float
     _race: Race | None = field(init=False, default=None)
 
-    def lost(self, answers: Answers, exact: Mapping[str, Score]) -> str:
+    def lost(self, answers: Answers, known: Mapping[str, Score]) -> str:
         """Return why the candidate need not go on, "" if it must."""
         import numpy as np
 
         if self._race is None:
             tasks = [RaceTask(len(each.run.documents), *_bounds(each)) for each in self.scorers]
-            mine = [_loss(exact[name]) for name in self.exact]
+            mine = [_loss(known[name]) for name in self.exact]
             self._race = Race(tasks, self.rivals, mine, self.confidence)
         for index, scorer in enumerate(self.scorers):
             found = answers[scorer.run].values.get(str(scorer.metric), {})

@@ -1,13 +1,11 @@
 """Everything a search needs in memory: space, run, resident model, objectives."""
 
 import importlib.metadata
-import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.tokenizer_write import write_tokenizer
@@ -26,13 +24,11 @@ from optimerge.records.prompts import write_items
 from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
 from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
-from optimerge.search.racing import Races, not_raced
+from optimerge.search.racing import Races, raced_on
 from optimerge.space.ranges import Param
 from optimerge.space.same import first_difference, fixed_part, space_digest
-from optimerge.space.schema import Racing
 from optimerge.space.space import SearchSpace
 
-log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 TINY = 5_000_000
 """Parameters below which a second thread only costs."""
@@ -152,20 +148,10 @@ def open_session(
     info = replace(_info(space, models, objectives), allow_code=allow_code)
     run = _open_or_create(folder, info)
     _keep_items(run, objectives)
-    races = _races(run, objectives, space.search.racing)
-    evaluation = make_evaluation(objectives, engine.model, raced=races is not None)
+    racing = space.search.racing
+    evaluation = make_evaluation(objectives, engine.model, raced_on(objectives) if racing else ())
+    races = Races(run, evaluation, racing.confidence) if racing and evaluation.raced else None
     return Session(space, models, engine, evaluation, run, races)
-
-
-def _races(
-    run: Run, objectives: Sequence[Objective], racing: Racing | Literal[False]
-) -> Races | None:
-    if racing is False:
-        return None
-    if odd := not_raced(objectives):
-        log.info("candidates are not raced: objective %r is no mean over documents", odd)
-        return None
-    return Races(run, objectives, racing.confidence)
 
 
 def _spare_threads(base: Checkpoint) -> None:
