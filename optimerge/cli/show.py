@@ -42,6 +42,10 @@ def describe(trial: "Trial") -> list[str]:
         error = f" +- {score.stderr:.4f} over {score.items} items" if score.stderr else ""
         better = "larger" if score.direction == "maximize" else "smaller"
         lines.append(f"  {name}: {score.value:.4f}{error} ({better} is better)")
+    for name, beyond in trial.constraints.items():
+        lines.append(f"  constraint {name}: {'kept' if beyond <= 0 else f'missed by {beyond:.4g}'}")
+    if trial.constraints:
+        lines.append(f"  {'feasible' if trial.feasible else 'infeasible: never on the front'}")
     if trial.stats:
         s = trial.stats
         lines.append(

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -85,8 +86,9 @@ class DriftScorer:
             for batch, kept in zip(self._batches, self._kept, strict=True):
                 distances = self._distances(self._logits(candidate.model, batch), kept)
                 counts = [len(self._places[row]) for row in batch]
-                for row, own in zip(batch, distances.split(counts), strict=True):
-                    totals[row] = float(own.sum())
+                ends = accumulate(counts)
+                for row, count, end in zip(batch, counts, ends, strict=True):
+                    totals[row] = float(distances[end - count : end].sum())
         mean, stderr = ratio(totals, [len(places) for places in self._places])
         if not math.isfinite(mean):
             raise TrialError(f"objective {self.name!r}: the drift is {mean}: NaN or endless logits")

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import inspect
 import math
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
@@ -106,11 +107,13 @@ def load_function(where: str, name: str, folder: Path) -> Callable[[Any, Any], A
 
 
 def _from_file(name: str, file: Path) -> Any:
-    """Import a file without putting it among the modules: two spaces may have one name."""
-    spec = importlib.util.spec_from_file_location(name, file)
+    """Import a file under a name of its own: another space's file may have the same name."""
+    own = f"{name} of {file.parent.resolve()}"
+    spec = importlib.util.spec_from_file_location(own, file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[own] = module  # where dataclasses look for their annotations
     spec.loader.exec_module(module)
     return module
 

@@ -45,7 +45,6 @@ class LengthScorer:
                 "together; lower max_new_tokens, or leave the prompt out"
             )
         tokenizer: Any = context.tokenizer
-        self._tokenizer_end = tokenizer.eos_token_id
         self._ends = end_tokens(context.config, tokenizer.eos_token_id)
         if not self._ends:
             raise TaskError(

@@ -19,9 +19,18 @@ _STATES: dict[str, State] = {
 
 
 def score_attributes(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
-    """Return scores as plain data; the values themselves are the trial's own."""
+    """Return scores as plain data.
+
+    The values of what is optimised are the trial's own; those of other scores have no other place.
+    """
     return {
-        name: {"stderr": s.stderr, "items": s.items, "seconds": round(s.seconds, 4)}
+        name: {
+            "value": s.value,
+            "direction": s.direction,
+            "stderr": s.stderr,
+            "items": s.items,
+            "seconds": round(s.seconds, 4),
+        }
         for name, s in scores.items()
     }
 
@@ -59,6 +68,7 @@ def as_trial(
         stats=MergeStats(**kept["stats"]) if "stats" in kept else None,
         error=str(kept.get("error", "")),
         seconds=dict(kept.get("seconds", {})),
+        constraints=dict(frozen.constraints),
     )
 
 
@@ -66,9 +76,14 @@ def _scores(frozen: "FrozenTrial", objectives: Mapping[str, Direction]) -> dict[
     if frozen.state.name != "COMPLETE":
         return {}
     kept = frozen.user_attrs.get("scores", {})
-    return {
+    found = {
         name: Score(value=value, direction=direction, **_evidence(kept.get(name)))
         for (name, direction), value in zip(objectives.items(), frozen.values, strict=True)
+    }
+    others = {name: each for name, each in kept.items() if name not in objectives}
+    return found | {
+        name: Score(value=each["value"], direction=each["direction"], **_evidence(each))
+        for name, each in others.items()
     }
 
 

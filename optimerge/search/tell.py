@@ -24,7 +24,10 @@ def tell(
     if outcome.error:
         asked.set_user_attr("error", outcome.error)
         return study.tell(asked, state=_state("FAIL"))
-    return study.tell(asked, [score.value for score in outcome.scores.values()])
+    # On every completed trial and in one order: Optuna's GP takes them by position.
+    for name, beyond in outcome.constraints.items():
+        asked.set_constraint(name, beyond)
+    return study.tell(asked, list(outcome.values))
 
 
 def put_back(study: "optuna.Study", trial_id: int) -> None:

@@ -171,7 +171,6 @@ def test_an_expert_keeps_its_own_rows_under_every_token_that_it_has(
 def test_the_tasks_are_encoded_with_the_result_s_tokenizer(
     mixed: Path, tmp_path: Path, opened
 ) -> None:
-    from optimerge.search.session import _tokenizer
 
     models = open_models(read_space(spaced(mixed, "blue")))
     tokenizer = _tokenizer(models)
