@@ -20,8 +20,8 @@ from optimerge.cli.options import RUN
 def command(run: Path, form: str) -> None:
     """Print the Pareto front of a run: the trials that no other beats on every objective.
 
-    Works while the search runs. json is a list of objects with number, name, parent, values and
-    stderr by objective, constraints, params. A trial that breaks a constraint is never on the front.
+    A trial that breaks a constraint is never on it. Works while the search runs. json is a list of
+    objects with number, name, parent, values and stderr by objective, constraints, params.
 
     \b
     Examples:

@@ -45,6 +45,6 @@ def kept_counts(trials: Iterable[Trial]) -> dict[str, tuple[int, int]]:
     """Return for each constraint how many of the trials keep it, and how many have it."""
     kept, all_of_them = Counter[str](), Counter[str]()
     for trial in trials:
-        all_of_them.update(trial.constraints)
+        all_of_them.update(list(trial.constraints))
         kept.update(name for name, beyond in trial.constraints.items() if beyond <= 0)
     return {name: (kept[name], count) for name, count in all_of_them.items()}

@@ -54,7 +54,7 @@ class DriftScorer:
         chosen = sum(map(len, self._places))
         return (
             f"mean KL({self.parent} || candidate) on {self.file}, {chosen} of {self._tokens} "
-            f"tokens of {len(self._rows)} prompts, {chosen * self._vocabulary * 4 / 1e9:.2g} GB "
+            f"tokens of {len(self._rows)} prompts, {chosen * self._vocabulary * 4 / 1e6:.3g} MB "
             "kept in main memory"
         )
 
