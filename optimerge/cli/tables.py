@@ -97,7 +97,7 @@ def _cell(trial: Trial, name: str, best: float | None) -> Text:
     score = trial.scores[name]
     text = Text(number(score.value), style="green" if score.value == best else "")
     if score.stderr:
-        text.append(f" ±{score.stderr:.3f}".replace("0.", ".", 1), style="dim")
+        text.append(f" ±{number(score.stderr)}".replace("0.", ".", 1), style="dim")
     return text
 
 
