@@ -46,6 +46,7 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
     from optimerge.merge.resident import check_in_place
     from optimerge.objectives.tasks import check_tasks
     from optimerge.search.budget import DEFAULT_TRIALS
+    from optimerge.search.check_objectives import check_others
     from optimerge.search.layers import candidate_layers
     from optimerge.search.memory import choose_tier
     from optimerge.search.models import open_models
@@ -103,15 +104,22 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
     specs = [spec for spec in space.objectives if isinstance(spec, TaskObjective)]
     with quiet(scoring=True):
         tasks = check_tasks(specs, space.include_path, space.search.seed, allow_code=allow_code)
-    for name, facts in tasks.items():
-        click.echo(
-            f"objective {name}: {facts.direction} {facts.metric} of task {facts.task}, "
-            f"{facts.num_fewshot or 0}-shot; {len(facts.items.search)} search items and "
-            f"{len(facts.items.test)} test items of {facts.documents}"
-        )
+        others = check_others(space, models, allow_code=allow_code)
     for spec in space.objectives:
-        if isinstance(spec, SparsityObjective):
-            click.echo(f"objective {objective_name(spec)}: minimize {MEANING[spec.sparsity]}")
+        name = objective_name(spec)
+        if isinstance(spec, TaskObjective):
+            facts = tasks[name]
+            text = (
+                f"{facts.direction} {facts.metric} of task {facts.task}, "
+                f"{facts.num_fewshot or 0}-shot; {len(facts.items.search)} search items and "
+                f"{len(facts.items.test)} test items of {facts.documents}"
+            )
+        elif isinstance(spec, SparsityObjective):
+            text = f"minimize {MEANING[spec.sparsity]}"
+        else:
+            text = others[name]
+        limits = "".join(f"; {b.kind.replace('_', ' ')} {b.limit:g}" for b in spec.bounds(name))
+        click.echo(f"objective {name}: {text}{limits}{'' if spec.optimize else '; not optimised'}")
     goal = (
         f"{space.search.hours:g} hours"
         if space.search.hours

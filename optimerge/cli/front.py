@@ -20,8 +20,8 @@ from optimerge.cli.options import RUN
 def command(run: Path, form: str) -> None:
     """Print the Pareto front of a run: the trials that no other beats on every objective.
 
-    Works while the search runs. json is a list of objects with number, name, parent, values and
-    stderr by objective, params.
+    A trial that breaks a constraint is never on it. Works while the search runs. json is a list of
+    objects with number, name, parent, values and stderr by objective, constraints, params.
 
     \b
     Examples:
@@ -30,6 +30,7 @@ def command(run: Path, form: str) -> None:
     """
     from optimerge.cli.quiet import quiet
     from optimerge.cli.searching import front_of, print_front
+    from optimerge.front.feasible import none_feasible
     from optimerge.front.table import front_table, to_csv, to_json
     from optimerge.records.run import open_run
 
@@ -37,7 +38,9 @@ def command(run: Path, form: str) -> None:
         opened = open_run(run)
         if form == "table":
             print_front(opened)
-        elif form == "csv":
-            click.echo(to_csv(front_table(front_of(opened))), nl=False)
-        else:
-            click.echo(to_json(front_of(opened)))
+            return
+        front = front_of(opened)
+        text = to_csv(front_table(front)) if form == "csv" else to_json(front) + "\n"
+        click.echo(text, nl=False)
+        if front.trials and not front.members:
+            click.echo(f"note: {none_feasible(front.trials)}", err=True)

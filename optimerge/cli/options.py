@@ -17,7 +17,8 @@ DEVICE = click.option(
 ALLOW_CODE = click.option(
     "--allow-code",
     is_flag=True,
-    help="Let local task files run the Python functions that they name. Read them first.",
+    help="Let local task files and the space run the Python functions that they name. Read "
+    "them first.",
 )
 
 

@@ -68,13 +68,15 @@ class SearchProgress:
         trials = self._run.trials()
         objectives = self._run.info.objectives
         front = make_front(trials, objectives, self._run.reference)
-        best = best_values(front.trials, objectives)
+        best = best_values(front.feasible, objectives)
         failed = sum(t.state == "failed" for t in trials)
         goal = f"/{self._budget.trials}" if self._budget.trials else ""
         parts = [f"{finished}{goal} trials", *self._pace(finished)]
         if self._run.reference is not None:
             parts.append(f"hypervolume {front.relative_hypervolume:.3f}")
         parts.append("best " + " ".join(f"{n} {number(v)}" for n, v in best.items()))
+        if infeasible := len(front.trials) - len(front.feasible):
+            parts.append(f"{infeasible} infeasible")
         if failed:
             parts.append(f"{failed} failed")
         return " · ".join(parts)

@@ -12,6 +12,7 @@ from optimerge.cli.stopping import stopping
 from optimerge.cli.tables import front_screen
 from optimerge.export.recipe import export_text, write_export
 from optimerge.front.choose import choose
+from optimerge.front.feasible import none_feasible
 from optimerge.front.front import Front, make_front
 from optimerge.records.run import Run, make_writable, mend_journal, open_run
 from optimerge.search.budget import make_budget
@@ -40,7 +41,7 @@ def run_search(
         if cut := mend_journal(folder):
             log.warning("cut %d bytes of a torn last line off the journal", cut)
         if allow_code:
-            _say("local task files may run their own Python (--allow-code)")
+            _say("task files and the space may run their own Python (--allow-code)")
         session = open_session(space, folder, device=device, allow_code=allow_code, say=_say)
         budget = make_budget(space.search.trials, space.search.hours)
         before = session.run.finished()
@@ -74,6 +75,8 @@ def print_front(run: Run, most: int | None = None) -> None:
     )
     if not front.trials:
         return
+    if not front.members:
+        console.print(f"{none_feasible(front.trials)}\n")
     table, legend = front_screen(front, most)
     console.print(table)
     console.print(legend, style="dim")

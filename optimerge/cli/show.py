@@ -51,9 +51,14 @@ def describe(trial: "Trial", evidence: Sequence[str] = ()) -> list[str]:
     if why := trial.error or trial.stopped:
         lines.append(f"why: {why}")
     for name, score in trial.scores.items():
-        error = f" +- {score.stderr:.4f} over {score.items} items" if score.stderr else ""
+        error = f" +- {score.stderr:.4g} over {score.items} items" if score.stderr else ""
         better = "larger" if score.direction == "maximize" else "smaller"
-        lines.append(f"  {name}: {score.value:.4f}{error} ({better} is better)")
+        value = f"{score.value:.4f}" if abs(score.value) < 10_000 else f"{score.value:,.0f}"
+        lines.append(f"  {name}: {value}{error} ({better} is better)")
+    for name, beyond in trial.constraints.items():
+        lines.append(f"  constraint {name}: {'kept' if beyond <= 0 else f'missed by {beyond:.4g}'}")
+    if trial.constraints:
+        lines.append(f"  {'feasible' if trial.feasible else 'infeasible: never on the front'}")
     lines += evidence
     if trial.stats:
         s = trial.stats

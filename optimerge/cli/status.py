@@ -35,6 +35,7 @@ def describe(run: "Run") -> list[str]:
     from optimerge.cli.screen import duration, number
     from optimerge.cli.searching import front_of
     from optimerge.cli.tables import best_values
+    from optimerge.front.feasible import kept_counts, none_feasible
     from optimerge.records.activity import activity
 
     trials = run.trials()
@@ -55,9 +56,14 @@ def describe(run: "Run") -> list[str]:
         lines.append(
             f"hypervolume: {front.relative_hypervolume:.3f} in units of the parents' range"
         )
-    for name, best in best_values(front.trials, run.info.objectives).items():
+    for name, best in best_values(front.feasible, run.info.objectives).items():
         lines.append(f"best {name}: {number(best)}")
-    lines.append(f"front: {len(front.members)} trials; optimerge front {run.folder}")
+    for name, (kept, count) in kept_counts(front.trials).items():
+        lines.append(f"constraint {name}: kept by {kept} of {count} complete trials")
+    if front.trials and not front.members:
+        lines.append(f"front: {none_feasible(front.trials)}")
+    else:
+        lines.append(f"front: {len(front.members)} trials; optimerge front {run.folder}")
     errors = Counter(t.error for t in trials if t.state == "failed")
     lines += [f"failed {n} times: {reason}" for reason, n in errors.most_common(5)]
     return lines

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from optimerge.cli.screen import number
 from optimerge.front.choose import choose
+from optimerge.front.feasible import broken, nearest
 from optimerge.front.front import Front
 from optimerge.records.types import Direction, Trial
 
@@ -15,17 +16,21 @@ from optimerge.records.types import Direction, Trial
 def front_screen(front: Front, most: int | None = None) -> tuple[Table, str]:
     """Return the front as a table, and a line that explains it.
 
-    Members come first, best mean of the tasks first, then the parents that are dominated. With
-    `most`, only so many members are shown: the best means, every parent, the knee, and the best
-    of each objective.
+    Members come first, best mean of the tasks first, then the parents that are dominated or
+    infeasible. With `most`, only so many members are shown: the best means, every parent, the
+    knee, and the best of each objective. Without a member the trial that comes nearest to keeping
+    the constraints is shown.
     """
     tasks = task_names(front.trials, front.objectives)
     members = list(front.members)
     if len(tasks) > 1:
         members.sort(key=lambda t: -mean_of(t, tasks))
-    shown = members if most is None else _most_telling(front, members, most)
+    shown = members if most is None or not members else _most_telling(front, members, most)
     beaten = dominated_parents(front)
-    legend = "◂ parent" + (", ✗ dominated" if beaten else "")
+    legend = "◂ parent" + (", ✗ dominated" if any(t.feasible for t in beaten) else "")
+    near = nearest(front.trials)
+    if not members and near and near not in beaten:
+        shown = [near]
     if hidden := len(members) - len(shown):
         legend += f"; {hidden} more on the front"
     return trials_screen([*shown, *beaten], front), legend
@@ -33,7 +38,7 @@ def front_screen(front: Front, most: int | None = None) -> tuple[Table, str]:
 
 def _most_telling(front: Front, members: list[Trial], most: int) -> list[Trial]:
     kept = {knee_of(front).name, *(t.name for t in members if t.is_parent)}
-    for name, best in best_values(front.trials, front.objectives).items():
+    for name, best in best_values(front.feasible, front.objectives).items():
         kept.add(next(t.name for t in members if t.scores[name].value == best))
     for trial in members:
         if len(kept) < most:
@@ -60,12 +65,16 @@ def trials_screen(trials: Sequence[Trial], front: Front) -> Table:
     for name, direction in front.objectives.items():
         arrow = "↑" if direction == "maximize" else "↓"
         table.add_column(f"{name} {arrow}", justify="right", no_wrap=True)
+    watched = [name for name in trials[0].scores if name not in front.objectives] if trials else []
+    for name in watched:
+        table.add_column(name, justify="right", no_wrap=True)
     if len(tasks) > 1:
         table.add_column("mean", justify="right", no_wrap=True)
-    best = best_values(front.trials, front.objectives)
+    best = best_values(front.feasible, front.objectives)
     knee = knee_of(front).name if front.members else ""
     for trial in trials:
         cells = [_cell(trial, name, best[name]) for name in front.objectives]
+        cells += [_cell(trial, name, None) for name in watched]
         if len(tasks) > 1:
             cells.append(Text(number(mean_of(trial, tasks))))
         mark = _mark(trial, front) + (" knee" if trial.name == knee else "")
@@ -75,17 +84,20 @@ def trials_screen(trials: Sequence[Trial], front: Front) -> Table:
 
 
 def _mark(trial: Trial, front: Front) -> str:
-    if not trial.is_parent:
-        return "average" if trial.origin.startswith("warm:") else ""
-    kind = "base" if trial.origin == "base" else "expert"
-    return f"◂ {kind}" if trial in front.members else f"◂ {kind} ✗"
+    kind = "average" if trial.origin.startswith("warm:") else ""
+    if trial.is_parent:
+        kind = "◂ base" if trial.origin == "base" else "◂ expert"
+    if not trial.feasible:
+        return f"{kind} infeasible: {broken(trial)}"
+    dominated = trial.is_parent and trial not in front.members
+    return f"{kind} ✗" if dominated else kind
 
 
-def _cell(trial: Trial, name: str, best: float) -> Text:
+def _cell(trial: Trial, name: str, best: float | None) -> Text:
     score = trial.scores[name]
     text = Text(number(score.value), style="green" if score.value == best else "")
     if score.stderr:
-        text.append(f" ±{score.stderr:.3f}".replace("0.", ".", 1), style="dim")
+        text.append(f" ±{number(score.stderr)}".replace("0.", ".", 1), style="dim")
     return text
 
 

@@ -36,6 +36,7 @@ def export_text(run: Run, trial: Trial, reason: str) -> str:
     lines = [
         *_head(run, trial, reason),
         *_evidence(trial.scores),
+        *_constraints(trial),
         *_rewritten(scored, recipe),
         *_builders(recipe),
         *task_vector_notes(recipe),
@@ -88,6 +89,13 @@ def _evidence(scores: Mapping[str, Score]) -> list[str]:
         f"  {name}: {score.value:.4f}{_error(score)}, "
         f"{'larger' if score.direction == 'maximize' else 'smaller'} is better"
         for name, score in scores.items()
+    ]
+
+
+def _constraints(trial: Trial) -> list[str]:
+    return [
+        f"  constraint {name}: {'kept' if beyond <= 0 else f'MISSED by {beyond:.4g}'}"
+        for name, beyond in trial.constraints.items()
     ]
 
 

@@ -4,6 +4,7 @@ Only search scores are looked at: a choice made by test scores would make them s
 """
 
 from optimerge.errors import RunError, did_you_mean
+from optimerge.front.feasible import none_feasible
 from optimerge.front.front import Front
 from optimerge.front.knee import knee, smallest, smallest_mean
 from optimerge.front.losses import losses_of
@@ -19,22 +20,25 @@ def choose(front: Front, how: str) -> Trial:
     knee: the bend of the front (`knee.knee`); mean: the member with the smallest mean loss in
     units of the parents' range; best:NAME: the member with the best value of that objective, of
     equal ones that with the smallest mean; trial:N: any complete trial by its number, or a parent
-    by its name, whether it is on the front or not.
+    by its name, whether it is on the front or not, feasible or not.
 
     A parent is picked only by its name, or where no merge is on the front: who searches for a
     merge has the parents already.
 
     Raises:
-        RunError: If `how`, the objective or the trial is unknown, or nothing is complete yet.
+        RunError: If `how`, the objective or the trial is unknown, nothing is complete yet, or no
+            trial keeps every constraint (it names the one that comes nearest).
     """
     pick, _, what = how.partition(":")
     if how not in ("knee", "mean") and pick not in ("best", "trial"):
         hint = did_you_mean(pick, ["knee", "mean", "best", "trial"])
         raise RunError(f"cannot pick {how!r}{hint or ';'} choose {HOW}")
-    if not front.members:
+    if not front.trials:
         raise RunError("there is nothing to pick: no trial is complete with all its scores")
     if pick == "trial":
         return _numbered(front, what)
+    if not front.members:
+        raise RunError(f"there is nothing to pick: {none_feasible(front.trials)}")
     merges = tuple(t for t in front.members if not t.is_parent) or front.members
     losses = losses_of(merges, front.objectives)
     if pick == "best":

@@ -18,6 +18,7 @@ from optimerge.records.types import Direction, Trial
 class Front:
     """The trials that no other dominates, with the corner and the units they are measured in.
 
+    A trial that breaks a constraint is infeasible: never on the front, and it dominates nothing.
     Parents (base and experts) take part as points; `Trial.is_parent` tells them from merges.
     """
 
@@ -26,13 +27,18 @@ class Front:
     trials: tuple[Trial, ...]
     """All complete trials with finite values: parents first, then by number."""
     members: tuple[Trial, ...]
-    """Those on the front: best first by the first objective, ties by the next ones."""
+    """Those on the front, all feasible: best first by the first objective, ties by the next."""
     reference: NDArray[np.float64]
     """The losses [m] that hypervolumes are measured from; NaN while there is no trial."""
     scales: NDArray[np.float64]
     """The unit [m] of each objective's loss: the parents' range."""
     hypervolume: float
     """What the members dominate up to the reference, in the objectives' own units."""
+
+    @property
+    def feasible(self) -> tuple[Trial, ...]:
+        """The trials that keep every constraint, in the order of `trials`."""
+        return tuple(trial for trial in self.trials if trial.feasible)
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -59,8 +65,8 @@ def make_front(
     Args:
         trials: A study's trials, parents included.
         objectives: Direction by objective.
-        reference: The losses [m] that the study fixed; None: from the parents among the trials, or
-            from all trials if no parent is complete.
+        reference: The losses [m] that the study fixed; None: from the parents among the trials
+            (infeasible ones too: they are a yardstick), or from all if no parent is complete.
         scales: The units [m] that the study fixed; None: likewise.
 
     Complexity: that of `non_dominated` and `hypervolume` on the complete trials.
@@ -71,7 +77,9 @@ def make_front(
     done, losses = [done[index] for index in finite], losses[finite]
     parents = losses[[trial.is_parent for trial in done]] if done else losses
     yardstick = parents if len(parents) else losses
-    members = np.flatnonzero(non_dominated(losses))
+    allowed = np.array([trial.feasible for trial in done], dtype=np.bool_)
+    allowed_losses = np.where(allowed[:, None], losses, np.nan)  # NaN takes no part
+    members = np.flatnonzero(non_dominated(allowed_losses))
     members = members[np.lexsort(losses[members].T[::-1])]
     if reference is None:
         reference = corner.reference_point(yardstick) if done else np.full(len(objectives), np.nan)
@@ -83,7 +91,7 @@ def make_front(
         members=tuple(done[index] for index in members),
         reference=_frozen(reference),
         scales=_frozen(scales),
-        hypervolume=hypervolume(losses, reference) if done else 0.0,
+        hypervolume=hypervolume(allowed_losses, reference) if done else 0.0,
     )
 
 

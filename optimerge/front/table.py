@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from optimerge.front.feasible import broken
 from optimerge.front.front import Front
 from optimerge.records.types import Direction, Trial
 
@@ -16,7 +17,9 @@ def front_table(front: Front) -> "pd.DataFrame":
     """Return one row a member, in the front's order.
 
     Columns: trial (name), origin, parent (whether base or expert), each objective followed by its
-    `<objective>_stderr`, seconds (all stages), then the parameters in order of first appearance.
+    `<objective>_stderr`, likewise each score that is not optimised, each constraint (how far
+    beyond its limit the trial is; kept if <= 0), seconds (all stages), then the parameters in order
+    of first appearance.
     Unknown standard errors and parameters that a trial does not have are missing values.
     """
     return _table(front.members, front.objectives, lambda trial: {})
@@ -25,9 +28,16 @@ def front_table(front: Front) -> "pd.DataFrame":
 def all_table(trials: Sequence[Trial], objectives: Mapping[str, Direction]) -> "pd.DataFrame":
     """Return one row a trial, in the given order, whatever its state; scores may be missing.
 
-    The columns of `front_table`, with state and error (why a trial failed) after parent.
+    The columns of `front_table`, with state and error (why a trial failed) after parent, and
+    infeasible (which constraints it breaks, and by how much) where the study has constraints.
     """
-    return _table(trials, objectives, lambda trial: {"state": trial.state, "error": trial.error})
+    limited = any(trial.constraints for trial in trials)
+
+    def extra(trial: Trial) -> dict[str, str]:
+        found = {"state": trial.state, "error": trial.error}
+        return found | {"infeasible": broken(trial)} if limited else found
+
+    return _table(trials, objectives, extra)
 
 
 def to_csv(table: "pd.DataFrame") -> str:
@@ -39,15 +49,17 @@ def to_json(front: Front) -> str:
     """Return the members as a JSON list of objects, in the front's order.
 
     Keys: number (null for a parent that is no trial), name, parent (bool), values and stderr (by
-    objective) and params. Plain JSON: what is unknown, NaN or infinite is null.
+    objective, scores that are not optimised included), constraints (how far beyond each limit; all
+    <= 0, as members are feasible) and params. Plain JSON: what is unknown, NaN or infinite is null.
     """
     members = [
         {
             "number": trial.number,
             "name": trial.name,
             "parent": trial.is_parent,
-            "values": {name: plain(trial.scores[name].value) for name in front.objectives},
-            "stderr": {name: plain(trial.scores[name].stderr) for name in front.objectives},
+            "values": {name: plain(score.value) for name, score in trial.scores.items()},
+            "stderr": {name: plain(score.stderr) for name, score in trial.scores.items()},
+            "constraints": {name: plain(beyond) for name, beyond in trial.constraints.items()},
             "params": {name: plain(value) for name, value in trial.params.items()},
         }
         for trial in front.members
@@ -75,8 +87,10 @@ def _table(
     objectives: Mapping[str, Direction],
     extra: Callable[[Trial], Mapping[str, str]],
 ) -> "pd.DataFrame":
-    rows = [_row(trial, objectives, extra(trial)) for trial in trials]
-    fixed = list(_row(_NOBODY, objectives, extra(_NOBODY)))
+    names = list(dict.fromkeys([*objectives, *(n for t in trials for n in t.scores)]))
+    limits = list(dict.fromkeys(name for trial in trials for name in trial.constraints))
+    rows = [_row(trial, names, limits, extra(trial)) for trial in trials]
+    fixed = list(_row(_NOBODY, names, limits, extra(_NOBODY)))
     params = list(dict.fromkeys(name for trial in trials for name in trial.params))
     # a parameter that is called like a column gets a longer name, so that neither is lost
     titles = {name: f"params.{name}" if name in fixed else name for name in params}
@@ -90,7 +104,7 @@ _NOBODY = Trial(None, "waiting", "sampler", {}, "")
 
 
 def _row(
-    trial: Trial, objectives: Mapping[str, Direction], extra: Mapping[str, str]
+    trial: Trial, objectives: Sequence[str], limits: Sequence[str], extra: Mapping[str, str]
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"trial": trial.name, "origin": trial.origin, "parent": trial.is_parent}
     row.update(extra)
@@ -99,6 +113,7 @@ def _row(
         row[name] = math.nan if score is None else score.value
         stderr = None if score is None else score.stderr
         row[f"{name}_stderr"] = math.nan if stderr is None else stderr
+    row.update({name: trial.constraints.get(name, math.nan) for name in limits})
     return row | {"seconds": float(sum(trial.seconds.values()))}
 
 

@@ -5,12 +5,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from optimerge.errors import TaskError
+from optimerge.objectives.context import Context
 from optimerge.objectives.evaluation import make_evaluation
+from optimerge.objectives.kinds import make_objective
 from optimerge.objectives.protocol import Candidate, Objective
 from optimerge.objectives.sparsity import SparsityScorer
 from optimerge.objectives.tasks import BATCH_SIZE, load_tasks
 from optimerge.records.types import Score
-from optimerge.space.objectives import ObjectiveSpec, TaskObjective, objective_name
+from optimerge.space.objectives import (
+    ObjectiveSpec,
+    SparsityObjective,
+    TaskObjective,
+    objective_name,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -26,9 +33,14 @@ def make_objectives(
     batch_size: int = BATCH_SIZE,
     items: Literal["search", "test"] = "search",
     allow_code: bool = False,
+    folder: Path | None = None,
 ) -> list[Objective]:
-    """Build the objectives of a space in its order; TaskError if two have one name."""
+    """Build the objectives of a space in its order; TaskError if two have one name.
+
+    `folder`: what the files that objectives name are relative to; default: the current folder.
+    """
     check_names(specs)
+    context = Context(model.config, tokenizer, folder or Path(), allow_code)
     scorers = iter(
         load_tasks(
             [spec for spec in specs if isinstance(spec, TaskObjective)],
@@ -41,12 +53,15 @@ def make_objectives(
             allow_code=allow_code,
         )
     )
-    return [
-        next(scorers)
-        if isinstance(spec, TaskObjective)
-        else SparsityScorer(objective_name(spec), spec.sparsity)
-        for spec in specs
-    ]
+    made: list[Objective] = []
+    for spec in specs:
+        if isinstance(spec, TaskObjective):
+            made.append(next(scorers))
+        elif isinstance(spec, SparsityObjective):
+            made.append(SparsityScorer(objective_name(spec), spec.sparsity))
+        else:
+            made.append(make_objective(spec, context))
+    return made
 
 
 def check_names(specs: Sequence[ObjectiveSpec]) -> None:

@@ -1,6 +1,6 @@
 """Reads recipes from YAML; every complaint is one sentence with file, key and remedy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,28 +112,28 @@ def _sentence(error: ValidationError, schema: type[BaseModel]) -> str:
 
 def _path(loc: tuple[int | str, ...]) -> str:
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc]
-    hidden = (".cases", ".TaskObjective", ".SparsityObjective")
-    return "".join(part for part in parts if part not in hidden).lstrip(".")
+    shown = (p for p in parts if p != ".cases" and not p.endswith("Objective"))  # unions' tags
+    return "".join(shown).lstrip(".")
 
 
 def _keys_at(schema: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    found: type[BaseModel] = schema
+    found, others = schema, [schema]
     for part in loc:
         if isinstance(part, str) and part in found.model_fields:
-            found = _model_in(found.model_fields[part].annotation) or found
+            others = list(_models_in(found.model_fields[part].annotation)) or others
+            found = others[0]
         elif isinstance(part, str):
-            found = next((m for m in _models_in(found) if m.__name__ == part), found)
+            found = next((m for m in _and_subclasses(others) if m.__name__ == part), found)
+            others = [found]
     return list(found.model_fields)
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+        yield annotation
     for part in getattr(annotation, "__args__", ()):
-        if found := _model_in(part):
-            return found
-    return None
+        yield from _models_in(part)
 
 
-def _models_in(schema: type[BaseModel]) -> list[type[BaseModel]]:
-    return [schema, *schema.__subclasses__()]
+def _and_subclasses(schemas: list[type[BaseModel]]) -> list[type[BaseModel]]:
+    return [*schemas, *(inner for schema in schemas for inner in schema.__subclasses__())]

@@ -19,10 +19,14 @@ _STATES: dict[str, State] = {
 
 
 def score_attributes(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
-    """Return scores as plain data; a completed trial has the values themselves too."""
+    """Return scores as plain data.
+
+    The values of what is optimised are the trial's own; those of other scores have no other place.
+    """
     return {
         name: {
             "value": s.value,
+            "direction": s.direction,
             "stderr": s.stderr,
             "items": s.items,
             "seconds": round(s.seconds, 4),
@@ -73,6 +77,7 @@ def as_trial(
         tokens=int(kept.get("tokens", 0)),
         stopped=str(kept.get("stopped", "")),
         evidence=str(kept.get("evidence", "")),
+        constraints=dict(frozen.constraints),
     )
 
 
@@ -87,19 +92,19 @@ def partial_values(
 
 
 def _scores(frozen: "FrozenTrial", objectives: Mapping[str, Direction]) -> dict[str, Score]:
-    """Return the scores of a completed trial, or what is known of a stopped one's."""
+    """Return the scores of a completed trial, or the estimates of a stopped one."""
     kept = frozen.user_attrs.get("scores", {})
-    if frozen.state.name == "PRUNED":
-        return {
-            name: Score(value=kept[name]["value"], direction=direction, **_evidence(kept[name]))
-            for name, direction in objectives.items()
-            if name in kept
-        }
-    if frozen.state.name != "COMPLETE":
+    if frozen.state.name not in ("COMPLETE", "PRUNED"):
         return {}
-    return {
+    values = frozen.values or [kept[name]["value"] for name in objectives]
+    found = {
         name: Score(value=value, direction=direction, **_evidence(kept.get(name)))
-        for (name, direction), value in zip(objectives.items(), frozen.values, strict=True)
+        for (name, direction), value in zip(objectives.items(), values, strict=True)
+    }
+    others = {name: each for name, each in kept.items() if name not in objectives}
+    return found | {
+        name: Score(value=each["value"], direction=each["direction"], **_evidence(each))
+        for name, each in others.items()
     }
 
 

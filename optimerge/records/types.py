@@ -59,8 +59,8 @@ class Trial:
     recipe: str
     """The recipe as YAML text; "" if the trial failed before it was known."""
     scores: Mapping[str, Score] = field(default_factory=dict)
-    """By objective name, in the study's order; of a pruned trial estimates from a part of the
-    documents."""
+    """By objective name, in the study's order; those that are not optimised come last. Of a pruned
+    trial: estimates from a part of the documents."""
     stats: MergeStats | None = None
     error: str = ""
     """Why a failed trial failed, in one sentence."""
@@ -72,11 +72,23 @@ class Trial:
     """Why a race stopped a pruned trial."""
     evidence: str = ""
     """Name of its per-document evidence in the run folder; "" if it kept none."""
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    """By constraint (`gsm8k >= 0.5`) how far beyond its limit the trial is; kept if <= 0."""
 
     @property
     def is_parent(self) -> bool:
         """Whether this is the base or an expert as given."""
         return self.origin == "base" or self.origin.startswith("expert:")
+
+    @property
+    def violations(self) -> dict[str, float]:
+        """The constraints that the trial breaks, with by how much, in the objective's unit."""
+        return {name: beyond for name, beyond in self.constraints.items() if beyond > 0}
+
+    @property
+    def feasible(self) -> bool:
+        """Whether the trial keeps every constraint; only then may it be on the front."""
+        return not self.violations
 
     @property
     def name(self) -> str:

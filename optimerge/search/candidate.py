@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from optimerge.errors import OptimergeError
@@ -10,6 +10,7 @@ from optimerge.objectives.evaluation import Race, Scored
 from optimerge.objectives.protocol import Candidate
 from optimerge.recipe.schema import Recipe
 from optimerge.records.types import MergeStats
+from optimerge.search.parent_answers import look_at_parents
 from optimerge.search.session import Session
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,10 @@ class Outcome:
     stats: MergeStats | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    """By constraint how far beyond its limit the candidate is; always in the same order."""
+    values: Sequence[float] = ()
+    """Of the objectives that are optimised, in the study's order."""
 
 
 def attempt(session: Session, recipe: Recipe, race: Race | None = None) -> Outcome:
@@ -34,6 +39,7 @@ def attempt(session: Session, recipe: Recipe, race: Race | None = None) -> Outco
     started = time.perf_counter()
     stats: MergeStats | None = None
     try:
+        look_at_parents(session)
         stats = session.engine.apply(recipe)
         merged = time.perf_counter()
         scored = session.evaluation.score(Candidate(session.engine.model, stats), race)
@@ -45,7 +51,9 @@ def attempt(session: Session, recipe: Recipe, race: Race | None = None) -> Outco
         _free_memory()
         return Outcome(stats=stats, error=f"{type(error).__name__}: {_first_line(error)}")
     seconds = {"merge": merged - started, "score": time.perf_counter() - merged, **scored.seconds}
-    return Outcome(scored, stats, seconds)
+    kept = {b.name: b.excess(scored.scores[b.objective].value) for b in session.space.bounds}
+    values = [scored.scores[name].value for name in session.space.optimized]
+    return Outcome(scored, stats, seconds, constraints=kept, values=values)
 
 
 def _first_line(error: Exception) -> str:

@@ -16,6 +16,7 @@ from optimerge.merge.rounding import Rounding, make_rounding
 from optimerge.merge.statistics import Statistics, open_statistics
 from optimerge.merge.vocabulary import Vocabulary, make_vocabulary
 from optimerge.search.layers import check_layer_map, is_layer_map, resident_layers
+from optimerge.search.named_parents import check_named_parents
 from optimerge.space.labels import short_names
 from optimerge.space.objectives import SparsityObjective
 from optimerge.space.slices import slice_of
@@ -93,6 +94,7 @@ def open_models(space: SearchSpace) -> Models:
         rounding = make_rounding(recipe, by_reference, mode, space.file)
         models = replace(models, rounding=rounding)
     _check_layer_groups(space, models)
+    check_named_parents(space, models)
     plans = [
         make_plan(space.recipe(point, models.base.layers), by_reference)
         for method in space.methods

@@ -56,8 +56,12 @@ def add_parent_points(session: Session) -> None:
             continue
         for point in _points(session, reference, origin):
             if _builds(session, point, reference):
-                values, attributes = scored[origin].values, scored[origin].user_attrs
-                search.add_trial(known_trial(session.space, point, values, attributes))
+                found = scored[origin]
+                search.add_trial(
+                    known_trial(
+                        session.space, point, found.values, found.user_attrs, found.constraints
+                    )
+                )
                 break
 
 

@@ -41,6 +41,7 @@ def known_trial(
     point: Mapping[str, Param],
     values: Sequence[float],
     attributes: Mapping[str, Any],
+    constraints: Mapping[str, float] | None = None,
 ) -> "optuna.trial.FrozenTrial":
     """Return a completed trial for a point whose values are known without scoring it."""
     import optuna
@@ -52,6 +53,7 @@ def known_trial(
         distributions=fixed.distributions,
         values=list(values),
         user_attrs=dict(attributes),
+        constraints=dict(constraints or {}),
     )
 
 

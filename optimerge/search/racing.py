@@ -37,13 +37,16 @@ class Races:
 
     def __init__(self, run: Run, evaluation: Evaluation, confidence: float) -> None:
         self._run, self._confidence = run, confidence
-        self._scorers = evaluation.raced
-        raced = {each.name for each in evaluation.raced}
-        self._exact = [each.name for each in evaluation.objectives if each.name not in raced]
+        axes = run.info.objectives
+        self._scorers = [each for each in evaluation.raced if each.name in axes]
+        raced = {each.name for each in self._scorers}
+        self._exact = [name for name in axes if name not in raced]
         self._kept: dict[str, Evidence | None] = {}
 
     def next(self) -> "CandidateRace | None":
         """Return the race of the next candidate; None while it has no rival to lose to."""
+        if not self._scorers:
+            return None
         rivals: list[Incumbent] = []
         for member in self._members():
             outcomes = self._outcomes(member)

@@ -1,14 +1,11 @@
 """Everything a search needs in memory: space, run, resident model, objectives."""
 
 import importlib.metadata
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from optimerge.checkpoint.folder import Checkpoint
-from optimerge.checkpoint.tokenizer_write import write_tokenizer
 from optimerge.errors import RunError
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.objectives.evaluation import Evaluation, make_evaluation
@@ -25,6 +22,7 @@ from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writab
 from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
 from optimerge.search.racing import Races, raced_on
+from optimerge.search.tokenizer import load_tokenizer
 from optimerge.space.ranges import Param
 from optimerge.space.same import first_difference, fixed_part, space_digest
 from optimerge.space.space import SearchSpace
@@ -139,11 +137,12 @@ def open_session(
     objectives = make_objectives(
         space.objectives,
         model=engine.model,
-        tokenizer=_tokenizer(models),
+        tokenizer=load_tokenizer(models),
         include_path=space.include_path,
         seed=space.search.seed,
         batch_size=space.search.batch_size,
         allow_code=allow_code,
+        folder=space.folder,
     )
     info = replace(_info(space, models, objectives), allow_code=allow_code)
     run = _open_or_create(folder, info)
@@ -198,7 +197,7 @@ def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -
         space=dump_yaml(dict(space.data)),
         space_file=str(space.file.resolve()),
         digest=space_digest(space.data),
-        objectives={o.name: o.direction for o in objectives},
+        objectives={o.name: o.direction for o in objectives if o.name in space.optimized},
         layers=models.base.layers,
         seed=space.search.seed,
         exact=space.search.exact,
@@ -210,15 +209,3 @@ def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -
 
 def _weight(value: float) -> dict[str, Value | None]:
     return {"weight": Value.model_validate(value)}
-
-
-def _tokenizer(models: Models) -> object:
-    from transformers import AutoTokenizer
-
-    if models.vocabulary is None:
-        return AutoTokenizer.from_pretrained(models.base.path, trust_remote_code=False)
-    with TemporaryDirectory() as place:
-        # The config says which class: transformers looks there when tokenizer_config does not.
-        write_tokenizer(models.vocabulary.tokenizer, Path(place))
-        shutil.copyfile(models.base.path / "config.json", Path(place) / "config.json")
-        return AutoTokenizer.from_pretrained(place, trust_remote_code=False)

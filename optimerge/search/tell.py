@@ -46,9 +46,12 @@ def finish(
     if scored is None:
         asked.set_user_attr("error", outcome.error)
         return study.tell(asked, state=_state("FAIL"))
+    # On every scored trial and in one order: Optuna's GP takes them by position.
+    for name, beyond in outcome.constraints.items():
+        asked.set_constraint(name, beyond)
     if scored.stopped:
         return study.tell(asked, state=_state("PRUNED"))
-    return study.tell(asked, [score.value for score in scored.scores.values()])
+    return study.tell(asked, list(outcome.values))
 
 
 def put_back(study: "optuna.Study", trial_id: int) -> None:

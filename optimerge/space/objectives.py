@@ -1,11 +1,19 @@
-"""What a search space says about objectives: lm-eval tasks and sparsity."""
+"""What a search space says about objectives: lm-eval tasks, sparsity, and the other kinds."""
 
-from typing import Annotated, Literal
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Discriminator, Field, Tag
+
+from optimerge.space.objective_kinds.drift import DriftObjective
+from optimerge.space.objective_kinds.function import FunctionObjective
+from optimerge.space.objective_kinds.length import LengthObjective
+from optimerge.space.objective_kinds.parameters import ParametersObjective
+from optimerge.space.objective_kinds.perplexity import PerplexityObjective
+from optimerge.space.objective_kinds.settings import ObjectiveSettings
 
 
-class TaskObjective(BaseModel):
+class TaskObjective(ObjectiveSettings):
     """Score on one lm-eval task, built in or found under `include_path`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,21 +31,62 @@ class TaskObjective(BaseModel):
     """What tables call it; default: the task's name."""
 
 
-class SparsityObjective(BaseModel):
+class SparsityObjective(ObjectiveSettings):
     """How much of the base a merge changes; smaller is better."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sparsity: Literal["nonzero", "l1", "l2"]
     """nonzero: share of parameters that differ from the base; l1, l2: norms of the difference."""
-    name: str | None = None
 
 
-ObjectiveSpec = TaskObjective | SparsityObjective
+OtherObjective = (
+    PerplexityObjective | DriftObjective | LengthObjective | ParametersObjective | FunctionObjective
+)
+ObjectiveSpec = TaskObjective | SparsityObjective | OtherObjective
+
+KINDS: dict[str, type[ObjectiveSettings]] = {
+    "task": TaskObjective,
+    "sparsity": SparsityObjective,
+    "perplexity": PerplexityObjective,
+    "drift": DriftObjective,
+    "length": LengthObjective,
+    "parameters": ParametersObjective,
+    "function": FunctionObjective,
+}
+"""The kinds of objectives by the key that names one."""
+
+
+def _kind_of(data: Any) -> str | None:
+    """Return the class of an objective by its key; a misspelt key counts as the nearest."""
+    if isinstance(data, ObjectiveSettings):
+        return type(data).__name__
+    if not isinstance(data, dict):
+        return TaskObjective.__name__  # which complains that it is no mapping
+    keys = [key for key in data if isinstance(key, str)]
+    near = [match for key in keys for match in get_close_matches(key, KINDS, n=1)]
+    found = next((kind for kind in (*keys, *near) if kind in KINDS), None)
+    return KINDS[found].__name__ if found else None
+
+
+AnyObjective = Annotated[
+    Annotated[TaskObjective, Tag("TaskObjective")]
+    | Annotated[SparsityObjective, Tag("SparsityObjective")]
+    | Annotated[PerplexityObjective, Tag("PerplexityObjective")]
+    | Annotated[DriftObjective, Tag("DriftObjective")]
+    | Annotated[LengthObjective, Tag("LengthObjective")]
+    | Annotated[ParametersObjective, Tag("ParametersObjective")]
+    | Annotated[FunctionObjective, Tag("FunctionObjective")],
+    Discriminator(
+        _kind_of,
+        custom_error_type="no_kind",
+        custom_error_message=f"no kind of objective is named; give one of {', '.join(KINDS)}",
+    ),
+]
 
 
 def objective_name(spec: ObjectiveSpec) -> str:
-    """Return the name of an objective: as given, or the task's or measure's own."""
+    """Return the name of an objective: as given, or the task's, the measure's or kind's own."""
     if spec.name:
         return spec.name
-    return spec.task if isinstance(spec, TaskObjective) else spec.sparsity
+    if isinstance(spec, TaskObjective):
+        return spec.task
+    return spec.sparsity if isinstance(spec, SparsityObjective) else spec.label

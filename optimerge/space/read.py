@@ -59,6 +59,11 @@ def make_space(data: dict[str, Any], path: Path) -> SearchSpace:
     names = space.objective_names
     if twice := [n for n in names if names.count(n) > 1]:
         raise RecipeError(f"{file}: objectives: two are called {twice[0]!r}; give one a `name:`")
+    if not space.optimized:
+        raise RecipeError(
+            f"{file}: objectives: all have `optimize: false`, so there is nothing to search for; "
+            "take it out of one"
+        )
     for method in methods:
         check_recipe(space._assemble(template, method.name), file)
     whole = replace(space, dimensions=tuple(_dimensions(template, ranges, methods, file)))

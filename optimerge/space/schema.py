@@ -1,24 +1,11 @@
 """The blocks of a search-space file that stand beside the recipe."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Field
 
 from optimerge.space.layer_map import LayerMap
-from optimerge.space.objectives import SparsityObjective, TaskObjective
-
-
-def _kind_of(data: Any) -> str:
-    if isinstance(data, SparsityObjective) or (isinstance(data, dict) and "sparsity" in data):
-        return "SparsityObjective"
-    return "TaskObjective"
-
-
-AnyObjective = Annotated[
-    Annotated[TaskObjective, Tag("TaskObjective")]
-    | Annotated[SparsityObjective, Tag("SparsityObjective")],
-    Discriminator(_kind_of),
-]
+from optimerge.space.objectives import AnyObjective
 
 
 class Racing(BaseModel):

@@ -11,6 +11,7 @@ from optimerge.methods.registry import method_named
 from optimerge.recipe.read import validate
 from optimerge.recipe.schema import Recipe
 from optimerge.space.layer_map import LayerMap
+from optimerge.space.objective_kinds.settings import Bound
 from optimerge.space.objectives import ObjectiveSpec, objective_name
 from optimerge.space.ranges import Dimension, Param, Range
 from optimerge.space.schema import SearchSettings
@@ -58,6 +59,16 @@ class SearchSpace:
     def objective_names(self) -> tuple[str, ...]:
         """Names of the objectives, in the file's order."""
         return tuple(objective_name(spec) for spec in self.objectives)
+
+    @property
+    def optimized(self) -> tuple[str, ...]:
+        """Names of the objectives that are axes of the front, in the file's order."""
+        return tuple(objective_name(spec) for spec in self.objectives if spec.optimize)
+
+    @property
+    def bounds(self) -> tuple[Bound, ...]:
+        """The constraints, always in the same order: that of the objectives, at_least first."""
+        return tuple(b for spec in self.objectives for b in spec.bounds(objective_name(spec)))
 
     @property
     def conditional(self) -> bool:

@@ -25,6 +25,7 @@ from optimerge.records.types import Score
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from transformers import PreTrainedModel
 
 
 class ObjectiveLaws:
@@ -116,15 +117,19 @@ class ObjectiveLaws:
         self, objective: Objective, candidate: Candidate, others: list[Candidate]
     ) -> None:
         """What counts is the weights now, not which model object holds them."""
-        first, before = objective.score(candidate).value, _weights(candidate)
+        first, original = objective.score(candidate).value, copy.deepcopy(candidate.model)
         for other in others:
             wanted = objective.score(other).value
-            candidate.model.load_state_dict(other.model.state_dict())
+            self.write(candidate.model, other.model)
             try:
                 assert objective.score(Candidate(candidate.model, other.stats)).value == wanted
             finally:
-                candidate.model.load_state_dict(before)
+                self.write(candidate.model, original)
         assert objective.score(candidate).value == first
+
+    def write(self, model: "PreTrainedModel", other: "PreTrainedModel") -> None:
+        """Make a model another in place; override it if `others` have another number of layers."""
+        model.load_state_dict(other.state_dict())
 
 
 def _changed(candidate: Candidate, seed: int) -> Candidate:

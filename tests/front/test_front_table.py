@@ -69,6 +69,7 @@ def test_json_round_trip():
         "parent": True,
         "values": {"maths": 0.8, "code": 0.1, "size": 1.0},
         "stderr": {"maths": 0.01, "code": 0.01, "size": None},
+        "constraints": {},
         "params": {},
     }
     assert members[2]["params"] == {"w": 0.5, "method": "ties", "k": 3}

@@ -171,10 +171,10 @@ def test_an_expert_keeps_its_own_rows_under_every_token_that_it_has(
 def test_the_tasks_are_encoded_with_the_result_s_tokenizer(
     mixed: Path, tmp_path: Path, opened
 ) -> None:
-    from optimerge.search.session import _tokenizer
+    from optimerge.search.tokenizer import load_tokenizer
 
     models = open_models(read_space(spaced(mixed, "blue")))
-    tokenizer = _tokenizer(models)
+    tokenizer = load_tokenizer(models)
     assert tokenizer.get_vocab() == models.vocabulary.tokenizer.ids
     assert tokenizer.encode("w0") == [models.vocabulary.ids["blue"]["w0"]]
 

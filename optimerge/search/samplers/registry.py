@@ -63,7 +63,7 @@ def _gp(ask: Ask) -> "BaseSampler":
 
 
 def _auto(ask: Ask) -> "BaseSampler":
-    many = len(ask.space.objectives) > 3
+    many = len(ask.space.optimized) > 3
     if many or ask.space.conditional or any(d.range.choices for d in ask.space.dimensions):
         return _tpe(ask)
     return _gp(ask) if ask.finished % 2 else _tpe(ask)
