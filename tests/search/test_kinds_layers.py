@@ -55,7 +55,7 @@ def test_what_is_scored_is_what_is_built(
         build(file, tmp_path / f"out{number}")
         model = AutoModelForCausalLM.from_pretrained(tmp_path / f"out{number}").eval()
         stats = MergeStats(0.0, 0, 0, 0.0, 0.0)
-        scores = score_all(session.objectives, Candidate(model, stats))
+        scores = score_all(session.evaluation.objectives, Candidate(model, stats))
         for name, score in scores.items():
             assert score.value == pytest.approx(trial.scores[name].value, rel=1e-6, abs=1e-9)
 
