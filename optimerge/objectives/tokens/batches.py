@@ -78,8 +78,9 @@ def make_batch(rows: Sequence[Row], device: Any) -> Batch:
 
     shape = len(rows), max(map(len, rows))
     ids, needed = np.zeros(shape, np.int64), np.zeros(shape, np.bool_)
-    depths = np.tile(np.arange(shape[1]), (shape[0], 1))
-    ends = depths + 1
+    # Padding is at position 0: its place may be beyond the positions that the model has.
+    depths = np.zeros(shape, np.int64)
+    ends = np.tile(np.arange(1, shape[1] + 1), (shape[0], 1))
     places, targets, requests = list[int](), list[int](), list[int]()
     for number, row in enumerate(rows):
         ids[number, : len(row)] = row.tokens

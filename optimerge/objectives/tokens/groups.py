@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from optimerge.objectives.tokens.request import Chain, shared_length
 
@@ -22,16 +21,17 @@ class Span:
 def shared_prefixes(chains: Sequence[Chain], overhead: int = OVERHEAD) -> list[Span]:
     """Split chains in lexicographic order where running a common prefix once saves most tokens.
 
-    Of all ways to give each chain at most one prefix, the best: at each branch of the trie of all
+    Of all ways to give each context at most one prefix, the best: at each branch of the trie of all
     contexts, either all below share the prefix that leads to it, or each of its branches is split
     on its own. A prefix ends before the first token whose logits are needed. Chains that share
     none that pays are returned in spans of prefix 0.
     """
-    # Distinct inputs only: chains with the same inputs are one sequence already.
-    starts = [i for i, chain in enumerate(chains) if not i or chain.inputs != chains[i - 1].inputs]
+    # Chains with one context are one unit: a row shares that without a cache.
+    contexts = [chain.inputs[: chain.stem + 1] for chain in chains]
+    starts = [i for i, own in enumerate(contexts) if not i or own != contexts[i - 1]]
     bounds = [*starts, len(chains)]
-    stems = [min(chain.stem for chain in chains[start:stop]) for start, stop in pairwise(bounds)]
-    # lcp[i]: what sequences i - 1 and i share.
+    stems = [chains[start].stem for start in starts]
+    # lcp[i]: what contexts i - 1 and i share.
     lcp = [0] + [
         min(
             stems[i - 1],
@@ -45,7 +45,7 @@ def shared_prefixes(chains: Sequence[Chain], overhead: int = OVERHEAD) -> list[S
 
 
 def _best(lcp: Sequence[int], count: int, overhead: int) -> list[Span]:
-    """Split sequences 0 to `count` best, by a stack over the nodes of the trie that branch."""
+    """Split contexts 0 to `count` best, by a stack over the nodes of the trie that branch."""
     root = _Node(0, 0)
     stack, finished = [root], _leaf(0)
     for i in range(1, count + 1):
@@ -64,7 +64,7 @@ def _best(lcp: Sequence[int], count: int, overhead: int) -> list[Span]:
 
 @dataclass
 class _Node:
-    """What the sequences from `first` on share, and the best split of those below so far."""
+    """What the contexts from `first` on share, and the best split of those below so far."""
 
     depth: int
     first: int
