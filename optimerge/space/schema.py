@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from optimerge.space.layer_map import LayerMap
-from optimerge.space.objectives import SparsityObjective, TaskObjective
+from optimerge.space.objectives import SparsityObjective, TaskObjective, TaskSettings
 
 
 def _kind_of(data: Any) -> str:
@@ -40,6 +40,8 @@ class SearchSettings(BaseModel):
     """int8: keep experts as int8 steps from the base, for want of memory."""
     batch_size: Annotated[int, Field(ge=1)] = 64
     """Rows in a forward pass when scoring."""
+    strict: bool = False
+    """Refuse a task that has fewer documents than asked for; else all is cut in proportion."""
 
 
 class Blocks(BaseModel):
@@ -50,6 +52,8 @@ class Blocks(BaseModel):
     objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)]
     include_path: str | None = None
     """Folder with local lm-eval task files, relative to the search-space file."""
+    tasks: TaskSettings = TaskSettings()
+    """What holds for all task objectives that do not say otherwise."""
     search: SearchSettings = SearchSettings()
     layer_map: LayerMap | None = None
     """Stands for `slices`: see `optimerge.space.layer_map`."""
