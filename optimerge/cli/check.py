@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_device
 
 if TYPE_CHECKING:
     from optimerge.space.space import SearchSpace
@@ -20,9 +20,10 @@ MEANING = {
 
 @click.command("check")
 @SPACE
+@STRICT
 @ALLOW_CODE
 @DEVICE
-def command(space: Path, allow_code: bool, device: str) -> None:
+def command(space: Path, strict: bool, allow_code: bool, device: str) -> None:
     """Check a search space: models fit together, dimensions, memory, tasks. Loads no weights.
 
     Reads configs and safetensors headers, and looks the tasks up.
@@ -32,8 +33,9 @@ def command(space: Path, allow_code: bool, device: str) -> None:
       optimerge check search_spaces/mine.yaml
     """
     from optimerge.space.read import read_space
+    from optimerge.space.settings import overridden
 
-    print_check(read_space(space), device, allow_code=allow_code)
+    print_check(overridden(read_space(space), strict=strict), device, allow_code=allow_code)
 
 
 def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) -> None:
@@ -102,13 +104,22 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
     click.echo(f"memory: {choose_tier(models, space, where).text(where)}")
     specs = [spec for spec in space.objectives if isinstance(spec, TaskObjective)]
     with quiet(scoring=True):
-        tasks = check_tasks(specs, space.include_path, space.search.seed, allow_code=allow_code)
+        tasks = check_tasks(
+            specs,
+            space.include_path,
+            space.search.seed,
+            allow_code=allow_code,
+            strict=space.search.strict,
+        )
     for name, facts in tasks.items():
+        what = f"group {facts.task} ({len(facts.tasks)} tasks)" if facts.tasks else facts.task
         click.echo(
-            f"objective {name}: {facts.direction} {facts.metric} of task {facts.task}, "
-            f"{facts.num_fewshot or 0}-shot; {len(facts.items.search)} search items and "
+            f"objective {name}: {facts.direction} {facts.metric} of {what}, "
+            f"{facts.num_fewshot}-shot; {len(facts.items.search)} search items and "
             f"{len(facts.items.test)} test items of {facts.documents}"
         )
+        for note in facts.notes:
+            click.echo(f"note: {note}")
     for spec in space.objectives:
         if isinstance(spec, SparsityObjective):
             click.echo(f"objective {objective_name(spec)}: minimize {MEANING[spec.sparsity]}")

@@ -47,9 +47,9 @@ def folder() -> Path:
 
 
 def add_built_in(index: dict[str, Any], name: str) -> bool:
-    """Add the entry of a built-in name, and of all its members if it has any, to an index.
+    """Add the entry of a built-in name to an index; False if there is none.
 
-    Entries that the index has stay: local tasks go before lm-eval's. False if there is none.
+    Entries that the index has stay: local tasks go before lm-eval's.
     """
     if name in index:
         return True
@@ -62,14 +62,17 @@ def add_built_in(index: dict[str, Any], name: str) -> bool:
     for each in (name, *found[name].tags):
         if each in found:
             index.setdefault(each, found[each])
-    add_members(index, index[name].cfg or {})
     return True
 
 
-def add_members(index: dict[str, Any], config: Mapping[str, Any]) -> None:
-    """Add what a group's configuration names, and is built in, to an index."""
-    for member in members(config):
-        add_built_in(index, member)
+def add_members(index: dict[str, Any], name: str) -> None:
+    """Add what a group of the index, or a group in it, names and is built in."""
+    waiting, seen = [name], set[str]()
+    while waiting:
+        each = waiting.pop()
+        if each not in seen and add_built_in(index, each):
+            waiting += members(index[each].cfg or {})
+        seen.add(each)
 
 
 def members(config: Mapping[str, Any]) -> Iterator[str]:

@@ -37,7 +37,9 @@ def _is_local(config: Mapping[str, Any]) -> bool:
 
     place = str(config.get("dataset_path") or "")
     remote = "://" in str(config.get("dataset_kwargs"))
-    return not remote and (place in _PACKAGED_DATASETS_MODULES or (bool(place) and Path(place).exists()))
+    return not remote and (
+        place in _PACKAGED_DATASETS_MODULES or (bool(place) and Path(place).exists())
+    )
 
 
 def _may_reach(endpoint: str) -> bool:

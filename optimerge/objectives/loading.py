@@ -9,6 +9,7 @@ from optimerge.errors import TaskError, did_you_mean
 from optimerge.objectives import built_in
 from optimerge.objectives.consent import refuse_code
 from optimerge.objectives.downloads import is_of_data, line, quick_without_network, why_no_data
+from optimerge.objectives.examples import example_split
 from optimerge.objectives.guard import lm_eval_seeds, no_bars
 from optimerge.objectives.options import set_options
 from optimerge.space.objectives import TaskObjective, objective_name
@@ -20,6 +21,8 @@ class Loaded:
 
     tasks: tuple[Any, ...]
     """New lm-eval task objects, each with the objective's settings."""
+    examples_from: tuple[str | None, ...]
+    """The split that each draws examples from; None if its YAML fixes them."""
     group: Any = None
     """lm-eval's group object, if the name is a group's."""
 
@@ -69,22 +72,23 @@ class TaskLibrary:
                     len(task.eval_docs)
             except Exception as error:
                 raise TaskError(_cannot_load(spec, entry, error)) from error
-            for task in found["tasks"].values():
+            tasks = tuple(found["tasks"].values())
+            examples_from = tuple(example_split(task) for task in tasks)
+            for task in tasks:
                 _refuse(task, spec)
                 set_options(task, spec, split)
-        return Loaded(tuple(found["tasks"].values()), found["groups"].get(spec.task))
+        return Loaded(tasks, examples_from, found["groups"].get(spec.task))
 
     def _entry(self, spec: TaskObjective) -> Any:
         """Return lm-eval's index entry of the name; those of its members are in the index too."""
         index: dict[str, Any] = self._manager.task_index
-        if spec.task in self._local:
-            built_in.add_members(index, index[spec.task].cfg or {})
-        elif not built_in.add_built_in(index, spec.task):
+        if not built_in.add_built_in(index, spec.task):
             place = "task" if self.include_path is None else f"task of {self.include_path} or"
             raise TaskError(
                 f"objective {objective_name(spec)!r}: no {place} of lm-eval is called {spec.task!r}"
                 f"{self._hint() or self._near(spec.task) or _LIST}"
             )
+        built_in.add_members(index, spec.task)
         return index[spec.task]
 
     def _near(self, name: str) -> str:

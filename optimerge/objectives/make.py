@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from optimerge.errors import TaskError
+from optimerge.objectives.groups import GroupScorer
 from optimerge.objectives.protocol import Candidate, Objective
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.objectives.sparsity import SparsityScorer
@@ -16,7 +17,7 @@ from optimerge.space.objectives import ObjectiveSpec, TaskObjective, objective_n
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from optimerge.objectives.runs import TaskAnswers
+    from optimerge.objectives.runs import TaskAnswers, TaskRun
 
 
 def make_objectives(
@@ -29,6 +30,7 @@ def make_objectives(
     batch_size: int = BATCH_SIZE,
     items: Literal["search", "test"] = "search",
     allow_code: bool = False,
+    strict: bool = False,
 ) -> list[Objective]:
     """Build the objectives of a space in its order; TaskError if two have one name."""
     check_names(specs)
@@ -42,6 +44,7 @@ def make_objectives(
             batch_size=batch_size,
             items=items,
             allow_code=allow_code,
+            strict=strict,
         )
     )
     return [
@@ -70,15 +73,16 @@ def score_all(objectives: Sequence[Objective], candidate: Candidate) -> dict[str
 
     Metrics that share a run of a task share its answers, and its seconds in equal parts.
     """
-    shares = Counter(each.run for each in objectives if isinstance(each, TaskScorer))
-    answers: dict[object, TaskAnswers] = {}
+    ours = [each for each in objectives if isinstance(each, TaskScorer | GroupScorer)]
+    shares = Counter(run for each in ours for run in each.runs)
+    answers: dict[TaskRun, TaskAnswers] = {}
     scores: dict[str, Score] = {}
     for objective in objectives:
-        if not isinstance(objective, TaskScorer):
+        if not isinstance(objective, TaskScorer | GroupScorer):
             scores[objective.name] = objective.score(candidate)
             continue
-        run = objective.run
-        if run not in answers:
-            answers[run] = run.evaluate(candidate.model)
-        scores[objective.name] = objective.read(answers[run], shares[run])
+        for run in objective.runs:
+            if run not in answers:
+                answers[run] = run.evaluate(candidate.model)
+        scores[objective.name] = objective.combine(answers, shares)
     return scores

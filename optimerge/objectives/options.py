@@ -35,7 +35,7 @@ def scored_split(task: Any) -> str:
 
 def _set_split(task: Any, spec: TaskObjective, split: str) -> None:
     start = f"objective {objective_name(spec)!r}: task {task.task_name!r}"
-    data = getattr(task, "dataset", None)
+    data: Any = getattr(task, "dataset", None)
     if not hasattr(data, "keys") or not scored_split(task):
         raise TaskError(
             f"{start} takes its documents by code of its own, so its split cannot be chosen; "
@@ -47,8 +47,7 @@ def _set_split(task: Any, spec: TaskObjective, split: str) -> None:
             f"it has {', '.join(data)}"
         )
     task.set_config("test_split", split)
-    with_errors = task.eval_docs
-    if not len(with_errors):
+    if not len(task.eval_docs):
         raise TaskError(f"{start}: its split {split!r} has no documents; choose another")
 
 

@@ -13,6 +13,7 @@ from optimerge.errors import OptimergeError, TaskError, TrialError
 from optimerge.objectives.guard import evaluation_mode, lm_eval_seeds, no_bars, no_cut_warnings
 from optimerge.objectives.items import digest_items
 from optimerge.objectives.live import LiveModel
+from optimerge.objectives.metrics import added_values
 from optimerge.objectives.plans import GenerationPlan, make_plan
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ class TaskRun:
             for key in self._instances[0].filtered_resps:
                 for same in self._by_document.values():
                     answers = [each.filtered_resps[key] for each in same]
-                    for metric, value in task.process_results(same[0].doc, answers).items():
+                    added = added_values(task, same[0].doc, answers)
+                    results = {**added, **task.process_results(same[0].doc, answers)}
+                    for metric, value in results.items():
                         found[f"{metric},{key}"].append(value)
         except Exception as error:
             raise TrialError(

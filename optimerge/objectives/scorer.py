@@ -1,11 +1,12 @@
 """One metric of an lm-eval task, as an objective."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from optimerge.errors import TrialError
-from optimerge.objectives.items import ItemSets
-from optimerge.objectives.metrics import Metric, standard_error
+from optimerge.objectives.items import ItemSets, digest_items
+from optimerge.objectives.metrics import Metric, aggregation, standard_error
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.types import Score
 
@@ -22,11 +23,19 @@ class TaskScorer:
     def __init__(self, name: str, metric: Metric, items: ItemSets, run: "TaskRun") -> None:
         self.name, self.metric, self.items, self.run = name, metric, items, run
         self.direction = metric.direction
+        self.test_digest = ""
+        self.runs = (run,)
+
+    def combine(
+        self, answers: "Mapping[TaskRun, TaskAnswers]", shares: "Mapping[TaskRun, int]"
+    ) -> Score:
+        """Reduce the answers of its runs; each run's seconds are shared by `shares` objectives."""
+        return self.read(answers[self.run], shares[self.run])
 
     @property
     def digest(self) -> str:
-        """32 hex digits of the task's name, the ids scored and their prompts."""
-        return self.run.digest
+        """32 hex digits of the task's name, the ids scored, their prompts, and the test's items."""
+        return digest_items(self.run.digest, [(0, (self.test_digest,))])
 
     def score(self, candidate: Candidate) -> Score:
         """Score the candidate's model as it stands now; TrialError if that is not a number."""
@@ -41,7 +50,7 @@ class TaskScorer:
                 f"but {', '.join(answers.values)}"
             )
         try:
-            value = float(task.aggregation()[self.metric.name](values))
+            value = float(aggregation(task, self.metric.name)(values))
             stderr = standard_error(task, self.metric.name, values)
         except Exception as error:
             raise TrialError(

@@ -138,6 +138,7 @@ def open_session(
         seed=space.search.seed,
         batch_size=space.search.batch_size,
         allow_code=allow_code,
+        strict=space.search.strict,
     )
     info = replace(_info(space, models, objectives), allow_code=allow_code)
     run = _open_or_create(folder, info)
