@@ -112,7 +112,11 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
             strict=space.search.strict,
         )
     for name, facts in tasks.items():
-        what = f"group {facts.task} ({len(facts.tasks)} tasks)" if facts.tasks else facts.task
+        what = (
+            f"group {facts.task} ({len(facts.tasks)} tasks)"
+            if facts.tasks
+            else f"task {facts.task}"
+        )
         click.echo(
             f"objective {name}: {facts.direction} {facts.metric} of {what}, "
             f"{facts.num_fewshot}-shot; {len(facts.items.search)} search items and "

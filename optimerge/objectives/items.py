@@ -72,11 +72,12 @@ def draw_sets(
     room = documents - reserve
     asks = list(asks)
     kept = max(room if each.test is None else each.test for each in asks)
+    own = 0 if ask.search == 0 else ask.search or 1
     least = max((each.search or 1 for each in asks if each.search != 0), default=0)
+    if kept + own > room and (strict or room < (kept > 0) + (least > 0)):
+        raise TaskError(_too_many(name, task, ask, kept, documents, reserve))
     factor = 1.0
-    if kept + least > room:
-        if strict or room < (kept > 0) + (least > 0):
-            raise TaskError(_too_many(name, task, ask, kept, documents, reserve))
+    if kept + least > room and not strict:
         # A search on all that is left has no number to cut: half is for it, half for the test.
         most = max(kept if each.search is None else each.search for each in asks)
         factor = room / (kept + most)

@@ -91,9 +91,9 @@ class TaskRun:
             for key in self._instances[0].filtered_resps:
                 for same in self._by_document.values():
                     answers = [each.filtered_resps[key] for each in same]
+                    results = task.process_results(same[0].doc, answers)
                     added = added_values(task, same[0].doc, answers)
-                    results = {**added, **task.process_results(same[0].doc, answers)}
-                    for metric, value in results.items():
+                    for metric, value in {**results, **added, **results}.items():
                         found[f"{metric},{key}"].append(value)
         except Exception as error:
             raise TrialError(
