@@ -3,7 +3,7 @@
 By name on any multiple-choice task of a search space (`metric: auc_roc`), log_loss on tasks of
 output_type loglikelihood too. A task file of your own can name the same functions:
 
-    # utils.py beside the YAML; run with --allow-code
+    # utils.py beside the YAML; run with --allow-code; return only what metric_list names
     from optimerge.objectives.added_metrics import auc_roc, choice_items
 
     def judge(doc, results):

@@ -46,17 +46,18 @@ def folder() -> Path:
     return Path(lm_eval.tasks.__file__).parent
 
 
-def add_built_in(index: dict[str, Any], name: str) -> bool:
+def add_built_in(index: dict[str, Any], name: str, *, thorough: bool = True) -> bool:
     """Add the entry of a built-in name to an index; False if there is none.
 
-    Entries that the index has stay: local tasks go before lm-eval's.
+    Entries that the index has stay: local tasks go before lm-eval's. `thorough`: look a name that
+    is not found, but mentioned, up in the whole index.
     """
     if name in index:
         return True
     known = names(folder())
     found = _parsed([known.files[name]] if name in known.files else known.tags.get(name, ()))
     if name not in found:
-        found = dict(whole_index(folder())) if _mentioned(name) else {}
+        found = dict(whole_index(folder())) if thorough and _mentioned(name) else {}
         if name not in found:
             return False
     for each in (name, *found[name].tags):
@@ -70,7 +71,8 @@ def add_members(index: dict[str, Any], name: str) -> None:
     waiting, seen = [name], set[str]()
     while waiting:
         each = waiting.pop()
-        if each not in seen and add_built_in(index, each):
+        # A member that is not found may be defined on the spot.
+        if each not in seen and add_built_in(index, each, thorough=False):
             waiting += members(index[each].cfg or {})
         seen.add(each)
 
@@ -151,5 +153,6 @@ def _parsed(files: Iterable[Path]) -> dict[str, Any]:
 
 
 def _mentioned(name: str) -> bool:
-    wanted = name.encode()
-    return any(wanted in file.read_bytes() for file in _files(folder()))
+    """Say whether a file has the name as a word of its own."""
+    wanted = re.compile(rb"(?<![\w-])" + re.escape(name.encode()) + rb"(?![\w-])")
+    return any(wanted.search(file.read_bytes()) for file in _files(folder()))
