@@ -60,9 +60,9 @@ def add_built_in(index: dict[str, Any], name: str, *, thorough: bool = True) -> 
         found = dict(whole_index(folder())) if thorough and _mentioned(name) else {}
         if name not in found:
             return False
-    for each in (name, *found[name].tags):
-        if each in found:
-            index.setdefault(each, found[each])
+    entry = found[name]
+    for each in (name, *(entry.tags if entry.kind.name == "TAG" else ())):
+        index.setdefault(each, found[each])
     return True
 
 

@@ -14,14 +14,16 @@ _PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy"
 
 @contextmanager
 def quick_without_network(config: Mapping[str, Any]) -> Iterator[None]:
-    """Do without the Hub, as with HF_HUB_OFFLINE=1, if its name is not known to the network.
+    """Do without the Hub, as with HF_HUB_OFFLINE=1, for local data, and if it cannot be reached.
 
-    Asked all the same, `datasets` would try for half a minute before it looks for what it has.
+    Asked all the same, `datasets` would count the use of local files at a server of its own, and
+    without a network try for half a minute before it looks for what it has.
     """
     import datasets
     from huggingface_hub import constants
 
-    if constants.HF_HUB_OFFLINE or _is_local(config) or _may_reach(constants.ENDPOINT):
+    needed = not _is_local(config)
+    if constants.HF_HUB_OFFLINE or (needed and _may_reach(constants.ENDPOINT)):
         yield
         return
     before: bool = datasets.config.HF_HUB_OFFLINE

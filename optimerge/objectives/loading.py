@@ -136,7 +136,7 @@ def _cannot_load(spec: TaskObjective, entry: Any, error: Exception) -> str:
     if is_of_data(error):
         data = repr(config["dataset_path"]) if config.get("dataset_path") else "or one"
         return f"{start}the dataset {data} of {kind} {spec.task!r} {why_no_data(error)}"
-    if isinstance(error, IndexError) and "size 0" in str(error):
+    if any(words in str(error) for words in ("bounds for size 0", "corresponds to no data")):
         return f"{start}{kind} {spec.task!r} has no documents to score; check its data and splits"
     return (
         f"{start}lm-eval cannot build {kind} {spec.task!r} ({line(error)}); mend {entry.yaml_path}"
