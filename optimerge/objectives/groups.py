@@ -28,6 +28,7 @@ class GroupScorer:
         self.name, self.metric, self.members = name, metric, tuple(members)
         self.direction = metric.direction
         self.runs = tuple(member.run for member in members)
+        self.notes: tuple[str, ...] = ()
         self._group = _one_metric(group, metric, [member.run.task for member in members])
 
     @property

@@ -24,6 +24,7 @@ class TaskScorer:
         self.name, self.metric, self.items, self.run = name, metric, items, run
         self.direction = metric.direction
         self.test_digest = ""
+        self.notes: tuple[str, ...] = ()
         self.runs = (run,)
 
     def combine(

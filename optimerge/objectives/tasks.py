@@ -97,8 +97,10 @@ def load_tasks(
             if any(part.search_task is task for task in having)
         ]
         name = objective_name(each.spec)
-        alone = each.group is None
-        scorers.append(members[0] if alone else GroupScorer(name, each.group, metric, members))
+        group = each.group
+        made = GroupScorer(name, group, metric, members) if group is not None else members[0]
+        made.notes = tuple(each.notes)
+        scorers.append(made)
     return scorers
 
 

@@ -105,8 +105,12 @@ def open_session(
     device: str,
     allow_code: bool = False,
     say: Say = lambda _: None,
+    warn: Say = lambda _: None,
 ) -> Session:
-    """Check, load and open all that the search needs; nothing is written before all fits."""
+    """Check, load and open all that the search needs; nothing is written before all fits.
+
+    `warn` is told what is not quite as asked for.
+    """
     if (folder / JOURNAL).exists():
         _refuse_other_space(open_run(folder), space)
     make_writable(folder)
@@ -140,6 +144,9 @@ def open_session(
         allow_code=allow_code,
         strict=space.search.strict,
     )
+    for objective in objectives:
+        for note in getattr(objective, "notes", ()):
+            warn(note)
     info = replace(_info(space, models, objectives), allow_code=allow_code)
     run = _open_or_create(folder, info)
     return Session(space, models, engine, objectives, run)
