@@ -2,8 +2,8 @@
 
 `TaskManager()` parses 14,000 files, which takes ten seconds. Here their keys are looked for as
 text (a second), and only the files of the names that are asked for are parsed, by lm-eval's own
-code. A name that some file mentions, but that is not found so, is looked up in lm-eval's whole
-index.
+code. A name that some file mentions beside such a key, but that is not found so, is looked up in
+lm-eval's whole index.
 """
 
 import os
@@ -153,6 +153,7 @@ def _parsed(files: Iterable[Path]) -> dict[str, Any]:
 
 
 def _mentioned(name: str) -> bool:
-    """Say whether a file has the name as a word of its own."""
-    wanted = re.compile(rb"(?<![\w-])" + re.escape(name.encode()) + rb"(?![\w-])")
+    """Say whether a file has the name on a line with a key that names things."""
+    key, word = rb"(?:task|group|tag)[\"']?[ \t]*:[^\r\n]*", re.escape(name.encode())
+    wanted = re.compile(key + rb"(?<![\w-])" + word + rb"(?![\w-])")
     return any(wanted.search(file.read_bytes()) for file in _files(folder()))

@@ -134,8 +134,9 @@ def _cannot_load(spec: TaskObjective, entry: Any, error: Exception) -> str:
     config = entry.cfg if isinstance(entry.cfg, dict) else {}
     start, kind = f"objective {objective_name(spec)!r}: ", entry.kind.name.lower().split("_")[-1]
     if is_of_data(error):
-        data = repr(config["dataset_path"]) if config.get("dataset_path") else "or one"
-        return f"{start}the dataset {data} of {kind} {spec.task!r} {why_no_data(error)}"
+        path = config.get("dataset_path")
+        data = f"the dataset {path!r}" if path else "a dataset"
+        return f"{start}{data} of {kind} {spec.task!r} {why_no_data(error)}"
     if any(words in str(error) for words in ("bounds for size 0", "corresponds to no data")):
         return f"{start}{kind} {spec.task!r} has no documents to score; check its data and splits"
     return (
