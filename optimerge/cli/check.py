@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_device
 
 if TYPE_CHECKING:
+    from optimerge.objectives.tasks import TaskFacts
     from optimerge.space.space import SearchSpace
 
 
@@ -20,9 +21,10 @@ MEANING = {
 
 @click.command("check")
 @SPACE
+@STRICT
 @ALLOW_CODE
 @DEVICE
-def command(space: Path, allow_code: bool, device: str) -> None:
+def command(space: Path, strict: bool, allow_code: bool, device: str) -> None:
     """Check a search space: models fit together, dimensions, memory, tasks. Loads no weights.
 
     Reads configs and safetensors headers, and looks the tasks up.
@@ -32,8 +34,9 @@ def command(space: Path, allow_code: bool, device: str) -> None:
       optimerge check search_spaces/mine.yaml
     """
     from optimerge.space.read import read_space
+    from optimerge.space.settings import overridden
 
-    print_check(read_space(space), device, allow_code=allow_code)
+    print_check(overridden(read_space(space), strict=strict), device, allow_code=allow_code)
 
 
 def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) -> None:
@@ -103,26 +106,39 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
     click.echo(f"memory: {choose_tier(models, space, where).text(where)}")
     specs = [spec for spec in space.objectives if isinstance(spec, TaskObjective)]
     with quiet(scoring=True):
-        tasks = check_tasks(specs, space.include_path, space.search.seed, allow_code=allow_code)
+        tasks = check_tasks(
+            specs,
+            space.include_path,
+            space.search.seed,
+            allow_code=allow_code,
+            strict=space.search.strict,
+        )
         others = check_others(space, models, allow_code=allow_code)
     for spec in space.objectives:
         name = objective_name(spec)
         if isinstance(spec, TaskObjective):
-            facts = tasks[name]
-            text = (
-                f"{facts.direction} {facts.metric} of task {facts.task}, "
-                f"{facts.num_fewshot or 0}-shot; {len(facts.items.search)} search items and "
-                f"{len(facts.items.test)} test items of {facts.documents}"
-            )
+            text = _task_text(tasks[name])
         elif isinstance(spec, SparsityObjective):
             text = f"minimize {MEANING[spec.sparsity]}"
         else:
             text = others[name]
         limits = "".join(f"; {b.kind.replace('_', ' ')} {b.limit:g}" for b in spec.bounds(name))
         click.echo(f"objective {name}: {text}{limits}{'' if spec.optimize else '; not optimised'}")
+        for note in tasks[name].notes if name in tasks else ():
+            click.echo(f"note: {note}")
     goal = (
         f"{space.search.hours:g} hours"
         if space.search.hours
         else f"{space.search.trials or DEFAULT_TRIALS} trials"
     )
     click.echo(f"search: {space.search.sampler}, {goal}, seed {space.search.seed}")
+
+
+def _task_text(facts: "TaskFacts") -> str:
+    count = len(facts.tasks)
+    what = f"group {facts.task} ({count} tasks)" if facts.tasks else f"task {facts.task}"
+    return (
+        f"{facts.direction} {facts.metric} of {what}, {facts.num_fewshot}-shot; "
+        f"{len(facts.items.search)} search items and {len(facts.items.test)} test items of "
+        f"{facts.documents}"
+    )

@@ -14,6 +14,11 @@ DEVICE = click.option(
     help="Where to merge and score: cpu, cuda, cuda:1; auto takes cuda if it is there.",
 )
 
+STRICT = click.option(
+    "--strict",
+    is_flag=True,
+    help="Refuse a task that has fewer documents than asked for, instead of using fewer.",
+)
 ALLOW_CODE = click.option(
     "--allow-code",
     is_flag=True,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_device
 
 
 @click.command("search")
@@ -39,6 +39,7 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
     "Default: the space's, or full.",
 )
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
+@STRICT
 @ALLOW_CODE
 @DEVICE
 def command(
@@ -52,6 +53,7 @@ def command(
     memory: str | None,
     task_vectors: str | None,
     dry_run: bool,
+    strict: bool,
     allow_code: bool,
     device: str,
 ) -> None:
@@ -71,7 +73,7 @@ def command(
     from optimerge.space.settings import overridden
 
     wanted = overridden(
-        read_space(space), trials, hours, sampler, seed, exact, memory, task_vectors
+        read_space(space), trials, hours, sampler, seed, exact, memory, task_vectors, strict
     )
     if dry_run:
         print_check(wanted, device, allow_code=allow_code)

@@ -42,7 +42,9 @@ def run_search(
             log.warning("cut %d bytes of a torn last line off the journal", cut)
         if allow_code:
             _say("task files and the space may run their own Python (--allow-code)")
-        session = open_session(space, folder, device=device, allow_code=allow_code, say=_say)
+        session = open_session(
+            space, folder, device=device, allow_code=allow_code, say=_say, warn=_warn
+        )
         budget = make_budget(space.search.trials, space.search.hours)
         before = session.run.finished()
         with SearchProgress(session.run, budget) as progress:
@@ -57,6 +59,10 @@ def run_search(
 
 def _say(text: str) -> None:
     err().print(f"{text} ...", style="dim")
+
+
+def _warn(text: str) -> None:
+    err().print(f"note: {text}")
 
 
 def front_of(run: Run) -> Front:

@@ -1,7 +1,8 @@
 """Nothing of a task file's own Python runs unless the user allowed it.
 
 A task YAML may name functions (`!function utils.score`), which lm-eval imports when it loads
-the task. Tasks that come with lm-eval are as trusted as lm-eval itself.
+the task, and metrics that are no metrics of lm-eval, which it has Hugging Face's `evaluate`
+download and run. Tasks that come with lm-eval are as trusted as lm-eval itself.
 """
 
 from pathlib import Path
@@ -13,13 +14,32 @@ TAG = "!function"
 
 
 def refuse_code(task: str, file: Path) -> None:
-    """Raise TaskError if the task's file, or one that it includes, names Python functions."""
+    """Raise TaskError if the task's file, or one that it includes, names code to run."""
+    remedy = "read that code, and give --allow-code if you trust it"
     for part in _files(file):
         if TAG in part.read_text(encoding="utf-8", errors="replace"):
-            raise TaskError(
-                f"task {task!r}: {part} names Python code to run ({TAG}); "
-                "read that code, and give --allow-code if you trust it"
-            )
+            raise TaskError(f"task {task!r}: {part} names Python code to run ({TAG}); {remedy}")
+    if name := _foreign_metric(file):
+        raise TaskError(
+            f"task {task!r}: {file} names the metric {name!r}, which is Python code to download "
+            f"and run, no metric of lm-eval; {remedy}"
+        )
+
+
+def _foreign_metric(file: Path) -> str | None:
+    """Return the first metric that lm-eval would load from Hugging Face's `evaluate`."""
+    import lm_eval.api.metrics  # noqa: F401  # registers lm-eval's metrics
+    from lm_eval.api.registry import metric_registry
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    config: Any = load_yaml(file, resolve_func=False)
+    if config.get("process_results") is not None:
+        return None  # the metrics are what the function returns
+    for metric in config.get("metric_list") or ():
+        name = metric.get("metric") if isinstance(metric, dict) else None
+        if isinstance(name, str) and (metric.get("hf_evaluate") or name not in metric_registry):
+            return name
+    return None
 
 
 def _files(file: Path, seen: frozenset[Path] = frozenset()) -> list[Path]:

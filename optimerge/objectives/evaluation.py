@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from optimerge.front.racing.blocks import looks
+from optimerge.objectives.groups import GroupScorer
 from optimerge.objectives.protocol import Candidate, Objective
 from optimerge.objectives.round import Round, Spent
 from optimerge.objectives.runs import TaskAnswers, TaskRun
@@ -66,7 +67,7 @@ class Evaluation:
         known = {
             each.name: each.score(candidate)
             for each in self.objectives
-            if not isinstance(each, TaskScorer)
+            if not isinstance(each, TaskScorer | GroupScorer)
         }
         others = perf_counter() - started
         answers: dict[TaskRun, TaskAnswers] = {}
@@ -76,7 +77,7 @@ class Evaluation:
             started = perf_counter()
             for run, documents in each.parts:
                 before = answers.get(run, TaskAnswers())
-                answers[run] = before.and_more(run.read(documents), run.texts(documents))
+                answers[run] = before.and_more(documents, run.read(documents), run.texts(documents))
             if race is not None and number < len(self.rounds):
                 if number == 1:
                     known |= self._read(answers, spent, raced=False)
@@ -100,10 +101,11 @@ class Evaluation:
         )
 
     def _read(self, answers: Answers, spent: Spent, *, raced: bool) -> dict[str, Score]:
-        scorers = [each for each in self.objectives if isinstance(each, TaskScorer)]
-        share = Counter(each.run for each in scorers)
+        scorers = _on_tasks(self.objectives)
+        sharers = Counter(run for each in scorers for run in each.runs)
+        seconds = {run: spent.seconds[run] / sharers[run] for run in answers}
         return {
-            each.name: each.read(answers[each.run], spent.seconds[each.run] / share[each.run])
+            each.name: each.combine(answers, seconds)
             for each in scorers
             if (each in self.raced) is raced
         }
@@ -118,8 +120,8 @@ def make_evaluation(
 
     `model`: a usable one, to choose by how requests are answered; without it, the live one.
     """
-    scorers = [each for each in objectives if isinstance(each, TaskScorer)]
-    answering = {each.run: each.answering for each in scorers}
+    scorers = _on_tasks(objectives)
+    answering = {run: each.answering for each in scorers for run in each.runs}
     if not answering:
         return Evaluation(objectives)
     shared = scorers[0].answering
@@ -141,11 +143,15 @@ def make_evaluation(
     return Evaluation(objectives, rounds, raced)
 
 
+def _on_tasks(objectives: Sequence[Objective]) -> list[TaskScorer | GroupScorer]:
+    return [each for each in objectives if isinstance(each, TaskScorer | GroupScorer)]
+
+
 def _evidence(run: TaskRun, answers: TaskAnswers) -> TaskEvidence:
-    arrays = {
-        metric: found
-        for metric, values in answers.values.items()
-        if (found := as_numbers(list(values.values()))) is not None
-    }
-    documents = tuple(next(iter(answers.values.values()), {}))
-    return TaskEvidence(run.name, run.digest, documents, arrays, answers.texts)
+    arrays = {}
+    for metric, values in answers.values.items():
+        if len(values) == len(answers.documents):
+            found = as_numbers([values[doc_id] for doc_id in answers.documents])
+            if found is not None:
+                arrays[metric] = found
+    return TaskEvidence(run.name, run.digest, answers.documents, arrays, answers.texts)

@@ -13,44 +13,115 @@ from optimerge.space.objectives import TaskObjective, objective_name
 
 @dataclass(frozen=True)
 class ItemSets:
-    """Document ids of one objective, sorted; no id is in both sets."""
+    """Document ids of one objective, sorted; no document is in both sets."""
 
     search: tuple[int, ...]
     test: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Ask:
+    """How many documents of one split an objective asks for; None: all that are left."""
+
+    search: int | None
+    test: int | None
+
+
 def draw_items(
-    spec: TaskObjective, specs: Iterable[TaskObjective], documents: int, seed: int
+    spec: TaskObjective,
+    specs: Iterable[TaskObjective],
+    documents: int,
+    seed: int,
+    *,
+    strict: bool = True,
 ) -> ItemSets:
-    """Draw the two sets of `spec` by the seed and the task's name.
+    """Draw the two sets of `spec`, where search and test are of one split; see `draw_sets`."""
+    asks = [ask_of(each) for each in specs if each.task == spec.task] or [ask_of(spec)]
+    name, key = objective_name(spec), f"{seed}/{spec.task}"
+    return draw_sets(name, spec.task, ask_of(spec), asks, documents, key, strict=strict)
+
+
+def ask_of(spec: TaskObjective) -> Ask:
+    """Return what an objective asks of a split that it searches and tests on."""
+    return Ask(spec.search_items, spec.test_items or 0)
+
+
+def draw_sets(
+    name: str,
+    task: str,
+    ask: Ask,
+    asks: Iterable[Ask],
+    documents: int,
+    key: str,
+    *,
+    reserve: int = 0,
+    strict: bool = True,
+) -> ItemSets:
+    """Draw an objective's sets from one split of a task, by the key (seed and task).
 
     Every objective on one task walks the same shuffled list: test items from its start, search
-    items after the longest test set of `specs`. So another metric or number of items of the same
-    task never searches on what one of them tests on.
+    items after the longest test set of `asks`. So another metric or number of items of the same
+    task never searches on what one of them tests on. The last `reserve` documents of the list
+    are left for examples.
+
+    Where there are too few documents each number is cut in proportion, to one at least; `strict`,
+    or fewer documents than sets: TaskError.
     """
     order = list(range(documents))
-    Random(f"{seed}/{spec.task}").shuffle(order)
-    kept = max((s.test_items for s in specs if s.task == spec.task), default=spec.test_items)
-    left = documents - kept
-    if (spec.search_items or 1) > left:
-        raise TaskError(_too_many(spec, kept, documents))
-    stop = documents if spec.search_items is None else kept + spec.search_items
+    Random(key).shuffle(order)
+    room = documents - reserve
+    asks = list(asks)
+    kept = max(room if each.test is None else each.test for each in asks)
+    own = 0 if ask.search == 0 else ask.search or 1
+    least = max((each.search or 1 for each in asks if each.search != 0), default=0)
+    if kept + own > room and (strict or room < (kept > 0) + (least > 0)):
+        raise TaskError(_too_many(name, task, ask, kept, documents, reserve))
+    factor = 1.0
+    if kept + least > room and not strict:
+        # A search on all that is left has no number to cut: half is for it, half for the test.
+        most = max(kept if each.search is None else each.search for each in asks)
+        factor = room / (kept + most)
+        kept = min(_cut(kept, factor), room - (least > 0))
+    tested = min(kept, room if ask.test is None else _cut(ask.test, factor))
+    stop = room if ask.search is None else min(kept + _cut(ask.search, factor), room)
     return ItemSets(
-        search=tuple(sorted(order[kept:stop])), test=tuple(sorted(order[: spec.test_items]))
+        search=tuple(sorted(order[kept:stop])) if ask.search != 0 else (),
+        test=tuple(sorted(order[:tested])),
     )
 
 
-def _too_many(spec: TaskObjective, kept: int, documents: int) -> str:
-    name = objective_name(spec)
-    if spec.search_items is None:
+def shares(total: int, sizes: Sequence[int]) -> list[int]:
+    """Split a group's number of items among its tasks, in proportion to their documents.
+
+    At least one each, so `total` must be at least as many as there are tasks.
+    """
+    exact = [total * size / sum(sizes) for size in sizes]
+    found = [max(1, int(share)) for share in exact]
+    while (over := sum(found) - total) != 0:
+        gaps = [share - have for share, have in zip(exact, found, strict=True)]
+        if over < 0:
+            found[gaps.index(max(gaps))] += 1
+        else:
+            found[min((g, n) for n, g in enumerate(gaps) if found[n] > 1)[1]] -= 1
+    return found
+
+
+def _cut(number: int, factor: float) -> int:
+    return max(1, int(number * factor)) if number else 0
+
+
+def _too_many(name: str, task: str, ask: Ask, kept: int, documents: int, reserve: int) -> str:
+    has = f"task {task!r} has {documents} documents"
+    if reserve:
+        has += f", {reserve} of them for examples"
+    if ask.search is None:
         return (
-            f"objective {name!r}: test_items {kept} leaves nothing to search on, task "
-            f"{spec.task!r} has {documents} documents; lower test_items"
+            f"objective {name!r}: test_items {kept} leaves nothing to search on, {has}; "
+            "lower test_items"
         )
     return (
-        f"objective {name!r}: search_items {spec.search_items} + test_items {kept} are "
-        f"{spec.search_items + kept}, but task {spec.task!r} has {documents} documents; "
-        "lower one of them"
+        f"objective {name!r}: search_items {ask.search} + test_items {kept} are "
+        f"{ask.search + kept}, but {has}; lower one of them"
     )
 
 

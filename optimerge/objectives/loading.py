@@ -1,22 +1,34 @@
-"""Finds lm-eval tasks by name, local ones first, and loads their documents."""
+"""Finds lm-eval tasks and groups by name, local ones first, and loads their documents."""
 
-from functools import cache
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from optimerge.errors import TaskError, did_you_mean
+from optimerge.objectives import built_in
 from optimerge.objectives.consent import refuse_code
-from optimerge.objectives.guard import OTHER_SEED, lm_eval_seeds, no_bars
+from optimerge.objectives.downloads import is_of_data, line, quick_without_network, why_no_data
+from optimerge.objectives.examples import example_split
+from optimerge.objectives.guard import lm_eval_seeds, no_bars
+from optimerge.objectives.options import set_options
 from optimerge.space.objectives import TaskObjective, objective_name
 
-_DOWNLOADERS = ("datasets", "fsspec", "httpx", "huggingface_hub", "requests")
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a name stands for: one task, or a group and its tasks."""
+
+    tasks: tuple[Any, ...]
+    """New lm-eval task objects, each with the objective's settings."""
+    examples_from: tuple[str | None, ...]
+    """The split that each draws examples from; None if its YAML fixes them."""
+    group: Any = None
+    """lm-eval's group object, if the name is a group's."""
 
 
 class TaskLibrary:
-    """The tasks of one include_path, and lm-eval's own.
-
-    lm-eval's index takes ten seconds to read, so it is read only for a name that is not local.
-    """
+    """The tasks of one include_path, and lm-eval's own."""
 
     def __init__(self, include_path: Path | None, *, allow_code: bool = False) -> None:
         from lm_eval.tasks import TaskManager
@@ -28,42 +40,75 @@ class TaskLibrary:
             )
         self.include_path = include_path
         self.allow_code = allow_code
-        self._local: Any = TaskManager(
+        self._manager: Any = TaskManager(
             include_defaults=False, include_path=None if include_path is None else str(include_path)
         )
+        self._local = tuple(self._manager.all_tasks)
 
     def load(self, spec: TaskObjective) -> tuple[Any, int]:
-        """Return a new lm-eval task object, its examples set, and how many documents it has."""
-        is_local = spec.task in self._local.all_tasks
-        manager = self._local if is_local else self._built_in(spec)
-        if spec.task not in manager.all_subtasks:
-            kind = "group" if spec.task in manager.all_groups else "tag"
-            raise TaskError(
-                f"objective {objective_name(spec)!r}: {spec.task!r} is a {kind} of lm-eval, not "
-                "a task; name its tasks, one objective each"
-            )
-        if is_local and not self.allow_code:
-            refuse_code(spec.task, Path(manager.task_index[spec.task].yaml_path))
-        with lm_eval_seeds(), no_bars():
-            try:
-                (task,) = manager.load([spec.task])["tasks"].values()
-                documents = len(task.eval_docs)
-            except Exception as error:
-                raise TaskError(_cannot_load(spec, manager, error)) from error
-        _refuse(task, spec)
-        _set_fewshot(task, spec)
-        return task, documents
+        """Return a new lm-eval task object, its settings set, and how many documents it has."""
+        loaded = self.load_all(spec)
+        if loaded.group is not None:
+            names = ", ".join(task.task_name for task in loaded.tasks)
+            raise TaskError(f"{spec.task!r} is a group of lm-eval; name one of its tasks: {names}")
+        (task,) = loaded.tasks
+        return task, len(task.eval_docs)
 
-    def _built_in(self, spec: TaskObjective) -> Any:
-        manager = _built_in_manager()
-        if spec.task in manager.all_tasks:
-            return manager
-        place = "task" if self.include_path is None else f"task of {self.include_path} or"
-        known = [*self._local.all_tasks, *manager.all_tasks]
-        raise TaskError(
-            f"objective {objective_name(spec)!r}: no {place} of lm-eval is called {spec.task!r}"
-            f"{self._hint() or did_you_mean(spec.task, known) or _LIST}"
-        )
+    def load_all(self, spec: TaskObjective, split: str | None = None) -> Loaded:
+        """Load a task, or all tasks of a group; `split`: to be scored on this one."""
+        entry = self._entry(spec)
+        if entry.kind.name == "TAG":
+            raise TaskError(
+                f"objective {objective_name(spec)!r}: {spec.task!r} is a tag of lm-eval, which has "
+                f"no score; name its tasks, one objective each: {', '.join(sorted(entry.tags))}"
+            )
+        if not self.allow_code:
+            self._refuse_code(entry, set())
+        config = entry.cfg if isinstance(entry.cfg, dict) else {}
+        with lm_eval_seeds(), no_bars(), quick_without_network(config):
+            try:
+                found = self._manager.load([spec.task])
+                for task in found["tasks"].values():
+                    len(task.eval_docs)
+            except Exception as error:
+                raise TaskError(_cannot_load(spec, entry, error)) from error
+            tasks = tuple(found["tasks"].values())
+            examples_from = tuple(example_split(task) for task in tasks)
+            for task in tasks:
+                _refuse(task, spec)
+                set_options(task, spec, split)
+        return Loaded(tasks, examples_from, found["groups"].get(spec.task))
+
+    def _entry(self, spec: TaskObjective) -> Any:
+        """Return lm-eval's index entry of the name; those of its members are in the index too."""
+        index: dict[str, Any] = self._manager.task_index
+        if not built_in.add_built_in(index, spec.task):
+            place = "task" if self.include_path is None else f"task of {self.include_path} or"
+            raise TaskError(
+                f"objective {objective_name(spec)!r}: no {place} of lm-eval is called {spec.task!r}"
+                f"{self._hint() or self._near(spec.task) or _LIST}"
+            )
+        built_in.add_members(index, spec.task)
+        return index[spec.task]
+
+    def _near(self, name: str) -> str:
+        known = built_in.names(built_in.folder())
+        return did_you_mean(name, [*self._local, *known.files, *known.tags])
+
+    def _refuse_code(self, entry: Any, seen: set[str]) -> None:
+        """Refuse code in the files of a task or group that are not lm-eval's own."""
+        seen.add(entry.name)
+        if entry.yaml_path is not None:
+            file = Path(entry.yaml_path)
+            if not file.is_relative_to(built_in.folder()):
+                refuse_code(entry.name, file)
+        for name in self._parts(entry):
+            if name not in seen and name in self._manager.task_index:
+                self._refuse_code(self._manager.task_index[name], seen)
+
+    def _parts(self, entry: Any) -> Iterator[str]:
+        yield from entry.tags if entry.kind.name == "TAG" else ()
+        yield from built_in.members(entry.cfg or {})
 
     def _hint(self) -> str:
         """Say what is wrong with include_path: lm-eval passes over files it cannot read."""
@@ -78,57 +123,30 @@ class TaskLibrary:
             try:
                 load_yaml(file, resolve_func=False)
             except Exception as error:
-                return f"; {file} cannot be read, mend it: {_line(error)}"
+                return f"; {file} cannot be read, mend it: {line(error)}"
         return ""
 
 
 _LIST = "; `lm-eval ls tasks` lists them"
 
 
-@cache
-def _built_in_manager() -> Any:
-    from lm_eval.tasks import TaskManager
-
-    return TaskManager()
-
-
-def _cannot_load(spec: TaskObjective, manager: Any, error: Exception) -> str:
-    entry = manager.task_index[spec.task]
+def _cannot_load(spec: TaskObjective, entry: Any, error: Exception) -> str:
     config = entry.cfg if isinstance(entry.cfg, dict) else {}
-    start = f"objective {objective_name(spec)!r}: "
-    module = type(error).__module__.partition(".")[0]
-    if isinstance(error, OSError) or module in _DOWNLOADERS:
-        return (
-            f"{start}the dataset {config.get('dataset_path', 'of the task')!r} of task "
-            f"{spec.task!r} cannot be loaded ({_line(error)}); check its data_files, or run "
-            "`optimerge check` once with a network to download it"
-        )
+    start, kind = f"objective {objective_name(spec)!r}: ", entry.kind.name.lower().split("_")[-1]
+    if is_of_data(error):
+        path = config.get("dataset_path")
+        data = f"the dataset {path!r}" if path else "a dataset"
+        return f"{start}{data} of {kind} {spec.task!r} {why_no_data(error)}"
+    if any(words in str(error) for words in ("bounds for size 0", "corresponds to no data")):
+        return f"{start}{kind} {spec.task!r} has no documents to score; check its data and splits"
     return (
-        f"{start}lm-eval cannot build task {spec.task!r} ({_line(error)}); mend {entry.yaml_path}"
+        f"{start}lm-eval cannot build {kind} {spec.task!r} ({line(error)}); mend {entry.yaml_path}"
     )
 
 
 def _refuse(task: Any, spec: TaskObjective) -> None:
-    start = f"objective {objective_name(spec)!r}: task {spec.task!r}"
+    start = f"objective {objective_name(spec)!r}: task {task.task_name!r}"
     if getattr(task, "UNSAFE_CODE", False):
         raise TaskError(f"{start} runs code that the model writes; choose another task")
     if getattr(task, "MULTIMODAL", False):
         raise TaskError(f"{start} needs images or sound; choose a task on text alone")
-
-
-def _set_fewshot(task: Any, spec: TaskObjective) -> None:
-    given, wanted = task.get_config("num_fewshot"), spec.num_fewshot
-    if given == 0 and wanted:
-        # lm-eval ignores the number silently; a score must be what the space says.
-        raise TaskError(
-            f"objective {objective_name(spec)!r}: num_fewshot {wanted} has no effect, task "
-            f"{spec.task!r} is fixed at 0; set num_fewshot in its YAML, or leave it out here"
-        )
-    shots = wanted if wanted is not None else given or 0
-    task.set_config("num_fewshot", shots)
-    task.set_fewshot_seed(OTHER_SEED)
-
-
-def _line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or "no message"
-    return f"{type(error).__name__}: {text[:300]}"

@@ -34,6 +34,7 @@ def make_objectives(
     items: Literal["search", "test"] = "search",
     allow_code: bool = False,
     folder: Path | None = None,
+    strict: bool = False,
 ) -> list[Objective]:
     """Build the objectives of a space in its order; TaskError if two have one name.
 
@@ -51,6 +52,7 @@ def make_objectives(
             batch_size=batch_size,
             items=items,
             allow_code=allow_code,
+            strict=strict,
         )
     )
     made: list[Objective] = []

@@ -12,6 +12,7 @@ from optimerge.errors import TrialError
 from optimerge.objectives.guard import OTHER_SEED
 from optimerge.objectives.items import digest_items
 from optimerge.objectives.live import LiveModel
+from optimerge.objectives.metrics import added_values
 from optimerge.objectives.ready import Ready, make_ready
 from optimerge.records.prompts import Item
 
@@ -28,12 +29,16 @@ class TaskAnswers:
     values: Values = field(default_factory=dict)
     texts: Mapping[int, str] = field(default_factory=dict)
     """What was generated, by document; empty for tasks that generate nothing."""
+    documents: tuple[int, ...] = ()
+    """Those asked, in the order of `TaskRun.documents`; a metric may leave some out."""
 
-    def and_more(self, values: Values, texts: Mapping[int, str]) -> "TaskAnswers":
+    def and_more(
+        self, documents: Sequence[int], values: Values, texts: Mapping[int, str]
+    ) -> "TaskAnswers":
         """Return these answers and those of other documents."""
         names = [*self.values, *(name for name in values if name not in self.values)]
         both = {name: {**self.values.get(name, {}), **values.get(name, {})} for name in names}
-        return TaskAnswers(both, {**self.texts, **texts})
+        return TaskAnswers(both, {**self.texts, **texts}, (*self.documents, *documents))
 
 
 class TaskRun:
@@ -60,6 +65,11 @@ class TaskRun:
         self.documents = tuple(order)
         self._warn_of_cuts()
 
+    @property
+    def instances(self) -> list[Any]:
+        """All of lm-eval's requests, by document id."""
+        return [ready.instance for same in self._by_document.values() for ready in same]
+
     def requests(self, documents: Sequence[int]) -> list[Ready]:
         """Return the requests of some documents."""
         return [ready for doc_id in documents for ready in self._by_document[doc_id]]
@@ -81,7 +91,9 @@ class TaskRun:
                 for doc_id in documents:
                     same = [ready.instance for ready in self._by_document[doc_id]]
                     answers = [each.filtered_resps[key] for each in same]
-                    for metric, value in task.process_results(same[0].doc, answers).items():
+                    results = task.process_results(same[0].doc, answers)
+                    added = added_values(task, same[0].doc, answers)
+                    for metric, value in {**results, **added, **results}.items():
                         found[f"{metric},{key}"][doc_id] = value
         except Exception as error:
             raise TrialError(

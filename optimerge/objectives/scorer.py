@@ -1,12 +1,13 @@
 """One metric of an lm-eval task, as an objective."""
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from optimerge.errors import TrialError
-from optimerge.objectives.items import ItemSets
-from optimerge.objectives.metrics import Metric, standard_error
+from optimerge.objectives.items import ItemSets, digest_items
+from optimerge.objectives.metrics import Metric, aggregation, standard_error
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.round import Round
 from optimerge.objectives.runs import TaskAnswers, TaskRun
@@ -28,11 +29,20 @@ class TaskScorer:
         self.name, self.metric, self.items, self.run = name, metric, items, run
         self.direction = metric.direction
         self.answering = answering
+        self.test_digest = ""
+        self.notes: tuple[str, ...] = ()
+        self.runs = (run,)
+
+    def combine(
+        self, answers: Mapping[TaskRun, TaskAnswers], seconds: Mapping[TaskRun, float]
+    ) -> Score:
+        """Reduce the answers of its runs; `seconds`: its part of what each run took."""
+        return self.read(answers[self.run], seconds[self.run])
 
     @property
     def digest(self) -> str:
-        """32 hex digits of the task's name, the ids scored and their prompts."""
-        return self.run.digest
+        """32 hex digits of the task's name, the ids scored, their prompts, and the test's items."""
+        return digest_items(self.run.digest, [(0, (self.test_digest,))])
 
     def score(self, candidate: Candidate) -> Score:
         """Score the candidate's model as it stands now; TrialError if that is not a number."""
@@ -54,7 +64,7 @@ class TaskScorer:
             )
         values = [found[doc_id] for doc_id in sorted(found)]
         try:
-            value = float(task.aggregation()[self.metric.name](values))
+            value = float(aggregation(task, self.metric.name)(values))
             stderr = standard_error(task, self.metric.name, values, len(self.run.documents))
         except Exception as error:
             raise TrialError(

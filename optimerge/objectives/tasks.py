@@ -1,13 +1,22 @@
 """lm-eval tasks as objectives: found and built once a study, scored on every candidate."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from optimerge.errors import TaskError
-from optimerge.objectives.items import ItemSets, draw_items
-from optimerge.objectives.metrics import choose_metric, task_metrics
+from optimerge.objectives.documents import Part, Prepared, prepare
+from optimerge.objectives.groups import GroupScorer, group_metric, group_metrics
+from optimerge.objectives.items import ItemSets
+from optimerge.objectives.metrics import (
+    Metric,
+    added_metrics,
+    check_items,
+    choose_metric,
+    task_metrics,
+)
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.records.types import Direction
 from optimerge.space.objectives import TaskObjective, objective_name
@@ -15,8 +24,14 @@ from optimerge.space.objectives import TaskObjective, objective_name
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from optimerge.objectives.live import LiveModel
+    from optimerge.objectives.local import LocalAnswering
+    from optimerge.objectives.runs import TaskRun
+
 BATCH_SIZE = 64
 """Rows a forward: fixed, because another number gives other last bits."""
+
+Which = Literal["search", "test"]
 
 
 @dataclass(frozen=True)
@@ -24,15 +39,22 @@ class TaskFacts:
     """What `optimerge check` says of one task objective."""
 
     task: str
+    """The task's or group's name."""
     metric: str
     """As lm-eval names it: `metric,filter`."""
     direction: Direction
     metrics: tuple[str, ...]
-    """All that the task gives."""
+    """All that the task gives, those of `added_metrics` last."""
     output_type: str
     num_fewshot: int
     documents: int
+    """Of the split that the search scores on; of a group, of all its tasks."""
     items: ItemSets
+    """Document ids; of a group, those of each task in turn."""
+    tasks: tuple[str, ...] = ()
+    """Names of a group's tasks."""
+    notes: tuple[str, ...] = ()
+    """What a person should know, one sentence each."""
 
 
 def load_tasks(
@@ -43,38 +65,45 @@ def load_tasks(
     include_path: Path | None,
     seed: int,
     batch_size: int = BATCH_SIZE,
-    items: Literal["search", "test"] = "search",
+    items: Which = "search",
     allow_code: bool = False,
-) -> list[TaskScorer]:
+    strict: bool = False,
+) -> list[TaskScorer | GroupScorer]:
     """Build a scorer for each spec; `items` says which of its two sets it scores on.
 
     `allow_code`: whether local task files may name Python functions that are then run.
+    `strict`: see `prepare`.
     Scores are those of `lm_eval.simple_evaluate` on the same documents with this batch size.
     """
     from optimerge.objectives.live import LiveModel
     from optimerge.objectives.local import LocalAnswering
-    from optimerge.objectives.runs import TaskRun
 
     if not specs:
         return []
     live = LiveModel(model, tokenizer, batch_size)
     answering = LocalAnswering(live)
-    tasks, runs, scorers = _Tasks(include_path, allow_code), dict[tuple[Any, ...], TaskRun](), []
-    for spec in specs:
-        task, facts = tasks.look(spec, specs, seed)
-        ids = facts.items.search if items == "search" else facts.items.test
-        if not ids:
+    prepared = prepare(specs, include_path, seed, allow_code=allow_code, strict=strict)
+    chosen = [_metric(each) for each in prepared]
+    for each in prepared:
+        if not all(_ids(part, items) for part in each.parts):
             raise TaskError(
-                f"objective {objective_name(spec)!r}: test_items is 0, so there is nothing to "
-                "test on; set test_items"
+                f"objective {objective_name(each.spec)!r}: test_items is 0, so there is nothing "
+                "to test on; set test_items"
             )
-        tasks.build(spec)
-        key = (spec.task, facts.num_fewshot, ids)
-        if key not in runs:
-            runs[key] = TaskRun(task, ids, live)
-        metric = choose_metric(task, spec)
-        name = objective_name(spec)
-        scorers.append(TaskScorer(name, metric, facts.items, runs[key], answering))
+    _build(prepared, items, live)
+    runs: dict[tuple[int, tuple[int, ...]], TaskRun] = {}
+    scorers: list[TaskScorer | GroupScorer] = []
+    for each, (metric, having) in zip(prepared, chosen, strict=True):
+        members = [
+            _scorer(each.spec, metric, part, items, answering, runs)
+            for part in each.parts
+            if any(part.search_task is task for task in having)
+        ]
+        name = objective_name(each.spec)
+        group = each.group
+        made = GroupScorer(name, group, metric, members) if group is not None else members[0]
+        made.notes = tuple(each.notes)
+        scorers.append(made)
     return scorers
 
 
@@ -84,47 +113,99 @@ def check_tasks(
     seed: int = 0,
     *,
     allow_code: bool = False,
+    strict: bool = False,
 ) -> dict[str, TaskFacts]:
     """Load each objective's documents and find its metric, without a model; by objective name."""
-    tasks = _Tasks(include_path, allow_code)
-    return {objective_name(spec): tasks.look(spec, specs, seed)[1] for spec in specs}
+    prepared = prepare(specs, include_path, seed, allow_code=allow_code, strict=strict)
+    return {objective_name(each.spec): _facts(each) for each in prepared}
 
 
-class _Tasks:
-    """Task objects, one for each task and number of examples."""
+def _metric(each: Prepared) -> tuple[Metric, list[Any]]:
+    """Return an objective's metric and the tasks that have it; TaskError if it has none."""
+    tasks = [part.search_task for part in each.parts]
+    if each.group is None:
+        metric, having = choose_metric(tasks[0], each.spec), tasks
+    else:
+        metric, having = group_metric(each.group, tasks, each.spec)
+    for part in each.parts:
+        for task, ids in (
+            (part.search_task, part.items.search),
+            (part.test_task, part.items.test),
+        ):
+            if ids and any(part.search_task is one for one in having):
+                docs = task.eval_docs
+                check_items(task, each.spec, metric.name, (docs[number] for number in ids))
+    return metric, having
 
-    def __init__(self, include_path: Path | None, allow_code: bool) -> None:
-        from optimerge.objectives.loading import TaskLibrary
 
-        self._library = TaskLibrary(include_path, allow_code=allow_code)
-        self._loaded: dict[tuple[str, int | None], tuple[Any, int]] = {}
-        self._built: set[tuple[str, int | None]] = set()
+def _facts(each: Prepared) -> TaskFacts:
+    metric, _ = _metric(each)
+    tasks = [part.search_task for part in each.parts]
+    own = group_metrics(each.group, tasks) if each.group else task_metrics(tasks[0])
+    return TaskFacts(
+        task=each.spec.task,
+        metric=str(metric),
+        direction=metric.direction,
+        metrics=(*own, *(n for n in added_metrics(tasks[0]))),
+        output_type=str(tasks[0].OUTPUT_TYPE),
+        num_fewshot=int(tasks[0].get_config("num_fewshot")),
+        documents=sum(len(task.eval_docs) for task in tasks),
+        items=ItemSets(
+            tuple(number for part in each.parts for number in part.items.search),
+            tuple(number for part in each.parts for number in part.items.test),
+        ),
+        tasks=tuple(part.name for part in each.parts) if each.group else (),
+        notes=tuple(each.notes),
+    )
 
-    def look(
-        self, spec: TaskObjective, specs: Sequence[TaskObjective], seed: int
-    ) -> tuple[Any, TaskFacts]:
-        key = (spec.task, spec.num_fewshot)
-        if key not in self._loaded:
-            self._loaded[key] = self._library.load(spec)
-        task, documents = self._loaded[key]
-        metric = choose_metric(task, spec)
-        facts = TaskFacts(
-            task=spec.task,
-            metric=str(metric),
-            direction=metric.direction,
-            metrics=tuple(task_metrics(task)),
-            output_type=str(task.OUTPUT_TYPE),
-            num_fewshot=int(task.get_config("num_fewshot")),
-            documents=documents,
-            items=draw_items(spec, specs, documents, seed),
-        )
-        return task, facts
 
-    def build(self, spec: TaskObjective) -> None:
-        """Render the prompts of a task that was looked at, once."""
-        from optimerge.objectives.prompts import build_requests
+def _ids(part: Part, items: Which) -> tuple[int, ...]:
+    return part.items.search if items == "search" else part.items.test
 
-        key = (spec.task, spec.num_fewshot)
-        if key not in self._built:
-            build_requests(self._loaded[key][0])
-            self._built.add(key)
+
+def _task(part: Part, items: Which) -> Any:
+    return part.search_task if items == "search" else part.test_task
+
+
+def _build(prepared: Sequence[Prepared], items: Which, live: "LiveModel") -> None:
+    """Render the prompts of every task object once, of all documents that are asked for."""
+    from optimerge.objectives.options import chat_renderer
+    from optimerge.objectives.prompts import build_requests
+
+    wanted: dict[int, set[int]] = defaultdict(set)
+    for each in prepared:
+        for part in each.parts:
+            wanted[id(_task(part, items))].update(_ids(part, items))
+    for each in prepared:
+        spec = each.spec
+        for task in (_task(part, items) for part in each.parts):
+            if id(task) not in wanted:
+                continue
+            build_requests(
+                task,
+                wanted.pop(id(task)),
+                chat_template=chat_renderer(
+                    live.lm, spec.apply_chat_template, objective_name(spec)
+                ),
+                system_instruction=spec.system_instruction,
+                fewshot_as_multiturn=spec.fewshot_as_multiturn is not False,
+            )
+
+
+def _scorer(
+    spec: TaskObjective,
+    metric: Metric,
+    part: Part,
+    items: Which,
+    answering: "LocalAnswering",
+    runs: "dict[tuple[int, tuple[int, ...]], TaskRun]",
+) -> TaskScorer:
+    from optimerge.objectives.runs import TaskRun
+
+    task, ids = _task(part, items), _ids(part, items)
+    if (id(task), ids) not in runs:
+        runs[id(task), ids] = TaskRun(task, ids, answering.live)
+    run = runs[id(task), ids]
+    scorer = TaskScorer(objective_name(spec), metric, part.items, run, answering)
+    scorer.test_digest = part.digest
+    return scorer

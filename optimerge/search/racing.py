@@ -105,7 +105,9 @@ class CandidateRace:
             self._race = Race(tasks, self.rivals, mine, self.confidence)
         for index, scorer in enumerate(self.scorers):
             found = answers[scorer.run].values.get(str(scorer.metric), {})
-            done = scorer.run.documents[self._race.items[index] : len(found)]
+            done = answers[scorer.run].documents[self._race.items[index] :]
+            if any(doc_id not in found for doc_id in done):
+                return ""  # a metric that leaves documents out is no mean over all
             values = np.array([found[doc_id] for doc_id in done], np.float64)
             if not is_bounded(scorer.metric.name, values):
                 return ""  # nothing is proved of it; it is scored whole

@@ -9,6 +9,7 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import RunError
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.objectives.evaluation import Evaluation, make_evaluation
+from optimerge.objectives.groups import GroupScorer
 from optimerge.objectives.make import make_objectives
 from optimerge.objectives.protocol import Objective
 from optimerge.objectives.scorer import TaskScorer
@@ -109,8 +110,12 @@ def open_session(
     device: str,
     allow_code: bool = False,
     say: Say = lambda _: None,
+    warn: Say = lambda _: None,
 ) -> Session:
-    """Check, load and open all that the search needs; nothing is written before all fits."""
+    """Check, load and open all that the search needs; nothing is written before all fits.
+
+    `warn` is told what is not quite as asked for.
+    """
     if (folder / JOURNAL).exists():
         _refuse_other_space(open_run(folder), space)
     make_writable(folder)
@@ -143,7 +148,11 @@ def open_session(
         batch_size=space.search.batch_size,
         allow_code=allow_code,
         folder=space.folder,
+        strict=space.search.strict,
     )
+    for objective in objectives:
+        for note in getattr(objective, "notes", ()):
+            warn(note)
     info = replace(_info(space, models, objectives), allow_code=allow_code)
     run = _open_or_create(folder, info)
     _keep_items(run, objectives)
@@ -187,8 +196,8 @@ def _open_or_create(folder: Path, info: RunInfo) -> Run:
 
 def _keep_items(run: Run, objectives: Sequence[Objective]) -> None:
     for each in objectives:
-        if isinstance(each, TaskScorer):
-            write_items(run.folder, each.digest, each.run.items())
+        for task in each.runs if isinstance(each, TaskScorer | GroupScorer) else ():
+            write_items(run.folder, task.digest, task.items())
 
 
 def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -> RunInfo:

@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from optimerge.space.objective_kinds.drift import DriftObjective
 from optimerge.space.objective_kinds.function import FunctionObjective
@@ -13,22 +13,55 @@ from optimerge.space.objective_kinds.perplexity import PerplexityObjective
 from optimerge.space.objective_kinds.settings import ObjectiveSettings
 
 
-class TaskObjective(ObjectiveSettings):
-    """Score on one lm-eval task, built in or found under `include_path`."""
+class TaskSettings(BaseModel):
+    """How tasks are prompted and split: an objective's own, or the space's `tasks:` for all.
+
+        tasks: {apply_chat_template: true, search_items: 300}
+        objectives:
+          - {task: gsm8k, num_fewshot: 5}
+          - {task: arc_easy, apply_chat_template: false}      # its own word goes first
+
+    The prompts are those of `lm_eval.simple_evaluate` with options of the same names.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    task: str
-    metric: str | None = None
-    """`metric` or `metric,filter` as lm-eval names it; default: the task's first metric."""
     num_fewshot: Annotated[int, Field(ge=0)] | None = None
     """Examples in the prompt; default: what the task says."""
+    apply_chat_template: bool | str | None = None
+    """Whether prompts are turns of a chat, in the tokenizer's template or in one of this name."""
+    system_instruction: str | None = None
+    """What stands before everything: the system's turn of a chat, else plain text."""
+    fewshot_as_multiturn: bool | None = None
+    """Whether examples are turns of the chat (default, as in lm-eval) or parts of one turn."""
+    gen_kwargs: dict[str, Any] | None = None
+    """Put over the generation_kwargs of tasks that generate; the others have none."""
     search_items: Annotated[int, Field(ge=1)] | None = None
-    """Documents the search scores on; default: all that are not test items."""
-    test_items: Annotated[int, Field(ge=0)] = 0
-    """Documents kept for `optimerge test`; the search never sees them."""
-    name: str | None = None
-    """What tables call it; default: the task's name."""
+    """Documents the search scores on, of a group in all; default: all that are not test items."""
+    test_items: Annotated[int, Field(ge=0)] | None = None
+    """Documents kept for `optimerge test`, the search never sees them; default: none, and all of
+    a test_split of its own."""
+    search_split: str | None = None
+    """Split of the dataset that the search scores on; default: the one that the task evaluates."""
+    test_split: str | None = None
+    """Split kept for `optimerge test`; default: the one that the task evaluates."""
+
+
+class TaskObjective(TaskSettings, ObjectiveSettings):
+    """Score on one lm-eval task or group, built in or found under `include_path`."""
+
+    task: str
+    metric: str | None = None
+    """`metric` or `metric,filter` as lm-eval names it, or one of `optimerge.objectives.
+    added_metrics`; default: the task's first metric."""
+
+    def with_defaults(self, defaults: TaskSettings) -> "TaskObjective":
+        """Return the objective with the space's settings where it has none of its own."""
+        given = {key: getattr(defaults, key) for key in TaskSettings.model_fields}
+        update = {k: v for k, v in given.items() if v is not None and getattr(self, k) is None}
+        if defaults.gen_kwargs and self.gen_kwargs:
+            update["gen_kwargs"] = {**defaults.gen_kwargs, **self.gen_kwargs}
+        return self.model_copy(update=update)
 
 
 class SparsityObjective(ObjectiveSettings):

@@ -15,6 +15,7 @@ from optimerge.recipe.values import coerce
 from optimerge.space.check_slices import check_range, check_structure
 from optimerge.space.labels import labels_of, slice_label
 from optimerge.space.layer_map import LayerMap
+from optimerge.space.objectives import TaskObjective
 from optimerge.space.ranges import Dimension, Range, is_range
 from optimerge.space.schema import BLOCKS, Blocks
 from optimerge.space.slices import (
@@ -51,7 +52,10 @@ def make_space(data: dict[str, Any], path: Path) -> SearchSpace:
         ranges=ranges,
         methods=tuple(m.name for m in methods),
         dimensions=(),
-        objectives=blocks.objectives,
+        objectives=tuple(
+            spec.with_defaults(blocks.tasks) if isinstance(spec, TaskObjective) else spec
+            for spec in blocks.objectives
+        ),
         include_path=(path.parent / blocks.include_path) if blocks.include_path else None,
         search=blocks.search,
         layer_map=blocks.layer_map,

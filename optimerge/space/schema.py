@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from optimerge.space.layer_map import LayerMap
-from optimerge.space.objectives import AnyObjective
+from optimerge.space.objectives import AnyObjective, TaskSettings
 
 
 class Racing(BaseModel):
@@ -38,6 +38,8 @@ class SearchSettings(BaseModel):
     """Rows in a forward pass when generating."""
     racing: Racing | Literal[False] = Racing()
     """false: every candidate is scored on all documents."""
+    strict: bool = False
+    """Refuse a task that has fewer documents than asked for; else all is cut in proportion."""
 
 
 class Blocks(BaseModel):
@@ -48,6 +50,8 @@ class Blocks(BaseModel):
     objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)]
     include_path: str | None = None
     """Folder with local lm-eval task files, relative to the search-space file."""
+    tasks: TaskSettings = TaskSettings()
+    """What holds for all task objectives that do not say otherwise."""
     search: SearchSettings = SearchSettings()
     layer_map: LayerMap | None = None
     """Stands for `slices`: see `optimerge.space.layer_map`."""

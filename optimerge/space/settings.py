@@ -15,6 +15,7 @@ def overridden(
     exact: bool = False,
     memory: str | None = None,
     task_vectors: str | None = None,
+    strict: bool = False,
 ) -> SearchSpace:
     """Return the space with the given settings in place of its own.
 
@@ -27,6 +28,7 @@ def overridden(
         "exact": exact or None,
         "memory": memory,
         "task_vectors": task_vectors,
+        "strict": strict or None,
     }
     if trials is not None or hours is not None:
         given |= {"trials": trials, "hours": hours}

@@ -78,6 +78,11 @@ def pickled(family: Path) -> None:
     (family / "red" / "model.safetensors").rename(family / "red" / "pytorch_model.bin")
 
 
+def too_few_items(family: Path) -> None:
+    edit("search_items: 30", "search_items: 300")(family)
+    edit("trials: 8", "trials: 8, strict: true")(family)
+
+
 def no_models(family: Path) -> None:
     (family / "red").rename(family / "elsewhere")
 
@@ -101,7 +106,7 @@ CASES: list[tuple[str, Damage, list[str]]] = [
     ("no model there", no_models, ["'red'"]),
     ("unknown task", edit("task: echo", "task: ecco"), ["'ecco'", "did you mean 'echo'"]),
     ("unknown metric", edit("task: echo", "task: echo, metric: accc"), ["'accc'", "acc"]),
-    ("too few items", edit("search_items: 30", "search_items: 300"), ["echo", "300", "60"]),
+    ("too few items", too_few_items, ["echo", "300", "60"]),
     ("unknown sampler", edit("sampler: random", "sampler: randm"), ["'randm'", "did you mean 'random'?"]),
     ("too many layer groups", edit("{low: 0.1, high: 1.0}", "{low: 0.1, high: 1.0, layer_groups: 9}"), ["9 layer groups", "4 layers"]),
 ]  # fmt: skip

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from lm_eval.tasks import TaskManager
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from optimerge.errors import TaskError, TrialError
-from optimerge.objectives import loading
+from optimerge.objectives import built_in
 from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.scorer import TaskScorer
@@ -25,11 +24,10 @@ Load = Callable[..., list[TaskScorer]]
 def _few_built_in_tasks(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """lm-eval's own index takes ten seconds."""
+    """lm-eval has 14,000 files."""
     folder = tmp_path_factory.mktemp("built_in")
     (folder / "gsm8k.yaml").write_text("task: gsm8k\n")
-    manager = TaskManager(include_defaults=False, include_path=str(folder))
-    monkeypatch.setattr(loading, "_built_in_manager", lambda: manager)
+    monkeypatch.setattr(built_in, "folder", lambda: folder)
 
 
 @pytest.fixture
@@ -90,11 +88,13 @@ def test_yaml_that_cannot_be_read(load: Load, tmp_path: Path) -> None:
     says(lambda: load("mine", include_path=tmp_path), "bad.yaml cannot be read, mend it")
 
 
-def test_groups_and_tags_are_not_tasks(load: Load, vary: Callable[..., Path]) -> None:
+def test_a_tag_and_a_group_without_a_score_are_refused(
+    load: Load, vary: Callable[..., Path]
+) -> None:
     folder = vary("pick", tag="mytag")
     (folder / "group.yaml").write_text("group: all\ntask: [mine]\n")
-    says(lambda: load("all", include_path=folder), "'all' is a group", "one objective each")
-    says(lambda: load("mytag", include_path=folder), "'mytag' is a tag", "one objective each")
+    says(lambda: load("all", include_path=folder), "no aggregate_metric_list", "each: mine")
+    says(lambda: load("mytag", include_path=folder), "'mytag' is a tag", "one objective each: mine")
 
 
 def test_unknown_metric_or_filter(load: Load) -> None:
@@ -106,7 +106,7 @@ def test_unknown_metric_or_filter(load: Load) -> None:
         "did you mean 'exact_match,first'?",
         "it has exact_match,first, exact_match,last",
     )
-    says(lambda: load("pick", metric="f1"), "no metric 'f1'; it has acc,none")
+    says(lambda: load("pick", metric="mcx"), "no metric 'mcx'", "it has acc,none")
 
 
 def test_task_without_metrics(load: Load, vary: Callable[..., Path]) -> None:
@@ -120,12 +120,15 @@ def test_metric_without_a_direction(load: Load, vary: Callable[..., Path]) -> No
     says(lambda: load("mine", include_path=folder), "'acc' is better; set higher_is_better")
 
 
-def test_more_items_than_documents(load: Load) -> None:
+def test_strict_refuses_more_items_than_documents(tasks: Path) -> None:
+    def check(**sizes: int) -> object:
+        return check_tasks([TaskObjective(task="pick", **sizes)], tasks, strict=True)
+
     says(
-        lambda: load("pick", search_items=30, test_items=20),
+        lambda: check(search_items=30, test_items=20),
         "search_items 30 + test_items 20 are 50, but task 'pick' has 40 documents; lower one",
     )
-    says(lambda: load("pick", test_items=40), "test_items 40 leaves nothing", "40 documents")
+    says(lambda: check(test_items=40), "test_items 40 leaves nothing", "40 documents")
 
 
 def test_no_test_items(
@@ -164,7 +167,7 @@ def test_dataset_offline(
     folder = vary("pick", dataset_path="org/data", dataset_kwargs={})
     says(
         lambda: load("mine", include_path=folder),
-        "dataset 'org/data' of task 'mine' cannot be loaded",
+        "dataset 'org/data' of task 'mine' is not on this machine",
         "OfflineModeIsEnabled",
         "with a network",
     )
@@ -296,7 +299,7 @@ def test_check_says_what_there_is(tasks: Path) -> None:
     assert (one.task, one.metric, one.direction) == ("say", "exact_match,last", "maximize")
     assert (one.num_fewshot, one.documents, one.output_type) == (2, 40, "generate_until")
     assert (following.metric, following.direction) == ("perplexity,none", "minimize")
-    assert following.metrics == ("perplexity,none", "acc,none")
+    assert following.metrics == ("perplexity,none", "acc,none", "log_loss")
     assert (len(following.items.search), len(following.items.test)) == (10, 5)
 
 

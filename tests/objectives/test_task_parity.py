@@ -171,7 +171,7 @@ def test_the_whole_task_with_examples_equals_simple_evaluate(
     assert ours(scorers, candidate) == values(result, "pick", METRICS["pick"])
 
 
-def test_standard_errors_are_lm_evals_for_means_and_unknown_for_others(
+def test_standard_errors_are_lm_evals_for_means_and_unknown_for_a_tasks_own_python(
     candidate: Candidate,
     load: Callable[..., list[TaskScorer]],
     reference: Callable[..., dict[str, Any]],
@@ -180,7 +180,7 @@ def test_standard_errors_are_lm_evals_for_means_and_unknown_for_others(
     result = reference(candidate.model, "say", bootstrap_iters=10)
     assert score.stderr == result["results"]["say"]["exact_match_stderr,first"]
     assert score.items == 40
-    assert score_all(load("next", ["perplexity"]), candidate)["perplexity"].stderr is None
+    assert score_all(load("own", ["spread"]), candidate)["spread"].stderr is None
     (one,) = load("say", ["exact_match,first"], search_items=1)
     assert one.score(candidate).stderr is None
 
