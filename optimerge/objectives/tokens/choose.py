@@ -11,7 +11,8 @@ from optimerge.objectives.tokens.budget import Budget, probe_budget
 from optimerge.objectives.tokens.groups import shared_prefixes
 from optimerge.objectives.tokens.make import Name, make_plan
 from optimerge.objectives.tokens.masks import CannotMask
-from optimerge.objectives.tokens.plan import RowPlan
+from optimerge.objectives.tokens.pairs import PairPlan
+from optimerge.objectives.tokens.plan import RowPlan, TokenPlan
 from optimerge.objectives.tokens.reference import Reference, ask_plainly
 from optimerge.objectives.tokens.request import Chain, Request, Tokens
 
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 class Choice:
     """The plan to use, and why: one sentence for the log."""
 
-    plan: RowPlan
+    plan: TokenPlan
     reason: str
 
 
@@ -42,6 +43,10 @@ def choose_plan(
     one, which is the plain model. What a plan costs is counted, not timed: the choice is the same
     each time. The model must be in evaluation mode; its weights should be a usable model's.
     """
+    if getattr(model.config, "is_encoder_decoder", False):
+        # Nothing to choose: its context is seen from both sides and cannot be shared.
+        pairs = PairPlan(requests, model, max_length=max_length, budget=budget or Budget())
+        return Choice(pairs, "flat: the model has an encoder")
     if budget is None:
         longest = max(len(Chain.of(each, 0, max_length).inputs) for each in requests)
         budget = probe_budget(model, longest)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from optimerge.objectives.tokens.batches import Batch, make_batch, split
-from optimerge.objectives.tokens.budget import Budget, is_out_of_memory
+from optimerge.objectives.tokens.budget import Budget
 from optimerge.objectives.tokens.cache import expanded, run_prefix
 from optimerge.objectives.tokens.forward import knows_positions, run
 from optimerge.objectives.tokens.masks import Masks
+from optimerge.objectives.tokens.memory import needs, until_it_fits
 from optimerge.objectives.tokens.request import Answers, Tokens
 from optimerge.objectives.tokens.rows import Row, cost
 
@@ -74,17 +75,7 @@ class RowPlan:
 
     def answer(self, model: Any) -> Answers:
         """Answer all requests, in their order; needs as much memory as the budget says."""
-        import torch
-
-        while True:
-            try:
-                with torch.no_grad():
-                    return self._answer(model)
-            except _TooMuch as error:
-                self.budget.halve(error.size)
-            # Not in the except clause: the error's frames still hold the tensors of the batch.
-            if model.device.type == "cuda":
-                torch.cuda.empty_cache()
+        return until_it_fits(self.budget, model.device, lambda: self._answer(model))
 
     def batches(self, device: Any) -> "list[tuple[Tensor | None, list[Batch]]]":
         """Return the batches of each group after its prefix's ids [1, P], made once a budget."""
@@ -101,7 +92,6 @@ class RowPlan:
         return self._made[1]
 
     def _answer(self, model: Any) -> Answers:
-        import numpy as np
         import torch
 
         found: list[tuple[Tensor, Tensor]] = []
@@ -109,20 +99,16 @@ class RowPlan:
         for prefix, batches in self.batches(model.device):
             cache = None
             if prefix is not None:
-                with _memory(1, prefix.numel()):
+                with needs(1, prefix.numel()):
                     cache = run_prefix(model, prefix, keep=self._keep)
             for batch in batches:
-                with _memory(len(batch.ids), batch.size):
+                with needs(len(batch.ids), batch.size):
                     found.append(self._run(model, batch, prefix, cache))
                 requests += batch.requests
         # The only wait for the device.
-        log_probs = torch.cat([each for each, _ in found]).cpu().numpy().astype(np.float64)
+        log_probs = torch.cat([each for each, _ in found]).cpu().numpy()
         likeliest = torch.cat([each for _, each in found]).cpu().numpy()
-        totals = np.zeros(self._requests)
-        np.add.at(totals, requests, log_probs)
-        greedy = np.ones(self._requests, np.bool_)
-        np.logical_and.at(greedy, requests, likeliest)
-        return Answers(totals, greedy, self.tokens)
+        return Answers.of(self._requests, requests, log_probs, likeliest, self.tokens)
 
     def _run(
         self, model: Any, batch: Batch, prefix: "Tensor | None", cache: Any
@@ -140,22 +126,3 @@ class RowPlan:
             position_ids=batch.depths,
             attention_mask=self._masks.make(batch, length, model.dtype),
         )
-
-
-class _TooMuch(Exception):  # noqa: N818 - a signal, never seen outside
-    def __init__(self, size: int) -> None:
-        self.size = size
-
-
-class _memory:  # noqa: N801 - used as a context
-    """Turns out-of-memory errors of more than one row into a wish for smaller batches."""
-
-    def __init__(self, rows: int, size: int) -> None:
-        self.rows, self.size = rows, size
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is not None and self.rows > 1 and is_out_of_memory(error):
-            raise _TooMuch(self.size) from None

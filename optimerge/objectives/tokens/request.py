@@ -1,7 +1,8 @@
 """What is asked of a model, and what it answers: log-likelihoods of tokens after tokens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +39,23 @@ class Answers:
     """Whether greedy decoding gives the answer."""
     tokens: int
     """How many tokens were run, without padding."""
+
+    @classmethod
+    def of(
+        cls,
+        count: int,
+        requests: Sequence[int],
+        log_probs: "npt.NDArray[np.float32]",
+        likeliest: "npt.NDArray[np.bool_]",
+        tokens: int,
+    ) -> Self:
+        """Sum each answer's tokens, in float64; `requests` says whose each token is."""
+        import numpy as np
+
+        totals, greedy = np.zeros(count), np.ones(count, np.bool_)
+        np.add.at(totals, requests, log_probs.astype(np.float64))
+        np.logical_and.at(greedy, requests, likeliest)
+        return cls(totals, greedy, tokens)
 
 
 @dataclass(frozen=True, order=True)

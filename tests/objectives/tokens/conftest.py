@@ -97,8 +97,8 @@ def requests() -> list[Request]:
     def some(count: int) -> tuple[int, ...]:
         return tuple(rng.choices(range(3, VOCABULARY), k=count))
 
-    examples = some(20)
-    for _ in range(16):
+    examples = some(24)
+    for _ in range(12):
         context = examples + some(rng.randint(1, 12))
         made += [Request(context, some(length)) for length in (1, 1, rng.randint(2, 6), 3)]
     for length in (1, 2, 5, 20, LONGEST, 2 * LONGEST):
