@@ -172,9 +172,9 @@ def test_metrics_of_a_group_share_the_runs_of_its_tasks(
     candidate: Candidate, load: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    evaluate = TaskRun.evaluate
+    read = TaskRun.read
     monkeypatch.setattr(
-        TaskRun, "evaluate", lambda run, model: (calls.append(run.name), evaluate(run, model))[1]
+        TaskRun, "read", lambda run, documents: (calls.append(run.name), read(run, documents))[1]
     )
     scorers = load(
         TaskObjective(task="plain", metric="acc"),
