@@ -9,6 +9,7 @@ from optimerge.checkpoint.architecture import has_token_rows
 from optimerge.checkpoint.dtypes import BITS, FILE_NAMES, TORCH_NAMES
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.merge.arena import padded
+from optimerge.merge.kernels.facts import EPSILONS, WORTH_A_TABLE
 from optimerge.merge.kernels.program import STEPS
 from optimerge.merge.probe import bytes_an_entry
 from optimerge.merge.rounding import Rounding
@@ -158,10 +159,11 @@ def _tables(
         each = 0
         if thins:
             each += BIN * min(entries, BINS.get(TORCH_NAMES[info.dtype], 4096))
+        table = 8 * (STEPS + 1) if entries >= WORTH_A_TABLE else 0
         if "random" in thins:
-            each += 8 * (STEPS + 1)
+            each += table
         if "ranked" in thins:
-            each += entries
+            each += entries + EPSILONS * table
         total += each * sum(name in sources[e.reference] for e in experts)
     return total
 

@@ -7,6 +7,7 @@ of a tensor's size. Formulas and names as in `program`.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from optimerge.merge.kernels.places import places
 from optimerge.merge.kernels.program import (
     BINS,
     BLOCK,
@@ -14,6 +15,7 @@ from optimerge.merge.kernels.program import (
     NOTHING,
     SHIFT,
     STEPS,
+    STRIDE,
     Band,
     Keep,
     Program,
@@ -93,17 +95,24 @@ class TorchKernels:
         return counts.cpu()
 
     def shares(
-        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0
+        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0, step: int = 0
     ) -> "Tensor":
-        """Sum magnitudes by their draw; see `Kernels.shares`."""
+        """Sum magnitudes by the probability that keeps them; see `Kernels.shares`."""
         import torch
 
-        sums = torch.zeros(STEPS, dtype=torch.int64, device=self.device)
+        sums = torch.zeros(STEPS + 1, dtype=torch.int64, device=self.device)
         for part in self._parts(base.numel()):
             d = self._delta(0, self._float("base", base[part]), source, part)
-            drawn = self._draw(key, start + part.start, d.numel()).to(torch.int64)
-            sums.index_add_(0, (drawn + HALF) // (LEVELS // STEPS), _units(d, unit))
+            least = (self._draw(key, start + part.start, d.numel()).int() + (HALF + 1)) << SHIFT
+            if step:
+                least -= _places(source)[part].int().mul_(step)
+            steps = least.add_(STRIDE - 1).floor_divide_(STRIDE).clamp_(min=0)
+            sums.index_add_(0, steps, _units(d, unit))
         return sums.cpu()
+
+    def places(self, delta: "Tensor") -> "Tensor":
+        """Return the places of a task vector; see `Kernels.places`."""
+        return places(delta)
 
     def _mix(
         self,
@@ -192,9 +201,7 @@ class TorchKernels:
         if isinstance(keep, Random):
             # int16 reaches up to LEVELS - 1 - HALF: a limit beyond that keeps all.
             return None if keep.limit >= LEVELS else u < keep.limit - HALF
-        if source.places is None:
-            raise TypeError("a term that keeps by rank needs the places of its source")
-        limits = source.places[part].int().mul_(keep.step).add_(keep.start)
+        limits = _places(source)[part].int().mul_(keep.step).add_(keep.start)
         return u < limits.bitwise_right_shift_(SHIFT).sub_(HALF)
 
     def _draw(self, key: int, first: int, count: int) -> "Tensor":
@@ -213,6 +220,12 @@ class TorchKernels:
     def _parts(self, size: int) -> Iterator[slice]:
         for start in range(0, size, self._part):
             yield slice(start, min(start + self._part, size))
+
+
+def _places(source: Source) -> "Tensor":
+    if source.places is None:
+        raise TypeError("a term that keeps by rank needs the places of its source")
+    return source.places
 
 
 def _units(d: "Tensor", unit: int) -> "Tensor":

@@ -78,10 +78,14 @@ class TritonKernels:
         return self._reference.magnitudes(base, source)
 
     def shares(
-        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0
+        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0, step: int = 0
     ) -> "Tensor":
-        """Sum magnitudes by their draw; see `Kernels.shares`. Made once, so by the reference."""
-        return self._reference.shares(key, base, source, unit, start)
+        """Sum magnitudes; see `Kernels.shares`. Made once, so by the reference."""
+        return self._reference.shares(key, base, source, unit, start, step)
+
+    def places(self, delta: "Tensor") -> "Tensor":
+        """Return places; see `Kernels.places`. Made once, so by the reference."""
+        return self._reference.places(delta)
 
 
 def _as_job(one: Sum) -> Job:

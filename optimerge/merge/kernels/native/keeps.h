@@ -72,6 +72,11 @@ struct KeepRandom {
   }
 };
 
+// The places of a group, in pairs.
+INLINE U pairs_of(const uint8_t* places) {
+  return U(__builtin_convertvector(load<UBytes>(places), UShorts));
+}
+
 struct KeepRanked {
   static constexpr bool DRAWS = true;
   const I start, step;
@@ -81,7 +86,7 @@ struct KeepRanked {
     return where(drawn < ((I(place) * step + start) >> 14), values);
   }
   INLINE Pair operator()(Pair, U drawn, const uint8_t* places, Pair values) const {
-    const U both = U(__builtin_convertvector(load<UBytes>(places), UShorts));
+    const U both = pairs_of(places);
     return {half(I(drawn << 16) >> 16, both & 0xffffu, values.even),
             half(I(drawn) >> 16, both >> 16, values.odd)};
   }
