@@ -60,6 +60,49 @@ static void finish(const Merge& job, const Scratch& scratch, bool plain, void* t
   }
 }
 
+// Elects and finishes in one pass: what is divided takes the divider's time, the rest the others'.
+// Returns false, having found nothing, where `Elect` cannot do it.
+template <class O, int N, bool NORMALIZE>
+static bool elect_and_finish(const Merge& job, const Scratch& scratch, void* to, Lanes& found) {
+  auto out = static_cast<typename O::Stored*>(to);
+  const F *base = scratch.base, *d = scratch.thinned;
+  const F factor = all(job.factor);
+  const bool past = can_pass(to);
+  Elect<N, NORMALIZE> elect(job);
+  Lanes lanes = found;
+  // Each group is finished while the next one is elected.
+  Pair y = elect(d);
+  const auto finished = [&](int j, Pair y) INLINE_LAMBDA {
+    const Pair b = {base[0], base[1]};
+    y = {b.even + y.even * factor, b.odd + y.odd * factor};
+    lanes.add(O::template write<true>(y, out + j, past), b);
+    base += 2;
+  };
+  for (int j = GROUP; j < TILE; j += GROUP) {
+    d += 2;
+    const Pair next = elect(d);
+    finished(j - GROUP, y);
+    y = next;
+  }
+  finished(TILE - GROUP, y);
+  if (!elect.was_finite()) return false;
+  found = lanes;
+  return true;
+}
+
+template <class O>
+static bool elect_and_finish(const Merge& job, const Scratch& scratch, void* to, Lanes& found) {
+  switch (job.count * 2 + (job.normalize ? 1 : 0)) {
+    case 4: return elect_and_finish<O, 2, false>(job, scratch, to, found);
+    case 5: return elect_and_finish<O, 2, true>(job, scratch, to, found);
+    case 6: return elect_and_finish<O, 3, false>(job, scratch, to, found);
+    case 7: return elect_and_finish<O, 3, true>(job, scratch, to, found);
+    case 8: return elect_and_finish<O, 4, false>(job, scratch, to, found);
+    case 9: return elect_and_finish<O, 4, true>(job, scratch, to, found);
+    default: return false;
+  }
+}
+
 // All of a tile in one pass, for averages and sums of whole task vectors, with one dtype for all.
 template <class X, int N, bool BASE, bool LINEAR>
 static void fused(const Merge& job, int64_t at, void* to, Lanes& found) {

@@ -44,48 +44,46 @@ static void average(const Merge& job, const Tile& tile, Scratch& scratch) {
   }
 }
 
-static bool elect_fast(const Merge& job, const F* thinned, F* to) {
-  switch (job.count * 2 + (job.normalize ? 1 : 0)) {
-    case 4: return elect<2, false>(job, thinned, to);
-    case 5: return elect<2, true>(job, thinned, to);
-    case 6: return elect<3, false>(job, thinned, to);
-    case 7: return elect<3, true>(job, thinned, to);
-    case 8: return elect<4, false>(job, thinned, to);
-    case 9: return elect<4, true>(job, thinned, to);
-    default: return false;
-  }
-}
-
-static void mix(const Merge& job, const Tile& tile, Scratch& scratch, bool regular) {
-  for (int i = 0; i < job.count; ++i) {
-    thin(inputs(job.terms[i], tile, job.start, i, scratch), scratch.thinned + size_t(i) * VECTORS);
-  }
-  if (!job.elect) {
-    sum_of(job, scratch.thinned, scratch.mix);
-  } else if (!regular || !elect_fast(job, scratch.thinned, scratch.mix)) {
-    elect_any(job, scratch.thinned, scratch.mix);
-  }
-}
-
 // What is the same for all tiles of a job.
 struct Plan {
   bool plain;    // all inputs are 16-bit numbers: see Bf16::write
-  bool regular;  // weights as `elect` wants them
+  bool elects;   // `elect_and_finish` can do it, if all is finite
   bool direct;   // `fused` can do it
 };
 
 static Plan plan_of(const Merge& job) {
-  Plan plan = {job.base_type != F32, true, job.count >= 2 && job.count <= 4};
+  Plan plan = {job.base_type != F32, job.elect != 0, job.count >= 2 && job.count <= 4};
   for (int i = 0; i < job.count; ++i) {
     const Term& term = job.terms[i];
     plan.plain &= term.type == BF16 || term.type == F16;
-    plan.regular &= !job.normalize || as_bits(term.weight) >= FLT_MIN_BITS;
+    plan.elects &= !job.normalize || as_bits(term.weight) >= FLT_MIN_BITS;
     const bool plainly = term.keep.kind == WHOLE && term.scale == 1.0f;
     plan.direct &= term.type == job.out_type && (job.linear || plainly);
   }
+  plan.elects &= (job.out_type == BF16 && plan.plain) || job.out_type == F32;
   plan.direct &= !job.elect && (!job.base || job.base_type == job.out_type) &&
                  (job.out_type == BF16 || job.out_type == F32);
   return plan;
+}
+
+static void mix(const Merge& job, const Tile& tile, Scratch& scratch) {
+  for (int i = 0; i < job.count; ++i) {
+    thin(inputs(job.terms[i], tile, job.start, i, scratch), scratch.thinned + size_t(i) * VECTORS);
+  }
+}
+
+static void mix_and_finish(const Merge& job, const Plan& plan, const Scratch& scratch, void* to,
+                           Lanes& found) {
+  if (plan.elects) {
+    if (job.out_type == BF16 ? elect_and_finish<Bf16>(job, scratch, to, found)
+                             : elect_and_finish<Single>(job, scratch, to, found)) return;
+  }
+  if (job.elect) {
+    elect_any(job, scratch.thinned, scratch.mix);
+  } else if (!job.linear) {
+    sum_of(job, scratch.thinned, scratch.mix);
+  }
+  finish(job, scratch, plan.plain, to, found);
 }
 
 static void merge(const Merge& job, int64_t first, int64_t last, Sums* parts) {
@@ -107,9 +105,9 @@ static void merge(const Merge& job, int64_t first, int64_t last, Sums* parts) {
         if (job.linear) {
           average(job, tile, scratch);
         } else {
-          mix(job, tile, scratch, plan.regular);
+          mix(job, tile, scratch);
         }
-        finish(job, scratch, plan.plain, to, lanes);
+        mix_and_finish(job, plan, scratch, to, lanes);
       }
       if (!tile.whole) {
         __builtin_memcpy(out + tile.from * size, scratch.out + tile.from * size,
