@@ -1,7 +1,6 @@
 // The sum of a tile's thinned task vectors, all of them or those of the elected sign.
 
-// Sum of what has the sign of the sum, for finite numbers; `finite` becomes something else by
-// others. NORMALIZE: divided by the sum of the weights of those entries, for weights that are all
+// Sum of what has the sign of the sum, for finite numbers; with others it says that it did it not. NORMALIZE: divided by the sum of the weights of those entries, for weights that are all
 // above FLT_MIN. `d`: one vector of each term, VECTORS apart.
 template <int N, bool NORMALIZE>
 struct Elect {
@@ -39,7 +38,7 @@ struct Elect {
     return {sum[0], sum[1]};
   }
 
-  bool was_finite() const {
+  bool did() const {
     const Q zeros = Q(finite - finite);  // or NaN
     uint64_t any = 0;
     for (int k = 0; k < WIDTH / 2; ++k) any |= zeros[k];
@@ -71,3 +70,22 @@ static void sum_of(const Merge& job, const F* thinned, F* to) {
     to[j] = sum;
   }
 }
+
+// The same, of N terms, and divided where the job says so.
+template <int N>
+struct Add {
+  const F divisor;
+  const bool divided;
+  explicit Add(const Merge& job) : divisor(all(job.divisor)), divided(job.divided) {}
+
+  INLINE Pair operator()(const F* thinned) const {
+    Pair y = {};
+    for (int i = 0; i < N; ++i, thinned += VECTORS) {
+      y = {y.even + thinned[0], y.odd + thinned[1]};
+    }
+    if (divided) y = {y.even / divisor, y.odd / divisor};
+    return y;
+  }
+
+  bool did() const { return true; }
+};

@@ -22,15 +22,12 @@ INLINE Q mixed(Q z) {
   return z ^ (z >> 31);
 }
 
-// The signed draws of a tile whose first entry has this index; an even number of groups. Meanwhile
-// memory, which is idle here, sends what is `soon` needed, of so many bytes an entry.
-static void draw(uint64_t key, int64_t index, const char* soon, int bytes, U* to) {
+// The signed draws of a tile whose first entry has this index; an even number of groups.
+static void draw(uint64_t key, int64_t index, U* to) {
   Q counter;
   for (int k = 0; k < WIDTH / 2; ++k) counter[k] = key + uint64_t(index / 4 + 1 + k) * GAMMA;
   Q next = counter + uint64_t(WIDTH / 2) * GAMMA;
   for (int j = 0; j < TILE / GROUP; j += 2) {
-    ask(soon, 2 * GROUP * bytes);
-    soon += 2 * GROUP * bytes;
     to[j] = U(mixed(counter));
     to[j + 1] = U(mixed(next));
     counter += uint64_t(WIDTH) * GAMMA;

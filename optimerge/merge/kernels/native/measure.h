@@ -49,6 +49,9 @@ static void each_tile(const Measure& job, int64_t first, int64_t last, V& visit)
   const int64_t end = last * PART - shift < job.size ? last * PART - shift : job.size;
   for (int64_t at = first * PART - shift; at < end; at += TILE) {
     const Tile tile = tile_at(at, job.size);
+    const int base = SIZES[job.base_type], bytes = SIZES[job.term->type];
+    ask(static_cast<const char*>(job.base) + (at + TILE) * base, TILE * base);
+    ask(static_cast<const char*>(job.term->values) + (at + TILE) * bytes, TILE * bytes);
     read_base(job.base, job.base_type, tile, scratch);
     visit(inputs(*job.term, tile, job.start, 0, scratch), tile, scratch.thinned);
   }
@@ -74,7 +77,6 @@ struct Norms {
     Total whole, kept;
     I most = {};
     for (int j = 0; j < TILE; j += GROUP, base += 2, steps += 2) {
-      if (!K::DRAWS) ask(reinterpret_cast<const char*>(x + j) + AHEAD, sizeof(*x) * GROUP);
       const Pair d = delta<X>(x + j, base, steps);
       const I even = units(d.even, unit, most), odd = units(d.odd, unit, most);
       const Pair rest = keep(d, K::DRAWS ? *drawn++ : U{}, in.places + j, {F(even), F(odd)});

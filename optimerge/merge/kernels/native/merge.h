@@ -7,8 +7,7 @@ INLINE Inputs inputs(const Term& term, const Tile& tile, int64_t start, int i, S
   const size_t room = size_t(i) * TILE;
   const int bytes = SIZES[term.type];
   if (term.keep.kind >= EDGES) {
-    const char* const soon = static_cast<const char*>(term.values) + (tile.at + TILE) * bytes;
-    draw(term.keep.key, start + tile.at, soon, bytes, scratch.words);
+    draw(term.keep.key, start + tile.at, scratch.words);
   }
   if (term.type == I8) read_steps(term.scales, term.row, tile, scratch.steps);
   const void* places = scratch.places;
@@ -47,20 +46,20 @@ static void average(const Merge& job, const Tile& tile, Scratch& scratch) {
 // What is the same for all tiles of a job.
 struct Plan {
   bool plain;    // all inputs are 16-bit numbers: see Bf16::write
-  bool elects;   // `elect_and_finish` can do it, if all is finite
+  bool at_once;  // `mix_and_finish` can do it, if all is finite
   bool direct;   // `fused` can do it
 };
 
 static Plan plan_of(const Merge& job) {
-  Plan plan = {job.base_type != F32, job.elect != 0, job.count >= 2 && job.count <= 4};
+  Plan plan = {job.base_type != F32, !job.linear, job.count >= 2 && job.count <= 4};
   for (int i = 0; i < job.count; ++i) {
     const Term& term = job.terms[i];
     plan.plain &= term.type == BF16 || term.type == F16;
-    plan.elects &= !job.normalize || as_bits(term.weight) >= FLT_MIN_BITS;
+    plan.at_once &= !job.normalize || as_bits(term.weight) >= FLT_MIN_BITS;
     const bool plainly = term.keep.kind == WHOLE && term.scale == 1.0f;
     plan.direct &= term.type == job.out_type && (job.linear || plainly);
   }
-  plan.elects &= (job.out_type == BF16 && plan.plain) || job.out_type == F32;
+  plan.at_once &= (job.out_type == BF16 && plan.plain) || job.out_type == F32;
   plan.direct &= !job.elect && (!job.base || job.base_type == job.out_type) &&
                  (job.out_type == BF16 || job.out_type == F32);
   return plan;
@@ -72,18 +71,18 @@ static void mix(const Merge& job, const Tile& tile, Scratch& scratch) {
   }
 }
 
-static void mix_and_finish(const Merge& job, const Plan& plan, const Scratch& scratch, void* to,
-                           Lanes& found) {
-  if (plan.elects) {
-    if (job.out_type == BF16 ? elect_and_finish<Bf16>(job, scratch, to, found)
-                             : elect_and_finish<Single>(job, scratch, to, found)) return;
+static void finish_tile(const Merge& job, const Plan& plan, const Scratch& scratch,
+                        const Soon& soon, void* to, Lanes& found) {
+  if (plan.at_once) {
+    if (job.out_type == BF16 ? mix_and_finish<Bf16>(job, scratch, soon, to, found)
+                             : mix_and_finish<Single>(job, scratch, soon, to, found)) return;
   }
   if (job.elect) {
     elect_any(job, scratch.thinned, scratch.mix);
   } else if (!job.linear) {
     sum_of(job, scratch.thinned, scratch.mix);
   }
-  finish(job, scratch, plan.plain, to, found);
+  finish(job, scratch, soon, plan.plain, to, found);
 }
 
 static void merge(const Merge& job, int64_t first, int64_t last, Sums* parts) {
@@ -107,7 +106,7 @@ static void merge(const Merge& job, int64_t first, int64_t last, Sums* parts) {
         } else {
           mix(job, tile, scratch);
         }
-        mix_and_finish(job, plan, scratch, to, lanes);
+        finish_tile(job, plan, scratch, Soon(job, at + TILE), to, lanes);
       }
       if (!tile.whole) {
         __builtin_memcpy(out + tile.from * size, scratch.out + tile.from * size,
