@@ -61,7 +61,8 @@ def test_changes_are_those_of_what_was_written(case: Case) -> None:
     assert found.parameters == out.numel()
     assert found.nonzero == int(difference.count_nonzero())
     assert abs(found.l1 - float(difference.abs().sum())) <= 1e-6 * found.l1
-    assert abs(found.squares - float(difference.square().sum())) <= 1e-6 * found.squares
+    lost = out.numel() * 1e-37  # squares that float32 is too coarse for
+    assert abs(found.squares - float(difference.square().sum())) <= 1e-6 * found.squares + lost
 
 
 @few
@@ -121,15 +122,16 @@ def test_shares_are_what_each_probability_keeps_more_than_the_last(
 
 @given(st.floats(1e-6, 1 - 1e-6), st.floats(0, 1, exclude_max=True))
 def test_della_keeps_at_its_probability_whatever_the_place(density: float, share: float) -> None:
-    """Place 0 is kept with a probability above 0; no place is further off than half a step."""
+    """Place 0 is kept with a probability above 0; no place is further off than half a step, or one."""
     epsilon = share * min(density, 1 - density)
     keep = ranked(1, density, epsilon)
     assert keep.start % STRIDE == 0
     assert keep.start > 0
+    raised = (density - epsilon) * STEPS < 0.5  # to one step, or place 0 would never be kept
     for place in (0, 100, 255):
         limit = (keep.start + place * keep.step) >> SHIFT
         wanted = density - epsilon + 2 * epsilon * place / 255
-        assert abs(limit / LEVELS - wanted) <= (1 if wanted < 1 / STEPS else 0.5) / STEPS + 2e-5
+        assert abs(limit / LEVELS - wanted) <= (1 if raised else 0.5) / STEPS + 2e-5
         assert limit > 0
         assert (keep.start + place * keep.step) < 2**31
 
