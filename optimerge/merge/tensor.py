@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
+from optimerge.checkpoint.architecture import has_token_rows
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
 from optimerge.merge.rounded import Weight, dense
 from optimerge.methods.protocol import Selection, Statistic, StatisticKind, TensorGroup
@@ -81,7 +82,7 @@ def inputs_of(
     Aligned tables are in the math dtype, others in their own.
     """
     present = [read(item) for item in tensor.sources]
-    if align is None:
+    if align is None or not has_token_rows(tensor.name):
         return present
     dtype = math or promoted(present)
     return [*align(tensor, [t.to(dtype) for t in present])]
