@@ -202,7 +202,7 @@ def mixed_up(patch: pytest.MonkeyPatch) -> None:
 
 def changes_of_others(patch: pytest.MonkeyPatch) -> None:
     made = Many.merge_many
-    patch.setattr(Many, "merge_many", lambda self, jobs: made(self, jobs)[1:] + [None])
+    patch.setattr(Many, "merge_many", lambda self, jobs: [*made(self, jobs)[1:], None])
 
 
 def last_candidate_s_sources(patch: pytest.MonkeyPatch) -> None:
