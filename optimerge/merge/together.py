@@ -78,28 +78,36 @@ class Together:
                     found[tensor.name] = self.place.merge(*args)
                     continue
             ready.append((tensor, known))
-        changes = self.many.merge_many(self._jobs(ready)) if ready else []
-        for (tensor, known), change in zip(ready, changes, strict=True):
+        order: list[int] = []
+        changes = self.many.merge_many(self._jobs(ready, order)) if ready else []
+        for index, change in zip(order, changes, strict=True):
+            tensor, known = ready[index]
             counted = change if known.direct.against is not None else None
             found[tensor.name] = counted or self.place.change(self.held, tensor, dtypes)
         for tensor, _ in work:
             yield sound(tensor, found[tensor.name])
 
-    def _jobs(self, ready: Sequence[tuple[TensorPlan, Ready]]) -> list[Job]:
-        """Return the merges; the norms that they need are summed in one call."""
+    def _jobs(self, ready: Sequence[tuple[TensorPlan, Ready]], order: list[int]) -> Iterator[Job]:
+        """Yield the merges, and append to `order` which they are.
+
+        Those that need norms come last: the device sums them all at once, when the host has given
+        it the others to do.
+        """
         norms = LaterNorms(self.fused.kernels)
         fused = replace(self.fused, kernels=cast("Kernels", norms))
-        jobs, waiting = [], []
+        waiting: dict[int, Job] = {}
         for index, (tensor, known) in enumerate(ready):
             asked = len(norms.asked)
-            jobs.append(fused.job(tensor, known.sources, *known.direct))
+            job = fused.job(tensor, known.sources, *known.direct)
             if len(norms.asked) > asked:
-                waiting.append(index)
-        norms.find()
-        for index in waiting:
-            tensor, known = ready[index]
-            jobs[index] = fused.job(tensor, known.sources, *known.direct)
-        return jobs
+                waiting[index] = job
+                continue
+            order.append(index)
+            yield job
+        programs = norms.scaled([job.program for job in waiting.values()])
+        for index, program in zip(waiting, programs, strict=True):
+            order.append(index)
+            yield replace(waiting[index], program=program)
 
     def _remembered(self, tensor: TensorPlan, dtypes: Dtypes) -> Ready | None:
         known = self._last.get(tensor.name)

@@ -1,6 +1,6 @@
 """Back ends that take a whole candidate at once, engines with a given back end, and recipes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,9 @@ class Many(TorchKernels):
         self.merges: list[list[Job]] = []
         self.norms_of: list[list[Sum]] = []
 
-    def merge_many(self, jobs: Sequence[Job]) -> list[Change | None]:
+    def merge_many(self, jobs: Iterable[Job]) -> list[Change | None]:
         self.merges.append(list(jobs))
-        return [self.merge(j.program, j.base, j.sources, j.out, j.start) for j in jobs]
+        return [self.merge(j.program, j.base, j.sources, j.out, j.start) for j in self.merges[-1]]
 
     def norms_many(self, sums: Sequence[Sum]) -> list[tuple[int, int]]:
         self.norms_of.append(list(sums))
