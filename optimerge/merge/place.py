@@ -110,6 +110,7 @@ class Placer:
             result = merged(tensor, math, present, select, self.measured)
             # What a build writes: the model may keep a tensor in more precision than that.
             target.write(result.to(out or result.dtype))
+            del result  # before the comparison, which takes memory too
             return self.change(held, tensor, dtypes)
         if direct := self.direct(held, tensor, dtypes, present):
             found = self.fused.merge(tensor, present, *direct)

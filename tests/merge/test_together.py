@@ -246,7 +246,7 @@ def test_planted_faults_are_seen(
         if fault:
             fault(patch)
         first = (recipe("della"), recipe("ties"), swapped)
-        same = all([alike(one, other, wanted) for wanted in first])
+        same = all(alike(one, other, wanted) for wanted in first)
         place = move(other, UP)
         for each in (one, other):
             each.apply(parse_recipe(text.replace("0.4", "0.1")))
