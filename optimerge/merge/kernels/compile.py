@@ -28,9 +28,6 @@ from optimerge.methods.task_vectors import SMALL_DIVISOR
 if TYPE_CHECKING:
     import numpy as np
 
-LARGE = 1e38
-"""Below it float32 holds every number."""
-
 
 def compiled(
     form: Form,
@@ -114,8 +111,6 @@ def _largest(density: float, facts: Facts) -> Keep:
 def _float32(value: float) -> "np.float32":
     import numpy as np
 
-    if abs(value) < LARGE:
-        return np.float32(value)
     # What becomes infinite is refused when it is merged, with the tensor's name.
     with np.errstate(over="ignore"):
         return np.float32(value)
