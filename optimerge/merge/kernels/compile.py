@@ -63,10 +63,17 @@ def _term(
     keep = _keep(form, numbers, facts)
     if not rescale or isinstance(keep, Whole):
         return Term(weight, keep)
-    unit, before, after = facts.norms(keep)
+    return Term(weight, keep, rescaled(*facts.norms(keep)))
+
+
+def rescaled(unit: int, before: int, after: int) -> float:
+    """Return the scale that gives a thinned task vector its norm again; arguments: `Facts.norms`.
+
+    1 where there is next to nothing.
+    """
     if min(before, after) * 2.0**-unit < SMALL_NORM:
-        return Term(weight, keep)
-    return Term(weight, keep, _float32(before / after))
+        return 1.0
+    return _float32(before / after)
 
 
 def _keep(form: Form, numbers: Mapping[str, Number], facts: Facts) -> Keep:

@@ -52,6 +52,12 @@ class CompiledKernels:
         self._library = load()
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
 
+    @property
+    def tables_bytes(self) -> int:
+        """Bytes in which magnitudes are counted: a table for each piece of work, and their sum."""
+        pieces = self.threads * SHARES if self._pool else 1
+        return (pieces + 1) * BINS * 8
+
     def merge(
         self,
         program: Program,
