@@ -8,6 +8,8 @@ Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 201
 https://doi.org/10.1145/2660193.2660195
 """
 
+from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,14 +51,59 @@ def uniforms_at(key: int, positions: "Tensor") -> "Tensor":
     return (word << (48 - 16 * lane)) >> 48
 
 
+class Stream:
+    """The uniforms of runs of entries, in memory made once for up to `capacity` of them."""
+
+    def __init__(self, capacity: int, on: "device | str" = "cpu") -> None:
+        import torch
+
+        self._capacity = capacity // PER_WORD + 2  # a run may begin and end within a word
+        self._steps = torch.arange(1, self._capacity + 1, dtype=torch.int64, device=on)
+        self._steps.mul_(as_signed(GAMMA))
+        self._memory = torch.empty(0, dtype=torch.int64, device=on)
+
+    def uniforms(self, keys: Sequence[int], first: int, count: int) -> "Tensor":
+        """Return what the function of this name returns, a row for each key.
+
+        It is written over by the next call.
+        """
+        import torch
+
+        start = first // PER_WORD
+        size = -(-(first + count) // PER_WORD) - start
+        if self._memory.numel() < 2 * len(keys) * self._capacity:
+            self._memory = self._steps.new_empty(2 * len(keys) * self._capacity)
+        word, spare = self._memory[: 2 * len(keys) * size].view(2, len(keys), size)
+        begin = [as_signed(start * GAMMA + key) for key in keys]
+        torch.add(self._steps[:size], self._steps.new_tensor(begin).view(-1, 1), out=word)
+        skipped = first - start * PER_WORD
+        return _mixed(word, spare).view(torch.int16)[:, skipped : skipped + count]
+
+
 def _hashed(counter: "Tensor", key: int) -> "Tensor":
     """Turn counters (from 1) into words, in place."""
     word = counter.mul_(as_signed(GAMMA)).add_(key)
+    return _mixed(word, word.new_empty(word.shape))
+
+
+def _mixed(word: "Tensor", spare: "Tensor") -> "Tensor":
+    """Mix the bits of words in place, with spare memory of their size."""
     for shift, factor in ROUNDS:
-        _mix(word, shift).mul_(as_signed(factor))
-    return _mix(word, LAST_SHIFT)
+        _mix(word, shift, spare).mul_(_number(factor))
+    return _mix(word, LAST_SHIFT, spare)
 
 
-def _mix(word: "Tensor", shift: int) -> "Tensor":
+def _mix(word: "Tensor", shift: int, spare: "Tensor") -> "Tensor":
     """Exclusive-or a word, in place, with itself shifted right, filling up with zeros."""
-    return word.bitwise_xor_((word >> shift).bitwise_and_((1 << (64 - shift)) - 1))
+    import torch
+
+    torch.bitwise_right_shift(word, _number(shift), out=spare)
+    return word.bitwise_xor_(spare.bitwise_and_(_number((1 << (64 - shift)) - 1)))
+
+
+@cache
+def _number(word: int) -> "Tensor":
+    """Return a 64-bit number as torch takes it fastest; on the CPU, for any device."""
+    import torch
+
+    return torch.tensor(as_signed(word))
