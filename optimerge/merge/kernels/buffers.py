@@ -1,49 +1,55 @@
 """Memory that the torch kernels work in: made once, for one part of a tensor, by name."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor, device, dtype
+    from torch import Tensor, device
+
+
+class Rows:
+    """Some rows of memory of one length, one after the other; what they hold is undefined."""
+
+    def __init__(self, memory: "Tensor", count: int, size: int) -> None:
+        import torch
+
+        self.whole = memory[: count * size].view(count, size)
+        self.each: Sequence[Tensor] = self.whole.unbind()
+        self.bits = self.whole.view(torch.int32)
+        """The same memory as int32 numbers."""
+        self.each_bits: Sequence[Tensor] = self.bits.unbind()
 
 
 class Buffers:
-    """Rows of memory for up to `capacity` entries each; what they hold is undefined.
+    """Rows of memory for up to `capacity` float32 numbers each.
 
     Fresh memory for each step would be given back to the system and faulted in again: glibc does
-    so above 128 KiB, at several times the cost of the arithmetic.
+    so above 128 KiB, at several times the cost of the arithmetic. Views are kept too, those of the
+    last length asked for: to make one takes microseconds, and most parts are of one length.
     """
 
     def __init__(self, on: "device", capacity: int) -> None:
+        import torch
+
         self.device, self.capacity = on, capacity
+        self.zero = torch.zeros((), device=on)
+        """Zero as torch takes it fastest."""
         self._held: dict[str, Tensor] = {}
-        self._views: dict[tuple[str, int, dtype], Tensor] = {}
+        self._views: dict[tuple[str, int], Rows] = {}
         self._size = capacity
 
-    def floats(self, name: str, size: int) -> "Tensor":
-        """Return `size` float32 numbers."""
-        return self.rows(name, 1, size)[0]
-
-    def rows(self, name: str, count: int, size: int) -> "Tensor":
-        """Return `count` rows of `size` float32 numbers, one after the other."""
-        import torch
-
-        return self._view(name, count, size, torch.float32)
-
-    def integers(self, name: str, count: int, size: int) -> "Tensor":
-        """Return the memory of `rows` as int32 numbers."""
-        import torch
-
-        return self._view(name, count, size, torch.int32)
-
-    def _view(self, name: str, count: int, size: int, kind: "dtype") -> "Tensor":
-        if size != self._size:  # views of the last size are kept: parts mostly have the same
+    def rows(self, name: str, count: int, size: int) -> Rows:
+        """Return `count` rows of `size` numbers of the memory of this name."""
+        if size != self._size:
             self._views.clear()
             self._size = size
-        key = name, count, kind
-        if key not in self._views:
-            whole = self._memory(name, count)[: count * size]
-            self._views[key] = whole.view(count, size).view(kind)
-        return self._views[key]
+        if (name, count) not in self._views:
+            self._views[name, count] = Rows(self._memory(name, count), count, size)
+        return self._views[name, count]
+
+    def row(self, name: str, size: int) -> "Tensor":
+        """Return `size` numbers of the memory of this name."""
+        return self.rows(name, 1, size).each[0]
 
     def _memory(self, name: str, count: int) -> "Tensor":
         import torch

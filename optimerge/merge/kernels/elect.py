@@ -3,47 +3,59 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from optimerge.merge.kernels.buffers import Buffers
+from optimerge.merge.kernels.buffers import Buffers, Rows
+from optimerge.merge.kernels.thin import above
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def elected(
-    deltas: "Tensor", weights: Sequence[float], normalize: bool, buffers: Buffers, nan: bool
-) -> "Tensor":
-    """Return m, as `program` defines it, in a buffer.
+class Election:
+    """The election among task vectors of these weights.
 
-    The memory of `deltas`, the weighted task vectors in rows, is used up: they are turned by the
-    sign, so that to agree is to be positive, and their sum is turned back; both are exact.
-    `nan`: whether a NaN is left out, as everything that does not agree; if not, it is carried on
-    to the result.
+    Entries are turned by the sign, so that to agree is to be positive, and their sum is turned
+    back; both are exact.
     """
-    import torch
 
-    count, size = deltas.shape
-    zero = deltas.new_zeros(())
-    sign, m = buffers.floats("sign", size), buffers.floats("sum", size)
-    torch.threshold_(_sum(deltas, sign).ge_(zero), 0, -1)
-    deltas.mul_(sign)
-    if nan:
-        deltas.masked_fill_(deltas.isnan(), 0)
-    _sum(deltas.relu_(), m)
-    # A negative zero becomes the positive one that a sum from 0 gives.
-    torch.addcmul(zero, m, sign, out=m)
-    if not normalize:
-        return m
-    weight = deltas.new_tensor(weights).view(count, 1).expand(count, size)
-    torch.ops.aten.threshold_backward.grad_input(weight, deltas, 0, grad_input=deltas)
-    total = _sum(deltas, sign)
-    if min(weights) >= 0:
-        torch.threshold_(total, 0, 1)
-    else:
-        total.add_(torch.eq(total, zero, out=deltas[0]))
-    return m.div_(total)
+    def __init__(self, weights: Sequence[float], normalize: bool, buffers: Buffers) -> None:
+        import torch
+
+        self._buffers, self._normalize = buffers, normalize
+        self._weights = torch.tensor([[w] for w in weights], device=buffers.device)
+        self._positive = min(weights) >= 0
+
+    def __call__(self, deltas: Rows, nan: bool) -> "Tensor":
+        """Return m, as `program` defines it, in a buffer.
+
+        `deltas`, the weighted task vectors, are used up. `nan`: whether a NaN is left out, as
+        everything that does not agree; if not, it is carried on to the result.
+        """
+        import torch
+
+        zero, all_of, size = self._buffers.zero, deltas.whole, deltas.whole.shape[1]
+        sign, m = self._buffers.row("sign", size), self._buffers.row("sum", size)
+        torch.threshold_(_sum(deltas.each, sign).ge_(zero), 0, -1)
+        all_of.mul_(sign)
+        if nan:
+            all_of.masked_fill_(all_of.isnan(), 0)
+        all_of.relu_()
+        _sum(deltas.each, m)
+        # A negative zero becomes the positive one that a sum from 0 gives.
+        torch.addcmul(zero, m, sign, out=m)
+        if not self._normalize:
+            return m
+        above()(self._weights.expand_as(all_of), all_of, 0, grad_input=all_of)
+        total = deltas.each[0]
+        for agreed in deltas.each[1:]:
+            total.add_(agreed)
+        if self._positive:
+            torch.threshold_(total, 0, 1)
+        else:
+            total.add_(torch.eq(total, zero, out=sign))
+        return m.div_(total)
 
 
-def _sum(rows: "Tensor", out: "Tensor") -> "Tensor":
+def _sum(rows: "Sequence[Tensor]", out: "Tensor") -> "Tensor":
     """Add rows up in their order."""
     import torch
 

@@ -9,7 +9,7 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.buffers import Buffers
-from optimerge.merge.kernels.elect import elected
+from optimerge.merge.kernels.mix import Mix, task_vector
 from optimerge.merge.kernels.program import (
     BINS,
     BLOCK,
@@ -19,8 +19,8 @@ from optimerge.merge.kernels.program import (
     Program,
     Source,
 )
-from optimerge.merge.kernels.sums import compared
-from optimerge.merge.kernels.thin import Entries
+from optimerge.merge.kernels.sums import Sums
+from optimerge.merge.kernels.thin import thinning
 from optimerge.merge.selection.splitmix import Stream
 from optimerge.merge.stats import Change
 
@@ -53,32 +53,44 @@ class TorchKernels:
         start: int = 0,
     ) -> Change | None:
         """Write the merge to `out`; see `Kernels.merge`."""
-        nonzero, l1, squares = 0, 0.0, 0.0
-        for part in self._parts(out.numel()):
+        mix = Mix(program, base is not None, self._stream, self._buffers)
+        found = self._merge(mix, base, sources, out, start)
+        if found and program.elect and isnan(found.l1):
+            found = self._merge(mix, base, sources, out, start, nan=True)
+        return found
+
+    def _merge(
+        self,
+        mix: Mix,
+        base: "Tensor | None",
+        sources: Sequence[Source],
+        out: "Tensor",
+        start: int,
+        nan: bool = False,
+    ) -> Change | None:
+        """Write the merge; `nan`: as in `Election`."""
+        parts = list(self._parts(out.numel()))
+        sums = None if base is None else Sums(len(parts), self._buffers)
+        for index, part in enumerate(parts):
             b = None if base is None else self._float("base", base[part])
-            y = self._mix(program, b, sources, part, start)
+            y = mix(b, sources, part, start + part.start, nan)
             written = out[part].copy_(y)
-            if b is None:
-                continue
-            found = compared(written, b, self._buffers)
-            if program.elect and isnan(found.l1):
-                y = self._mix(program, b, sources, part, start, nan=True)
-                found = compared(written.copy_(y), b, self._buffers)
-            nonzero += found.nonzero
-            l1 += found.l1
-            squares += found.squares
-        return None if base is None else Change(out.numel(), nonzero, l1, squares)
+            if sums is not None and b is not None:
+                sums.add(index, written, b)
+        return sums and sums.total()
 
     def norms(
         self, keep: Keep, base: "Tensor", source: Source, unit: int, start: int = 0
     ) -> tuple[int, int]:
         """Return sums of |d| before and after thinning; see `Kernels.norms`."""
         before = after = 0
+        thin = thinning([keep], self._stream, self._buffers)
         for part in self._parts(base.numel()):
-            b = self._float("base", base[part])
-            d = self._delta(0, b, source, part)
+            d = self._delta(0, self._float("base", base[part]), source, part)
             before += self._norm(d, unit)
-            self._entries(d.view(1, -1), [source], part, start).thin([keep])
+            if thin is not None:
+                places = None if source.places is None else source.places[part]
+                thin(d.view(1, -1), [d], [places], start + part.start)
             after += self._norm(d, unit)
         return before, after
 
@@ -106,58 +118,13 @@ class TorchKernels:
             sums.index_add_(0, (drawn + HALF) // (LEVELS // STEPS), _units(d, unit))
         return sums.cpu()
 
-    def _mix(
-        self,
-        program: Program,
-        b: "Tensor | None",
-        sources: Sequence[Source],
-        part: slice,
-        start: int,
-        nan: bool = False,
-    ) -> "Tensor":
-        """Return y of one part, in a buffer; `nan`: as `elected` takes it."""
-        weights = [term.weight for term in program.terms]
-        deltas = self._buffers.rows("delta", len(sources), part.stop - part.start)
-        if program.linear or b is None:
-            for d, source in zip(deltas, sources, strict=True):
-                d.copy_(source.values[part])
-        else:
-            for d, source in zip(deltas, sources, strict=True):
-                _read(d, b, source, part)
-            self._entries(deltas, sources, part, start).thin([term.keep for term in program.terms])
-            _scale(deltas, [term.scale for term in program.terms])
-        _scale(deltas, weights)
-        if program.elect:
-            m = elected(deltas, weights, program.normalize, self._buffers, nan)
-        else:
-            m = deltas[0]
-            for d in deltas[1:]:
-                m.add_(d)
-            m.add_(m.new_zeros(()))  # a negative zero becomes the positive one of a sum from 0
-            if program.divisor != 1:
-                m.div_(m.new_tensor(program.divisor))  # CUDA turns a plain number to its reciprocal
-        if program.linear or b is None:
-            return m
-        if program.factor != 1:
-            m.mul_(program.factor)
-        return m.add_(b)
-
-    def _entries(
-        self, deltas: "Tensor", sources: Sequence[Source], part: slice, start: int
-    ) -> Entries:
-        places = [None if s.places is None else s.places[part] for s in sources]
-        first, size = start + part.start, part.stop - part.start
-        return Entries(
-            deltas, lambda keys: self._stream.uniforms(keys, first, size), places, self._buffers
-        )
-
     def _delta(self, index: int, b: "Tensor", source: Source, part: slice) -> "Tensor":
         """Return a task vector's part, in a buffer."""
-        d = self._buffers.rows("delta", index + 1, part.stop - part.start)[index]
-        return _read(d, b, source, part)
+        d = self._buffers.rows("delta", index + 1, part.stop - part.start).each[index]
+        return task_vector(d, b, source, part)
 
     def _draw(self, key: int, first: int, count: int) -> "Tensor":
-        return self._stream.uniforms([key], first, count)[0]
+        return self._stream.draws([key])(first, count)[0]
 
     def _float(self, name: str, values: "Tensor") -> "Tensor":
         """Return values as float32: themselves, or in a buffer."""
@@ -165,11 +132,11 @@ class TorchKernels:
 
         if values.dtype == torch.float32:
             return values
-        return self._buffers.floats(name, values.numel()).copy_(values)
+        return self._buffers.row(name, values.numel()).copy_(values)
 
     def _norm(self, d: "Tensor", unit: int) -> int:
         """Return the sum of trunc(|d| * 2**unit)."""
-        whole = self._buffers.floats("score", d.numel()).copy_(d).abs_().mul_(2.0**unit)
+        whole = self._buffers.row("score", d.numel()).copy_(d).abs_().mul_(2.0**unit)
         return int(whole.long().sum())
 
     def _parts(self, size: int) -> Iterator[slice]:
@@ -180,36 +147,3 @@ class TorchKernels:
 def _units(d: "Tensor", unit: int) -> "Tensor":
     """Return trunc(|d| * 2**unit) as int64."""
     return d.abs().mul_(2.0**unit).long()
-
-
-def _read(d: "Tensor", b: "Tensor", source: Source, part: slice) -> "Tensor":
-    """Write a part of a task vector to `d`."""
-    import torch
-
-    values = source.values[part]
-    if source.scales is not None:
-        return _scaled(d.copy_(values), source.scales, source.row, part.start)
-    if values.dtype == torch.float32:
-        return torch.sub(values, b, out=d)
-    return d.copy_(values).sub_(b)
-
-
-def _scale(deltas: "Tensor", factors: Sequence[float]) -> None:
-    """Multiply each row by its factor."""
-    if any(factor != 1 for factor in factors):
-        deltas.mul_(deltas.new_tensor(factors).view(-1, 1))
-
-
-def _scaled(d: "Tensor", scales: "Tensor", row: int, first: int) -> "Tensor":
-    """Multiply entries from index `first` on, in place, by the scales of their rows."""
-    at = first // row
-    head = min(d.numel(), -first % row)
-    rows = (d.numel() - head) // row
-    if head:
-        d[:head].mul_(scales[at])
-        at += 1
-    tail = head + rows * row
-    d[head:tail].view(rows, row).mul_(scales[at : at + rows, None])
-    if tail < d.numel():
-        d[tail:].mul_(scales[at + rows])
-    return d

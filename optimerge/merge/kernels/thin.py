@@ -3,12 +3,15 @@
 Each kind of selection is turned into a float32 score and a limit: kept is what has more. Then one
 step, `threshold_backward`, compares and selects at once; a mask and `masked_fill_` or `where` take
 twenty times as long on a CPU where the mask is random. It keeps what has a NaN for a score.
+
+Task vectors of one kind are worked on together, a row for each: a step costs microseconds of its
+own. Numbers that change with the row are made into columns once, not for every part.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from functools import cache
 from struct import pack, unpack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from optimerge.merge.kernels.buffers import Buffers
 from optimerge.merge.kernels.program import (
@@ -20,6 +23,7 @@ from optimerge.merge.kernels.program import (
     Random,
     Ranked,
 )
+from optimerge.merge.selection.splitmix import Stream
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,93 +34,171 @@ INFINITY = 0x7F800000
 """Bits of float32's infinity: as integers and as numbers, bits up to there have one order."""
 
 
-@dataclass(frozen=True)
-class Entries:
-    """A part of some task vectors and what selects from it."""
+class Thinning(Protocol):
+    """What is kept of some task vectors."""
 
-    deltas: "Tensor"
-    """A row for each task vector, float32."""
-    draw: "Callable[[Sequence[int]], Tensor]"
-    """Returns the entries' uniform numbers (less HALF; int16), a row for each of some keys, in
-    memory that may be written to until the next call."""
-    places: "Sequence[Tensor | None]"
-    """The entries' places, for each task vector; uint8."""
-    buffers: Buffers
+    def __call__(
+        self,
+        deltas: "Tensor",
+        each: "Sequence[Tensor]",
+        places: "Sequence[Tensor | None]",
+        first: int,
+    ) -> None:
+        """Leave of each row of a part what is kept of it; the rest becomes +0.
 
-    def row(self, index: int) -> "Entries":
-        """Return the part of one task vector."""
-        one = slice(index, index + 1)
-        return replace(self, deltas=self.deltas[one], places=self.places[one])
-
-    def thin(self, keeps: Sequence[Keep]) -> None:
-        """Leave of each row what its `keep` keeps; the rest becomes +0.
-
-        Rows of one kind are worked on together: each step costs microseconds of its own.
+        `each` are the rows one by one, float32; `places` those of their entries, uint8; `first`
+        is the index of the first entry.
         """
-        bands = [k for k in keeps if isinstance(k, Band)]
-        randoms = [k for k in keeps if isinstance(k, Random)]
-        ranked = [k for k in keeps if isinstance(k, Ranked)]
-        if len(bands) == len(keeps):
-            self._band(bands)
-        elif len(randoms) == len(keeps):
-            self._random(randoms)
-        elif len(ranked) == len(keeps):
-            self._ranked(ranked)
-        elif bands or randoms or ranked:
-            for index, keep in enumerate(keeps):
-                self.row(index).thin([keep])
+        ...
 
-    def _random(self, keeps: Sequence[Random]) -> None:
-        if all(keep.limit >= LEVELS for keep in keeps):
+
+def thinning(keeps: Sequence[Keep], stream: Stream, buffers: Buffers) -> Thinning | None:
+    """Return what does as `keeps` say, one for each row; None where everything is kept."""
+    bands = [k for k in keeps if isinstance(k, Band)]
+    randoms = [k for k in keeps if isinstance(k, Random)]
+    ranked = [k for k in keeps if isinstance(k, Ranked)]
+    if len(bands) == len(keeps):
+        return Bands(bands, stream, buffers)
+    if len(randoms) == len(keeps):
+        return Randoms(randoms, stream, buffers)
+    if len(ranked) == len(keeps):
+        return Ranks(ranked, stream, buffers)
+    if not (bands or randoms or ranked):
+        return None
+    return Apart([thinning([keep], stream, buffers) for keep in keeps])
+
+
+class Apart:
+    """Rows of several kinds, one after the other."""
+
+    def __init__(self, rows: Sequence[Thinning | None]) -> None:
+        self._rows = rows
+
+    def __call__(
+        self,
+        deltas: "Tensor",
+        each: "Sequence[Tensor]",
+        places: "Sequence[Tensor | None]",
+        first: int,
+    ) -> None:
+        """Thin each row."""
+        for index, thin in enumerate(self._rows):
+            if thin is not None:
+                at = slice(index, index + 1)
+                thin(deltas[at], each[at], places[at], first)
+
+
+class Randoms:
+    """Rows of `Random`: u < limit, as ~u > ~limit."""
+
+    def __init__(self, keeps: Sequence[Random], stream: Stream, buffers: Buffers) -> None:
+        self._all = all(keep.limit >= LEVELS for keep in keeps)
+        self._limits = [HALF - 1 - keep.limit for keep in keeps]
+        self._draws, self._buffers = stream.draws([keep.key for keep in keeps]), buffers
+
+    def __call__(
+        self,
+        deltas: "Tensor",
+        each: "Sequence[Tensor]",
+        places: "Sequence[Tensor | None]",
+        first: int,
+    ) -> None:
+        """Thin all rows."""
+        if self._all:
             return
-        drawn = self.draw([keep.key for keep in keeps]).bitwise_not_()
-        scores = self.buffers.rows("score", *self.deltas.shape).copy_(drawn)
-        for keep, d, score in zip(keeps, self.deltas, scores, strict=True):
-            _above(d, score, HALF - 1 - keep.limit)  # ~u > ~limit: u < limit
+        scores = self._buffers.rows("score", *deltas.shape)
+        scores.whole.copy_(self._draws(first, deltas.shape[1]).bitwise_not_())
+        for d, score, limit in zip(each, scores.each, self._limits, strict=True):
+            _above(d, score, limit)
 
-    def _ranked(self, keeps: Sequence[Ranked]) -> None:
-        scores = self.buffers.integers("score", *self.deltas.shape)
-        drawn = self.buffers.integers("code", *self.deltas.shape)
-        for keep, places, score in zip(keeps, self.places, scores, strict=True):
-            if places is None:
-                raise TypeError("a term that keeps by rank needs the places of its source")
-            score.copy_(places).mul_(keep.step).add_(keep.start)
-        drawn.copy_(self.draw([keep.key for keep in keeps]))
-        scores.bitwise_right_shift_(SHIFT).sub_(drawn)
-        for d, score in zip(self.deltas, _as_floats(scores), strict=True):
-            _above(d, score, HALF)
 
-    def _band(self, keeps: Sequence[Band]) -> None:
+class Ranks:
+    """Rows of `Ranked`: a limit for each entry."""
+
+    def __init__(self, keeps: Sequence[Ranked], stream: Stream, buffers: Buffers) -> None:
         import torch
 
-        if all(keep.low <= 0 and keep.high == NOTHING for keep in keeps):
+        column = {"dtype": torch.int32, "device": buffers.device}
+        self._steps = torch.tensor([[keep.step] for keep in keeps], **column)
+        self._starts = torch.tensor([[keep.start] for keep in keeps], **column)
+        self._shift = torch.tensor(SHIFT, dtype=torch.int32)
+        self._draws, self._buffers = stream.draws([keep.key for keep in keeps]), buffers
+
+    def __call__(
+        self,
+        deltas: "Tensor",
+        each: "Sequence[Tensor]",
+        places: "Sequence[Tensor | None]",
+        first: int,
+    ) -> None:
+        """Thin all rows."""
+        scores = self._buffers.rows("score", *deltas.shape)
+        drawn = self._buffers.rows("code", *deltas.shape)
+        for score, of in zip(scores.each_bits, places, strict=True):
+            if of is None:
+                raise TypeError("a term that keeps by rank needs the places of its source")
+            score.copy_(of)
+        limits = scores.bits.mul_(self._steps).add_(self._starts).bitwise_right_shift_(self._shift)
+        limits.sub_(drawn.bits.copy_(self._draws(first, deltas.shape[1])))
+        scores.whole.copy_(limits)  # as numbers, in the same memory
+        for d, score in zip(each, scores.each, strict=True):
+            _above(d, score, HALF)
+
+
+class Bands:
+    """Rows of `Band`: codes, whose bits are compared as those of numbers."""
+
+    def __init__(self, keeps: Sequence[Band], stream: Stream, buffers: Buffers) -> None:
+        import torch
+
+        self._all = all(keep.low <= 0 and keep.high == NOTHING for keep in keeps)
+        self._keeps, self._buffers = keeps, buffers
+        drawn = any(keep.draws for keep in keeps)
+        self._draws = stream.draws([keep.key for keep in keeps]) if drawn else None
+        self._bin_bits = torch.tensor(BIN_BITS, dtype=torch.int32)
+        self._turn = torch.tensor(HALF - 1, dtype=torch.int16)
+
+    def __call__(
+        self,
+        deltas: "Tensor",
+        each: "Sequence[Tensor]",
+        places: "Sequence[Tensor | None]",
+        first: int,
+    ) -> None:
+        """Thin all rows."""
+        import torch
+
+        if self._all:
             return
-        codes = self.buffers.integers("code", *self.deltas.shape)
-        torch.bitwise_and(self.deltas.view(torch.int32), BIN_BITS, out=codes)
-        scores = self.buffers.integers("score", *self.deltas.shape)
-        if any(keep.draws for keep in keeps):
-            drawn = self.draw([keep.key for keep in keeps]).bitwise_xor_(HALF - 1)
-            codes.bitwise_or_(scores.copy_(drawn.view(torch.uint16)))  # 65535 - u
-        for keep, d, code, score in zip(keeps, self.deltas, codes, scores, strict=True):
-            if keep.low > INFINITY:
-                _above(d, _as_floats(torch.sub(code, keep.low - 1, out=score)), 0)
-            elif keep.low > 0:
-                _above(d, code.view(torch.float32), _number(keep.low - 1))
+        codes = self._buffers.rows("code", *deltas.shape)
+        scores = self._buffers.rows("score", *deltas.shape)
+        torch.bitwise_and(deltas.view(torch.int32), self._bin_bits, out=codes.bits)
+        if self._draws is not None:
+            turned = self._draws(first, deltas.shape[1]).bitwise_xor_(self._turn)
+            codes.bits.bitwise_or_(scores.bits.copy_(turned.view(torch.uint16)))  # 65535 - u
+        for index, (keep, d) in enumerate(zip(self._keeps, each, strict=True)):
+            code, bits = codes.each[index], codes.each_bits[index]
+            if 0 < keep.low <= INFINITY:
+                _above(d, code, _number(keep.low - 1))
+            elif keep.low > INFINITY:
+                score = torch.sub(bits, keep.low - 1, out=scores.each_bits[index])
+                _above(d, scores.each[index].copy_(score), 0)
             if keep.high != NOTHING:
-                _above(d, _as_floats(code.neg_().add_(keep.high)), 0)
+                _above(d, code.copy_(bits.neg_().add_(keep.high)), 0)
 
 
 def _above(d: "Tensor", score: "Tensor", limit: float) -> None:
+    above()(d, score, limit, grad_input=d)
+
+
+@cache
+def above() -> Callable[..., Any]:
+    """Return torch's f(x, score, limit, grad_input=out): x where its score is more than a limit,
+    or NaN, else +0."""
     import torch
 
-    torch.ops.aten.threshold_backward.grad_input(d, score, limit, grad_input=d)
-
-
-def _as_floats(integers: "Tensor") -> "Tensor":
-    """Turn int32 numbers into float32 in their own memory; their signs are what matters."""
-    import torch
-
-    return integers.view(torch.float32).copy_(integers)
+    found: Callable[..., Any] = torch.ops.aten.threshold_backward.grad_input
+    return found
 
 
 def _number(bits: int) -> float:

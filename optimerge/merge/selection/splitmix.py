@@ -8,7 +8,7 @@ Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 201
 https://doi.org/10.1145/2660193.2660195
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -61,23 +61,37 @@ class Stream:
         self._steps = torch.arange(1, self._capacity + 1, dtype=torch.int64, device=on)
         self._steps.mul_(as_signed(GAMMA))
         self._memory = torch.empty(0, dtype=torch.int64, device=on)
+        self._views: tuple[tuple[int, int, int], list[Tensor]] = ((0, 0, 0), [])
 
-    def uniforms(self, keys: Sequence[int], first: int, count: int) -> "Tensor":
-        """Return what the function of this name returns, a row for each key.
+    def draws(self, keys: Sequence[int]) -> "Callable[[int, int], Tensor]":
+        """Return a function of the first entry and their number: the uniforms under these keys.
 
-        It is written over by the next call.
+        A row for each key, int16, to be used until the next call of any such function.
         """
         import torch
 
-        start = first // PER_WORD
-        size = -(-(first + count) // PER_WORD) - start
-        if self._memory.numel() < 2 * len(keys) * self._capacity:
-            self._memory = self._steps.new_empty(2 * len(keys) * self._capacity)
-        word, spare = self._memory[: 2 * len(keys) * size].view(2, len(keys), size)
-        begin = [as_signed(start * GAMMA + key) for key in keys]
-        torch.add(self._steps[:size], self._steps.new_tensor(begin).view(-1, 1), out=word)
-        skipped = first - start * PER_WORD
-        return _mixed(word, spare).view(torch.int16)[:, skipped : skipped + count]
+        column = self._steps.new_tensor([[as_signed(key)] for key in keys])
+
+        def draw(first: int, count: int) -> "Tensor":
+            steps, word, spare, found = self._pieces(len(keys), first % PER_WORD, count)
+            start = column + as_signed(first // PER_WORD * GAMMA)
+            _mixed(torch.add(steps, start, out=word), spare)
+            return found
+
+        return draw
+
+    def _pieces(self, keys: int, skipped: int, count: int) -> "list[Tensor]":
+        """Return steps, words, spare memory and the words' uniforms but those skipped."""
+        import torch
+
+        if self._views[0] != (keys, skipped, count):
+            size = -(-(skipped + count) // PER_WORD)
+            if self._memory.numel() < 2 * keys * self._capacity:
+                self._memory = self._steps.new_empty(2 * keys * self._capacity)
+            word, spare = self._memory[: 2 * keys * size].view(2, keys, size)
+            found = word.view(torch.int16)[:, skipped : skipped + count]
+            self._views = (keys, skipped, count), [self._steps[:size], word, spare, found]
+        return self._views[1]
 
 
 def _hashed(counter: "Tensor", key: int) -> "Tensor":
