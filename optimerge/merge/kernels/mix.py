@@ -19,6 +19,7 @@ class Mix:
     def __init__(self, program: Program, based: bool, stream: Stream, buffers: Buffers) -> None:
         import torch
 
+        self.program, self.based = program, based
         terms = program.terms
         self._linear = program.linear or not based
         self._thin = thinning([term.keep for term in terms], stream, buffers)
@@ -53,7 +54,7 @@ class Mix:
                 task_vector(d, b, source, part)
             if self._thin is not None:
                 places = [s.places if s.places is None else s.places[part] for s in sources]
-                self._thin(deltas.whole, deltas.each, places, first)
+                self._thin(deltas, places, first)
             if self._scales is not None:
                 deltas.whole.mul_(self._scales)
         if self._weights is not None:

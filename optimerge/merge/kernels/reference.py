@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
-from optimerge.merge.kernels.buffers import Buffers
+from optimerge.merge.kernels.buffers import Buffers, Rows
 from optimerge.merge.kernels.mix import Mix, task_vector
 from optimerge.merge.kernels.program import (
     BINS,
@@ -43,6 +43,8 @@ class TorchKernels:
         self._part_size = part or (PART if self.device.type == "cpu" else PART_ON_DEVICE)
         self._buffers = Buffers(self.device, -(-self._part_size // BLOCK) * BLOCK)
         self._stream = Stream(self._part_size, self.device)
+        self._sums = Sums(self._buffers)
+        self._mix: Mix | None = None
 
     def merge(
         self,
@@ -53,7 +55,9 @@ class TorchKernels:
         start: int = 0,
     ) -> Change | None:
         """Write the merge to `out`; see `Kernels.merge`."""
-        mix = Mix(program, base is not None, self._stream, self._buffers)
+        if self._mix is None or (self._mix.program, self._mix.based) != (program, base is not None):
+            self._mix = Mix(program, base is not None, self._stream, self._buffers)
+        mix = self._mix
         found = self._merge(mix, base, sources, out, start)
         if found and program.elect and isnan(found.l1):
             found = self._merge(mix, base, sources, out, start, nan=True)
@@ -70,14 +74,14 @@ class TorchKernels:
     ) -> Change | None:
         """Write the merge; `nan`: as in `Election`."""
         parts = list(self._parts(out.numel()))
-        sums = None if base is None else Sums(len(parts), self._buffers)
-        for index, part in enumerate(parts):
+        self._sums.begin(len(parts))
+        for part in parts:
             b = None if base is None else self._float("base", base[part])
             y = mix(b, sources, part, start + part.start, nan)
             written = out[part].copy_(y)
-            if sums is not None and b is not None:
-                sums.add(index, written, b)
-        return sums and sums.total()
+            if b is not None:
+                self._sums.add(written, b)
+        return None if base is None else self._sums.total()
 
     def norms(
         self, keep: Keep, base: "Tensor", source: Source, unit: int, start: int = 0
@@ -90,7 +94,7 @@ class TorchKernels:
             before += self._norm(d, unit)
             if thin is not None:
                 places = None if source.places is None else source.places[part]
-                thin(d.view(1, -1), [d], [places], start + part.start)
+                thin(Rows(d.view(1, -1)), [places], start + part.start)
             after += self._norm(d, unit)
         return before, after
 

@@ -14,44 +14,60 @@ STRETCH = 512
 
 
 class Sums:
-    """Sums of the differences of some parts.
+    """Sums of the differences of a tensor's parts.
 
-    Those of blocks are held, one number for some thousand entries, and added up at the end: to ask
-    for a number halts a device.
+    Those of blocks are held, one number for some hundred entries, and added up at the end: to ask
+    for a number halts a device. The memory is kept for the next tensor.
     """
 
-    def __init__(self, parts: int, buffers: Buffers) -> None:
+    def __init__(self, buffers: Buffers) -> None:
         import torch
 
-        blocks, self._buffers, self._size = buffers.capacity // BLOCK, buffers, 0
-        self._sums = torch.zeros((2, parts, blocks), device=buffers.device)
-        self._lengths = torch.zeros((parts, buffers.capacity // STRETCH), device=buffers.device)
-        self._rows = list(zip(*(t.unbind() for t in (*self._sums, self._lengths)), strict=True))
+        self._buffers = buffers
+        self._blocks = buffers.capacity // BLOCK
+        self._width = 2 * self._blocks + buffers.capacity // STRETCH
+        self._memory = torch.empty((0, self._width), device=buffers.device)
+        self._rows: list[tuple[Tensor, ...]] = []
+        self._parts = self._size = 0
 
-    def add(self, index: int, written: "Tensor", base: "Tensor") -> None:
-        """Add the part of an index; `base` is float32."""
+    def begin(self, parts: int) -> None:
+        """Begin with a tensor that has so many parts."""
+        if len(self._rows) < parts:
+            self._memory = self._memory.new_empty((parts, self._width))
+            widths = [self._blocks, self._blocks, self._width - 2 * self._blocks]
+            groups = self._memory.split(widths, dim=1)
+            self._rows = list(zip(*(group.unbind() for group in groups), strict=True))
+        self._parts = self._size = 0
+
+    def add(self, written: "Tensor", base: "Tensor") -> None:
+        """Add the next part; `base` is float32."""
         import torch
 
         size = written.numel()
         padded = -(-size // BLOCK) * BLOCK
-        whole = self._buffers.row("sum", padded)
+        whole, blocks, stretches = self._buffers.cut("sum", padded, BLOCK, STRETCH)
         difference = whole if size == padded else whole[:size]
         if written.dtype == torch.float32:
             torch.sub(written, base, out=difference)
         else:
             difference.copy_(written).sub_(base)
-        whole[size:] = 0
-        l1, nonzero, lengths = self._rows[index]
-        blocks = whole.view(-1, BLOCK)
-        torch.linalg.vector_norm(whole.view(-1, STRETCH), dim=1, out=lengths[: padded // STRETCH])
-        torch.sum(blocks.abs_(), dim=1, out=l1[: len(blocks)])
-        torch.sum(blocks.ne_(self._buffers.zero), dim=1, out=nonzero[: len(blocks)])
+        if size < padded:
+            whole[size:] = 0
+        l1, nonzero, lengths = self._rows[self._parts]
+        if padded < self._buffers.capacity:
+            self._memory[self._parts] = 0
+            l1, nonzero = l1[: len(blocks)], nonzero[: len(blocks)]
+            lengths = lengths[: len(stretches)]
+        torch.linalg.vector_norm(stretches, dim=1, out=lengths)
+        torch.sum(blocks.abs_(), dim=1, out=l1)
+        torch.sum(blocks.ne_(self._buffers.zero), dim=1, out=nonzero)
+        self._parts += 1
         self._size += size
 
     def total(self) -> Change:
         """Return the sums of all parts."""
-        import torch
-
-        l1, nonzero = self._sums.sum(dim=(1, 2), dtype=torch.float64).tolist()
-        squares = float(self._lengths.double().square_().sum())
-        return Change(self._size, int(nonzero), l1, squares)
+        found = self._memory[: self._parts].double()
+        found[:, 2 * self._blocks :].square_()
+        sums = found.sum(dim=0).tolist()
+        l1, nonzero = sums[: self._blocks], sums[self._blocks : 2 * self._blocks]
+        return Change(self._size, int(sum(nonzero)), sum(l1), sum(sums[2 * self._blocks :]))

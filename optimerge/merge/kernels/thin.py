@@ -13,7 +13,7 @@ from functools import cache
 from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, Protocol
 
-from optimerge.merge.kernels.buffers import Buffers
+from optimerge.merge.kernels.buffers import Buffers, Rows
 from optimerge.merge.kernels.program import (
     LEVELS,
     NOTHING,
@@ -23,7 +23,7 @@ from optimerge.merge.kernels.program import (
     Random,
     Ranked,
 )
-from optimerge.merge.selection.splitmix import Stream
+from optimerge.merge.selection.splitmix import Stream, integer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,17 +37,10 @@ INFINITY = 0x7F800000
 class Thinning(Protocol):
     """What is kept of some task vectors."""
 
-    def __call__(
-        self,
-        deltas: "Tensor",
-        each: "Sequence[Tensor]",
-        places: "Sequence[Tensor | None]",
-        first: int,
-    ) -> None:
+    def __call__(self, deltas: Rows, places: "Sequence[Tensor | None]", first: int) -> None:
         """Leave of each row of a part what is kept of it; the rest becomes +0.
 
-        `each` are the rows one by one, float32; `places` those of their entries, uint8; `first`
-        is the index of the first entry.
+        `places` are those of their entries, uint8; `first` is the index of the first entry.
         """
         ...
 
@@ -74,18 +67,11 @@ class Apart:
     def __init__(self, rows: Sequence[Thinning | None]) -> None:
         self._rows = rows
 
-    def __call__(
-        self,
-        deltas: "Tensor",
-        each: "Sequence[Tensor]",
-        places: "Sequence[Tensor | None]",
-        first: int,
-    ) -> None:
+    def __call__(self, deltas: Rows, places: "Sequence[Tensor | None]", first: int) -> None:
         """Thin each row."""
         for index, thin in enumerate(self._rows):
             if thin is not None:
-                at = slice(index, index + 1)
-                thin(deltas[at], each[at], places[at], first)
+                thin(deltas.only(index), places[index : index + 1], first)
 
 
 class Randoms:
@@ -96,19 +82,13 @@ class Randoms:
         self._limits = [HALF - 1 - keep.limit for keep in keeps]
         self._draws, self._buffers = stream.draws([keep.key for keep in keeps]), buffers
 
-    def __call__(
-        self,
-        deltas: "Tensor",
-        each: "Sequence[Tensor]",
-        places: "Sequence[Tensor | None]",
-        first: int,
-    ) -> None:
+    def __call__(self, deltas: Rows, places: "Sequence[Tensor | None]", first: int) -> None:
         """Thin all rows."""
         if self._all:
             return
-        scores = self._buffers.rows("score", *deltas.shape)
-        scores.whole.copy_(self._draws(first, deltas.shape[1]).bitwise_not_())
-        for d, score, limit in zip(each, scores.each, self._limits, strict=True):
+        scores = self._buffers.rows("score", *deltas.whole.shape)
+        scores.whole.copy_(self._draws(first, deltas.whole.shape[1]).bitwise_not_())
+        for d, score, limit in zip(deltas.each, scores.each, self._limits, strict=True):
             _above(d, score, limit)
 
 
@@ -121,27 +101,22 @@ class Ranks:
         column = {"dtype": torch.int32, "device": buffers.device}
         self._steps = torch.tensor([[keep.step] for keep in keeps], **column)
         self._starts = torch.tensor([[keep.start] for keep in keeps], **column)
-        self._shift = torch.tensor(SHIFT, dtype=torch.int32)
         self._draws, self._buffers = stream.draws([keep.key for keep in keeps]), buffers
 
-    def __call__(
-        self,
-        deltas: "Tensor",
-        each: "Sequence[Tensor]",
-        places: "Sequence[Tensor | None]",
-        first: int,
-    ) -> None:
+    def __call__(self, deltas: Rows, places: "Sequence[Tensor | None]", first: int) -> None:
         """Thin all rows."""
-        scores = self._buffers.rows("score", *deltas.shape)
-        drawn = self._buffers.rows("code", *deltas.shape)
+        scores = self._buffers.rows("score", *deltas.whole.shape)
+        drawn = self._buffers.rows("code", *deltas.whole.shape)
         for score, of in zip(scores.each_bits, places, strict=True):
             if of is None:
                 raise TypeError("a term that keeps by rank needs the places of its source")
             score.copy_(of)
-        limits = scores.bits.mul_(self._steps).add_(self._starts).bitwise_right_shift_(self._shift)
-        limits.sub_(drawn.bits.copy_(self._draws(first, deltas.shape[1])))
+        limits = (
+            scores.bits.mul_(self._steps).add_(self._starts).bitwise_right_shift_(integer(SHIFT))
+        )
+        limits.sub_(drawn.bits.copy_(self._draws(first, deltas.whole.shape[1])))
         scores.whole.copy_(limits)  # as numbers, in the same memory
-        for d, score in zip(each, scores.each, strict=True):
+        for d, score in zip(deltas.each, scores.each, strict=True):
             _above(d, score, HALF)
 
 
@@ -149,34 +124,24 @@ class Bands:
     """Rows of `Band`: codes, whose bits are compared as those of numbers."""
 
     def __init__(self, keeps: Sequence[Band], stream: Stream, buffers: Buffers) -> None:
-        import torch
-
         self._all = all(keep.low <= 0 and keep.high == NOTHING for keep in keeps)
         self._keeps, self._buffers = keeps, buffers
         drawn = any(keep.draws for keep in keeps)
         self._draws = stream.draws([keep.key for keep in keeps]) if drawn else None
-        self._bin_bits = torch.tensor(BIN_BITS, dtype=torch.int32)
-        self._turn = torch.tensor(HALF - 1, dtype=torch.int16)
 
-    def __call__(
-        self,
-        deltas: "Tensor",
-        each: "Sequence[Tensor]",
-        places: "Sequence[Tensor | None]",
-        first: int,
-    ) -> None:
+    def __call__(self, deltas: Rows, places: "Sequence[Tensor | None]", first: int) -> None:
         """Thin all rows."""
         import torch
 
         if self._all:
             return
-        codes = self._buffers.rows("code", *deltas.shape)
-        scores = self._buffers.rows("score", *deltas.shape)
-        torch.bitwise_and(deltas.view(torch.int32), self._bin_bits, out=codes.bits)
+        codes = self._buffers.rows("code", *deltas.whole.shape)
+        scores = self._buffers.rows("score", *deltas.whole.shape)
+        torch.bitwise_and(deltas.bits, integer(BIN_BITS), out=codes.bits)
         if self._draws is not None:
-            turned = self._draws(first, deltas.shape[1]).bitwise_xor_(self._turn)
+            turned = self._draws(first, deltas.whole.shape[1]).bitwise_xor_(integer(HALF - 1))
             codes.bits.bitwise_or_(scores.bits.copy_(turned.view(torch.uint16)))  # 65535 - u
-        for index, (keep, d) in enumerate(zip(self._keeps, each, strict=True)):
+        for index, (keep, d) in enumerate(zip(self._keeps, deltas.each, strict=True)):
             code, bits = codes.each[index], codes.each_bits[index]
             if 0 < keep.low <= INFINITY:
                 _above(d, code, _number(keep.low - 1))
@@ -193,8 +158,10 @@ def _above(d: "Tensor", score: "Tensor", limit: float) -> None:
 
 @cache
 def above() -> Callable[..., Any]:
-    """Return torch's f(x, score, limit, grad_input=out): x where its score is more than a limit,
-    or NaN, else +0."""
+    """Return torch's f(x, score, limit, grad_input=out): x, but 0 where the score is at most that.
+
+    A NaN is not at most anything.
+    """
     import torch
 
     found: Callable[..., Any] = torch.ops.aten.threshold_backward.grad_input

@@ -27,6 +27,14 @@ def as_signed(word: int) -> int:
     return word - (1 << 64) if word >> 63 else word
 
 
+@cache
+def integer(word: int) -> "Tensor":
+    """Return a number of 64 bits as torch takes it fastest; on the CPU, for any device."""
+    import torch
+
+    return torch.tensor(as_signed(word))
+
+
 def words(key: int, first: int, count: int, on: "device | str" = "cpu") -> "Tensor":
     """Return the int64 words `first` to `first + count - 1` under a key."""
     import torch
@@ -74,7 +82,7 @@ class Stream:
 
         def draw(first: int, count: int) -> "Tensor":
             steps, word, spare, found = self._pieces(len(keys), first % PER_WORD, count)
-            start = column + as_signed(first // PER_WORD * GAMMA)
+            start = column + as_signed(first // PER_WORD * GAMMA) if first else column
             _mixed(torch.add(steps, start, out=word), spare)
             return found
 
@@ -103,7 +111,7 @@ def _hashed(counter: "Tensor", key: int) -> "Tensor":
 def _mixed(word: "Tensor", spare: "Tensor") -> "Tensor":
     """Mix the bits of words in place, with spare memory of their size."""
     for shift, factor in ROUNDS:
-        _mix(word, shift, spare).mul_(_number(factor))
+        _mix(word, shift, spare).mul_(integer(factor))
     return _mix(word, LAST_SHIFT, spare)
 
 
@@ -111,13 +119,5 @@ def _mix(word: "Tensor", shift: int, spare: "Tensor") -> "Tensor":
     """Exclusive-or a word, in place, with itself shifted right, filling up with zeros."""
     import torch
 
-    torch.bitwise_right_shift(word, _number(shift), out=spare)
-    return word.bitwise_xor_(spare.bitwise_and_(_number((1 << (64 - shift)) - 1)))
-
-
-@cache
-def _number(word: int) -> "Tensor":
-    """Return a 64-bit number as torch takes it fastest; on the CPU, for any device."""
-    import torch
-
-    return torch.tensor(as_signed(word))
+    torch.bitwise_right_shift(word, integer(shift), out=spare)
+    return word.bitwise_xor_(spare.bitwise_and_(integer((1 << (64 - shift)) - 1)))
