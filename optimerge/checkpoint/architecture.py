@@ -5,7 +5,10 @@ projector and of a multi-token-prediction head are no decoder layers.
 """
 
 import re
+from functools import lru_cache
 
+_NAMES = 1 << 16
+"""Names that are remembered: a plan asks for each tensor's layer in every candidate."""
 _LAYER = re.compile(r"(?:^|(?<=\.))(layers|layer|h|blocks|block)\.(\d+)(?=\.|$)", re.ASCII)
 _OTHER_TOWER = re.compile(
     r"(^|\.)(vision\w*|visual\w*|vit|image_\w+|audio\w*|speech\w*|mtp\w*|embed_(vision|audio)"
@@ -22,6 +25,7 @@ _EMBEDDINGS = frozenset(
 _HEADS = frozenset({"lm_head", "embed_out", "output_layer", "output"})
 
 
+@lru_cache(_NAMES)
 def layer_of(name: str) -> int | None:
     """Return the decoder layer that a tensor belongs to, from 0, or None.
 
@@ -52,6 +56,7 @@ def is_other_tower(name: str) -> bool:
     return layer_of(name) is None and bool(_OTHER_TOWER.search(name))
 
 
+@lru_cache(_NAMES)
 def with_layer(name: str, n: int) -> str:
     """Return the name of the same tensor in layer `n`; a name without a layer is kept.
 

@@ -5,7 +5,7 @@ left as it is; it is never updated by increments (rounding would pile up).
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -32,7 +32,9 @@ from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets, verify_targets
 from optimerge.merge.tensor import Mode, Selections, rounds_adapters
 from optimerge.merge.tiers import Store, Tier, open_weights
+from optimerge.merge.together import Together, together
 from optimerge.merge.vocabulary import Vocabulary
+from optimerge.methods.protocol import Selection
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
 from optimerge.records.types import MergeStats
@@ -58,25 +60,23 @@ class Engine:
     """What the rows of embeddings stand for; None: what they stand for in the base."""
     statistics: Statistics | None = None
     """Of the experts, for the methods that need them."""
-    room: int | None = None
-    """Most layers of a candidate; None: all have the base's layers, each in its place."""
+    depth: Depth | None = None
+    """Layers of the model that candidates may use; None: all have the base's, each in its place."""
     rounding: Rounding | None = None
     """What of the experts `weights` keeps in int8 steps; None: nothing."""
     _targets: dict[str, Target] = field(default_factory=dict)
     _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
-    _depth: Depth | None = field(init=False, default=None)
     _align: Aligner | None = field(init=False)
     _tables: Tables = field(init=False)
     _place: Placer = field(init=False)
+    _together: Together | None = field(init=False)
 
     def __post_init__(self) -> None:
         base = self.checkpoints[self.base]
-        if self.room is None:
+        if self.depth is None:
             self._targets = find_targets(self.model, base, self.vocabulary)
         else:
-            self._depth = Depth(self.model, base, self.room)
-            into_arena(self.model, str(self.model.device))  # the layers that were added too
-            self._targets = self._depth.targets
+            self._targets = self.depth.targets
         self._align = Aligner(self.vocabulary) if self.vocabulary else None
         models = [self.base, *(m for m in self.checkpoints if m != self.base)]
         self._tables = Tables(models, self._align)
@@ -89,8 +89,9 @@ class Engine:
             align=self._align,
             fused=fused,
             measured=self.statistics,
-            compared=self._depth is None,
+            compared=self.depth is None,
         )
+        self._together = together(self._place, self.weights)
         self._look_at_all()
 
     def apply(self, recipe: Recipe) -> MergeStats:
@@ -105,8 +106,8 @@ class Engine:
         if recipe.output_tokenizer != (self.vocabulary.wanted if self.vocabulary else None):
             raise TrialError("the recipe asks for another tokenizer than the resident model has")
         plan = make_plan(recipe, self.checkpoints)
-        if self._depth is not None:
-            self._depth.follow(plan)
+        if self.depth is not None:
+            self.depth.follow(plan)
         else:
             self._refuse_other_shape(plan)
         with ExitStack() as stack:
@@ -114,7 +115,7 @@ class Engine:
             files = stack.enter_context(originals(self.checkpoints)) if whole else None
             changes = self._merged(plan, files)
         seconds = time.perf_counter() - started
-        return total(changes, seconds, compared=self._depth is None)
+        return total(changes, seconds, compared=self.depth is None)
 
     def _merged(self, plan: MergePlan, files: Mapping[str, TensorReader] | None) -> list[Change]:
         """Merge what is not as the plan says yet; `files`: read instead of what is in steps."""
@@ -132,15 +133,30 @@ class Engine:
                 continue
             changes[tensor.name] = None
             jobs.append((tensor, select))
-        steps = [self._tables.keys(tensor, plan.dtype) for tensor, _ in jobs]
-        with closing(self.weights.stream(steps)) as stream:
-            for (tensor, select), held in zip(jobs, stream, strict=True):
-                self._written.pop(tensor.name, None)
-                found = self._place(held, tensor, dtypes, select, files)
+        with closing(self._merges(jobs, dtypes, files)) as merges:
+            for (tensor, _), found in zip(jobs, merges, strict=True):
                 if found is not None:
                     self._written[tensor.name] = (tensor, dtypes, found)
                     changes[tensor.name] = found
         return [found for found in changes.values() if found is not None]
+
+    def _merges(
+        self,
+        jobs: Sequence[tuple[TensorPlan, Selection]],
+        dtypes: Dtypes,
+        files: Mapping[str, TensorReader] | None,
+    ) -> Generator[Change | None]:
+        """Yield each tensor's change; what is written from then on is not known to be written."""
+        if self._together is not None:
+            for tensor, _ in jobs:
+                self._written.pop(tensor.name, None)
+            yield from self._together(jobs, dtypes, files)
+            return
+        steps = [self._tables.keys(tensor, dtypes.math) for tensor, _ in jobs]
+        with closing(self.weights.stream(steps)) as stream:
+            for (tensor, select), held in zip(jobs, stream, strict=True):
+                self._written.pop(tensor.name, None)
+                yield self._place(held, tensor, dtypes, select, files)
 
     def holds(self, reference: str) -> bool:
         """Whether the resident model is that model, but for the rounding of its dtype.
@@ -149,9 +165,9 @@ class Engine:
         """
         import torch
 
-        if self._depth is not None and self._depth.layers != self.checkpoints[reference].layers:
+        if self.depth is not None and self.depth.layers != self.checkpoints[reference].layers:
             return False
-        names = self._depth.live(self._targets) if self._depth else list(self._targets)
+        names = self.depth.live(self._targets) if self.depth else list(self._targets)
         steps = [self._tables.keys_of(reference, name) for name in names]
         with closing(self.weights.stream(steps)) as stream:
             for name, held in zip(names, stream, strict=True):
@@ -219,7 +235,8 @@ def load_engine(
     model = load_model(base, out_dtype)
     if vocabulary:
         model = resize(model, base, vocabulary.rows)
-    into_arena(model, device)
+    depth = Depth(model, base, layers[1]) if layers else None
+    into_arena(model, device)  # the layers that were added too
     return Engine(
         model=model,
         base=base.reference,
@@ -229,6 +246,6 @@ def load_engine(
         seed=seed,
         vocabulary=vocabulary,
         statistics=statistics,
-        room=layers[1] if layers else None,
+        depth=depth,
         rounding=rounding,
     )

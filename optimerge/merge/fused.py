@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.compile import compiled
 from optimerge.merge.kernels.facts import Facts, Memory
+from optimerge.merge.kernels.many import Job
 from optimerge.merge.kernels.program import Kernels, Source
 from optimerge.merge.plan import TensorPlan
 from optimerge.merge.rounded import Steps, Weight, readable
 from optimerge.merge.stats import Change
 from optimerge.merge.tensor import Measured, merged, promoted
-from optimerge.methods.protocol import Selection
+from optimerge.methods.protocol import Form, Selection
 from optimerge.methods.registry import method_named
 
 if TYPE_CHECKING:
@@ -58,26 +59,44 @@ class Fused:
         without one. `out` is contiguous, of any float dtype. `kind` tells tensors of one name
         apart in the memory: they may be read in several ways.
         """
-        form = method_named(tensor.method).form
-        if form is None:
-            raise TypeError(f"{tensor.method} has no form for the fused kernels")
-        sources = _sources(readable(tensors, None if form.linear else tensor.base))
-        base = sources.pop(0).values if tensor.base else None
-        numbers = [item.numbers for item in tensor.inputs]
-        facts = []
-        if base is not None:
-            memory = self.memory or Memory()
-            facts = [
-                self._facts(tensor, index, base, source, tensors[0].shape, memory, kind)
-                for index, source in enumerate(sources)
-            ]
-        program = compiled(form, numbers, tensor.shared, facts)
-        if base is None:
-            base = None if against is None else against.reshape(-1)
-            return self.kernels.merge(program, base, sources, out.view(-1))
-        read = [fact.source(term.keep) for fact, term in zip(facts, program.terms, strict=True)]
-        found = self.kernels.merge(program, base, read, out.view(-1))
+        job = self.job(tensor, self.sources(tensor, tensors), out, against, kind)
+        found = self.kernels.merge(job.program, job.base, job.sources, job.out)
         return found if against is not None else None
+
+    def sources(self, tensor: TensorPlan, tensors: Sequence[Weight]) -> list[Source]:
+        """Return the tensors of `tensor.sources` as kernels read them: flat, some cast."""
+        linear = tensor.base is None or _form(tensor).linear
+        read = readable(tensors, None if linear else tensor.base)
+        same = len({t.dtype for t in read if not isinstance(t, Steps)}) == 1
+        return [
+            t.source if isinstance(t, Steps) else Source((t if same else t.float()).reshape(-1))
+            for t in read
+        ]
+
+    def job(
+        self,
+        tensor: TensorPlan,
+        sources: Sequence[Source],
+        out: "Tensor",
+        against: "Tensor | None" = None,
+        kind: Hashable = None,
+    ) -> Job:
+        """Return what `merge` is to do, all but the merge itself; `sources` by the method."""
+        form = _form(tensor)
+        numbers = [item.numbers for item in tensor.inputs]
+        if tensor.base is None:
+            program = compiled(form, numbers, tensor.shared, [])
+            return Job(
+                program, None if against is None else against.reshape(-1), sources, out.view(-1)
+            )
+        base, memory = sources[0].values, self.memory or Memory()
+        facts = [
+            self._facts(tensor, index, base, source, out.shape, memory, kind)
+            for index, source in enumerate(sources[1:])
+        ]
+        program = compiled(form, numbers, tensor.shared, facts)
+        read = [fact.source(term.keep) for fact, term in zip(facts, program.terms, strict=True)]
+        return Job(program, base, read, out.view(-1))
 
     def _facts(
         self,
@@ -121,10 +140,8 @@ def merge_apart(
     return result
 
 
-def _sources(tensors: Sequence[Weight]) -> list[Source]:
-    """Return the tensors flat; those not in steps in float32 where their dtypes differ."""
-    same = len({t.dtype for t in tensors if not isinstance(t, Steps)}) == 1
-    return [
-        t.source if isinstance(t, Steps) else Source((t if same else t.float()).reshape(-1))
-        for t in tensors
-    ]
+def _form(tensor: TensorPlan) -> Form:
+    form = method_named(tensor.method).form
+    if form is None:
+        raise TypeError(f"{tensor.method} has no form for the fused kernels")
+    return form

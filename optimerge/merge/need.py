@@ -9,11 +9,13 @@ from optimerge.checkpoint.architecture import has_token_rows
 from optimerge.checkpoint.dtypes import BITS, FILE_NAMES, TORCH_NAMES
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.merge.arena import padded
-from optimerge.merge.kernels.program import STEPS
+from optimerge.merge.kernels.facts import EPSILONS, WORTH_A_TABLE
+from optimerge.merge.kernels.program import BLOCK, STEPS
 from optimerge.merge.probe import bytes_an_entry
 from optimerge.merge.rounding import Rounding
+from optimerge.merge.stats import PART
 from optimerge.merge.steps import Place, all_steps, place_of, ring_bytes, sources_of, step_bytes
-from optimerge.merge.tensor import Mode
+from optimerge.merge.tensor import Mode, part_of
 from optimerge.merge.tiers import Tier
 from optimerge.merge.vocabulary import Vocabulary
 from optimerge.methods.registry import method_named
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 FLOAT32 = 4
 DRAWN = 56
 """Bytes an entry, at most, of torch's random numbers, masks, signs and sums."""
+OF_A_BLOCK = 16
+"""Bytes a BLOCK of what one launch for many tensors counts in: owner, non-zeros, two sums."""
+COMPARED = 20
+"""Bytes an entry of what a merge that is not fused is compared with the base by, part by part."""
 BIN = 16
 """Bytes of a table of magnitudes for each bin that is not empty."""
 BINS = {"bfloat16": 2048, "float16": 2048, "float32": 4096}
@@ -109,8 +115,8 @@ def predicted(checkpoints: Sequence[Checkpoint], work: Work, tier: Tier, device:
         weights=weights + factors,
         resident=_resident(work.resident or checkpoints[0], work),
         tables=_tables(checkpoints, sources, work) + work.statistics,
-        temporaries=_temporaries(checkpoints, sources, work),
-        buffers=_buffers(len(checkpoints), device, work),
+        temporaries=_temporaries(checkpoints, sources, work, device),
+        buffers=_buffers(checkpoints, device, work),
         host=0 if on_cpu else host,
     )
 
@@ -158,10 +164,11 @@ def _tables(
         each = 0
         if thins:
             each += BIN * min(entries, BINS.get(TORCH_NAMES[info.dtype], 4096))
+        table = 8 * (STEPS + 1) if entries >= WORTH_A_TABLE else 0
         if "random" in thins:
-            each += 8 * (STEPS + 1)
+            each += table
         if "ranked" in thins:
-            each += entries
+            each += entries + EPSILONS * table
         total += each * sum(name in sources[e.reference] for e in experts)
     return total
 
@@ -170,20 +177,21 @@ def _temporaries(
     checkpoints: Sequence[Checkpoint],
     sources: "Mapping[str, Mapping[str, TensorInfo]]",
     work: Work,
+    device: str,
 ) -> int:
     """Return the bytes of the tensor that takes most.
 
     They are sums of adapters, tables with the result's rows, casts, and what the kernels of
-    methods take that are not fused.
+    methods take that are not fused, or writing and comparing what they return.
     """
     base, experts = checkpoints[0], checkpoints[1:]
     plain = [m for m in work.methods if not (work.fast and method_named(m).form)]
-    slope = max(
-        (bytes_an_entry(m, len(experts), work.mode, base.dtype, work.math) for m in plain),
-        default=0.0,
-    )
+    slopes = [bytes_an_entry(m, len(experts), work.mode, base.dtype, work.math) for m in plain]
+    parts = [part_of(method_named(m), device) for m in plain]
     fused = len(plain) < len(work.methods)
-    wide = _itemsize(work.math or base.dtype)
+    math, out = work.math or base.dtype, work.out or base.dtype
+    wide = _itemsize(math)
+    written = wide + (_itemsize(out) if out != math else 0)
     most = 0
     for name, info in base.merged.items():
         entries = prod(_shape(work, name, info))
@@ -195,7 +203,15 @@ def _temporaries(
             if name in c.merged
         )
         held = sums * FLOAT32 * entries
-        taken = held + slope * entries
+        taken = held + max(
+            (
+                slope * entries if entries <= part else wide * entries + slope * part
+                for slope, part in zip(slopes, parts, strict=True)
+            ),
+            default=0.0,
+        )
+        if plain:
+            taken = max(taken, held + written * entries, held + COMPARED * min(entries, PART))
         if sums:  # the sum of the last one is made beside the others; then all are cast alike
             taken = max(taken, held + 2 * FLOAT32 * entries)
             if fused:
@@ -207,17 +223,26 @@ def _temporaries(
     return most
 
 
-def _buffers(models: int, device: str, work: Work) -> int:
-    """Return the bytes of buffers that torch's kernels work in; the others need none."""
+def _buffers(checkpoints: Sequence[Checkpoint], device: str, work: Work) -> int:
+    """Return the bytes that the fused kernels work in, beside the tensors."""
+    from optimerge.merge.kernels import reference
     from optimerge.merge.kernels.choose import kernels_for
-    from optimerge.merge.kernels.reference import PART, PART_ON_DEVICE, TorchKernels
+    from optimerge.merge.kernels.cpu import CompiledKernels
+    from optimerge.merge.kernels.many import ManyKernels
 
     forms = [form for m in work.methods if (form := method_named(m).form)]
-    if not forms or not work.fast or not isinstance(kernels_for(device), TorchKernels):
+    if not forms or not work.fast:
         return 0
-    part = PART if device == "cpu" else PART_ON_DEVICE
-    drawn = DRAWN if any(form.thin != "whole" for form in forms) else 0
-    return part * (FLOAT32 * (models + 2) + drawn)
+    thins = any(form.thin != "whole" for form in forms)
+    kernels = kernels_for(device)
+    if isinstance(kernels, CompiledKernels):
+        return kernels.tables_bytes if thins else 0
+    part = reference.PART if device == "cpu" else reference.PART_ON_DEVICE
+    if isinstance(kernels, ManyKernels):  # of which torch's make the tables
+        entries = [prod(_shape(work, *item)) for item in checkpoints[0].merged.items()]
+        blocks = sum(-(-count // BLOCK) for count in entries)
+        return blocks * OF_A_BLOCK + thins * part * (FLOAT32 * 2 + DRAWN)
+    return part * (FLOAT32 * (len(checkpoints) + 2) + thins * DRAWN)
 
 
 def _shape(work: Work, name: str, info: "TensorInfo") -> tuple[int, ...]:

@@ -1,8 +1,9 @@
 """Merges one tensor into its place in the resident model and counts what it changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from typing import TYPE_CHECKING, NamedTuple
 
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
@@ -17,6 +18,9 @@ from optimerge.merge.tensor import Measured, inputs_of, merged, torch_dtype
 from optimerge.merge.weights import Weights
 from optimerge.methods.protocol import Selection
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 @dataclass(frozen=True)
 class Dtypes:
@@ -30,6 +34,16 @@ class Dtypes:
     """Whether a base plus adapter is rounded to the base's dtype before it is merged."""
     in_steps: bool = False
     """Whether experts are taken as int8 steps from the base."""
+
+
+class Direct(NamedTuple):
+    """A fused merge straight into the model: what `Fused.merge` takes beside the tensors."""
+
+    out: "Tensor"
+    """The live memory."""
+    against: "Tensor | None"
+    """What the kernels compare with on the way; None: they cannot."""
+    kind: Hashable
 
 
 @dataclass(frozen=True)
@@ -59,57 +73,88 @@ class Placer:
         `files`: read instead of what is in steps, for a recipe that takes the weights whole.
         TrialError if the result holds NaN or infinite weights: they are in the model then.
         """
+        present = self.read(held, tensor, dtypes, files)
+        return sound(tensor, self.merge(held, tensor, dtypes, select, present))
+
+    def read(
+        self,
+        held: Weights,
+        tensor: TensorPlan,
+        dtypes: Dtypes,
+        files: Mapping[str, TensorReader] | None,
+    ) -> list[Weight]:
+        """Return the tensors of `tensor.sources` as they are merged."""
 
         def read(item: InputTensor) -> Weight:
             return held.source(item.model, item.tensor, dtypes.rounded, files)
 
+        return inputs_of(tensor, torch_dtype(dtypes.math), read, self.align)
+
+    def merge(
+        self,
+        held: Weights,
+        tensor: TensorPlan,
+        dtypes: Dtypes,
+        select: Selection,
+        present: Sequence[Weight],
+    ) -> Change | None:
+        """Merge what was read into the model, whatever comes out; None if it is not used."""
+        import torch
+
         math, out = torch_dtype(dtypes.math), torch_dtype(dtypes.out)
-        present = inputs_of(tensor, math, read, self.align)
         target = self.targets.get(tensor.name)
         if target is None:  # merged all the same, for its draws from the random stream
             merged(tensor, math, present, select, self.measured)
             return None
-        if self.fused and fusible(tensor, math, present, out):
-            found = self._fuse(self.fused, held, tensor, present, dtypes, target)
-        else:
+        if self.fused is None or not fusible(tensor, math, present, out):
             result = merged(tensor, math, present, select, self.measured)
             # What a build writes: the model may keep a tensor in more precision than that.
             target.write(result.to(out or result.dtype))
-            found = self._change(held, tensor, target, dtypes)
-        if not isfinite(found.l1):
-            raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
-        return found
+            del result  # before the comparison, which takes memory too
+            return self.change(held, tensor, dtypes)
+        if direct := self.direct(held, tensor, dtypes, present):
+            found = self.fused.merge(tensor, present, *direct)
+            return found or self.change(held, tensor, dtypes)
+        first = present[0]
+        result = torch.empty(first.shape, dtype=out or torch.float32, device=first.device)
+        self.fused.merge(tensor, present, result, None, self._kind(tensor, dtypes))
+        target.write(result)
+        return self.change(held, tensor, dtypes)
 
-    def _fuse(
-        self,
-        fused: Fused,
-        held: Weights,
-        tensor: TensorPlan,
-        present: Sequence[Weight],
-        dtypes: Dtypes,
-        target: Target,
-    ) -> Change:
+    def direct(
+        self, held: Weights, tensor: TensorPlan, dtypes: Dtypes, present: Sequence[Weight]
+    ) -> Direct | None:
+        """Return where the fused kernels can write straight into the model, None if they cannot."""
         import torch
 
-        out_dtype = torch_dtype(dtypes.out) or torch.float32
-        out = target.whole(out_dtype)
-        direct = out is not None
+        math, out_dtype = torch_dtype(dtypes.math), torch_dtype(dtypes.out)
+        target = self.targets.get(tensor.name)
+        if target is None or not self.fused or not fusible(tensor, math, present, out_dtype):
+            return None
+        out = target.whole(out_dtype or torch.float32)
         if out is None:
-            out = torch.empty(present[0].shape, dtype=out_dtype, device=present[0].device)
+            return None
         # Task vectors are taken from the base tensor that was read: the kernels can count
         # changes on the way only if it is the one to compare with.
-        base = None
-        if self.compared and direct:
-            base = self.tables.base(held, tensor.name, dtypes.math)
+        base = self.tables.base(held, tensor.name, dtypes.math) if self.compared else None
         if base is not None and tensor.base and dense(present[0]).data_ptr() != base.data_ptr():
             base = None
-        kind = dtypes if self.align is None else (dtypes, *(s.model for s in tensor.sources))
-        found = fused.merge(tensor, present, out, base, kind)
-        if not direct:
-            target.write(out)
-        return found or self._change(held, tensor, target, dtypes)
+        return Direct(out, base, self._kind(tensor, dtypes))
 
-    def _change(self, held: Weights, tensor: TensorPlan, target: Target, dtypes: Dtypes) -> Change:
+    def change(self, held: Weights, tensor: TensorPlan, dtypes: Dtypes) -> Change:
+        """Return how what the model holds differs from the base, by reading both."""
+        live = self.targets[tensor.name].read()
         if not self.compared:
-            return counted(target.read())
-        return change(target.read(), self.tables.base(held, tensor.name, dtypes.math))
+            return counted(live)
+        return change(live, self.tables.base(held, tensor.name, dtypes.math))
+
+    def _kind(self, tensor: TensorPlan, dtypes: Dtypes) -> Hashable:
+        """Return what tells tensors of one name apart: they may be read in several ways."""
+        return dtypes if self.align is None else (dtypes, *(s.model for s in tensor.sources))
+
+
+def sound(tensor: TensorPlan, found: Change | None) -> Change | None:
+    """Return a tensor's change; TrialError if the merge gave NaN or infinite weights."""
+    if found is not None and not isfinite(found.l1):
+        raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
+    return found

@@ -10,7 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
-from optimerge.merge.tensor import Mode, Selections, merged, torch_dtype
+from optimerge.merge.tensor import Mode, Selections, merged, part_of, torch_dtype
 from optimerge.methods.protocol import (
     MergeMethod,
     Number,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 ROWS, COLUMNS = 64, 1 << 15
-"""The tensors' rows and columns: larger than the parts that kernels cut tensors into."""
+"""The tensors' rows and columns: larger than the parts in which kernels work."""
 SIDE = 512
 """Rows and columns where a method needs a gram matrix, of the columns times the columns."""
 HALF = 0.5
@@ -34,13 +34,14 @@ HALF = 0.5
 def bytes_an_entry(method: str, inputs: int, mode: Mode, dtype: str, math: str | None) -> float:
     """Return the bytes of temporaries and result for each entry, beside the tensors merged.
 
+    Of a tensor that is merged in parts: for each entry of a part.
+
     `inputs`: models beside the base. `dtype`: theirs, by torch's name; `math`: as a plan's.
     """
     known = method_named(method)
-    if known.locality == "entry" and not known.statistics:  # cut into parts: see `merged`
-        found = torch_dtype(math or dtype)
-        return float(found.itemsize) if found else 0.0
     shape = (SIDE, SIDE) if known.statistics else (ROWS, COLUMNS)
+    if prod(shape) > part_of(known, "cpu"):
+        shape = (1, part_of(known, "cpu"))
     return _peak(known, shape, inputs, mode, dtype, math) / prod(shape)
 
 

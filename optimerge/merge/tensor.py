@@ -3,14 +3,16 @@
 The resident engine and the streaming build both call it, so what is scored is what is built.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
+from optimerge.checkpoint.architecture import has_token_rows
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
 from optimerge.merge.rounded import Weight, dense
-from optimerge.methods.protocol import Selection, Statistic, StatisticKind, TensorGroup
+from optimerge.methods.protocol import MergeMethod, Selection, Statistic, StatisticKind, TensorGroup
 from optimerge.methods.registry import method_named
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def inputs_of(
     Aligned tables are in the math dtype, others in their own.
     """
     present = [read(item) for item in tensor.sources]
-    if align is None:
+    if align is None or not has_token_rows(tensor.name):
         return present
     dtype = math or promoted(present)
     return [*align(tensor, [t.to(dtype) for t in present])]
@@ -117,9 +119,8 @@ def merged(
         )
         return method.kernel(group)
 
-    in_parts = method.locality == "entry" and not method.statistics  # they are not cut
-    size = PART if first.device.type == "cpu" else PART_ON_DEVICE
-    if not in_parts or first.numel() <= size:
+    size = part_of(method, first.device.type)
+    if first.numel() <= size:
         return merge(present)
     # Entry by entry the parts give what the whole gives, and their temporaries stay in the cache.
     flat = [t.reshape(-1) for t in present]
@@ -128,6 +129,13 @@ def merged(
         part = slice(start, start + size)
         result[part] = merge([t[part] for t in flat])
     return result.view(first.shape)
+
+
+def part_of(method: MergeMethod, device: str) -> int:
+    """Return how many entries of a tensor a method's own kernel is given at a time."""
+    if method.locality != "entry" or method.statistics:  # they are not cut
+        return sys.maxsize
+    return PART if device == "cpu" else PART_ON_DEVICE
 
 
 def promoted(tensors: Sequence[Weight]) -> "torch.dtype":

@@ -29,7 +29,9 @@ def merge(group: TensorGroup) -> "Tensor":
         return base.clone()
     deltas, active, models = active_changes(group)
     unique = models == 1
-    factors = _factors(group, active.flatten(1), unique.flatten()).view(-1, *[1] * base.dim())
+    factors = _factors(group, active.reshape(len(active), -1), unique.reshape(-1)).view(
+        -1, *[1] * base.dim()
+    )
     alone = deltas * unique * factors
     together = deltas * ~unique / models.clamp(min=1)
     return base + (alone + together).sum(dim=0)

@@ -17,7 +17,7 @@ from optimerge.testing.statistics import (
     turned,
 )
 
-SHAPES = ((1,), (1, 1), (7,), (12, 10), (3, 4, 5))
+SHAPES = ((), (1,), (1, 1), (7,), (12, 10), (3, 4, 5))
 MATRIX = (12, 10)
 
 

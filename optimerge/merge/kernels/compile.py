@@ -5,7 +5,7 @@ float32 here, once, for all back ends.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from ctypes import c_float
 
 from optimerge.merge.kernels.facts import Facts
 from optimerge.merge.kernels.places import ranked
@@ -25,9 +25,6 @@ from optimerge.methods.protocol import Form, Number
 from optimerge.methods.sparsify import SMALL_NORM
 from optimerge.methods.task_vectors import SMALL_DIVISOR
 
-if TYPE_CHECKING:
-    import numpy as np
-
 
 def compiled(
     form: Form,
@@ -46,17 +43,17 @@ def compiled(
     weights = [_float32(real(one, "weight")) for one in numbers]
     normalize = flag(shared, "normalize")
     if form.linear:
-        terms = tuple(Term(float(weight)) for weight in weights)
-        return Program(terms, linear=True, divisor=float(_sum(weights)) if normalize else 1.0)
+        terms = tuple(Term(weight) for weight in weights)
+        return Program(terms, linear=True, divisor=_sum(weights) if normalize else 1.0)
     terms = tuple(
-        _term(form, float(weight), one, flag(shared, "rescale"), fact)
+        _term(form, weight, one, flag(shared, "rescale"), fact)
         for weight, one, fact in zip(weights, numbers, facts, strict=True)
     )
     divisor = 1.0
     if normalize and not form.elect:
-        total = float(_sum(weights))
+        total = _sum(weights)
         divisor = total if abs(total) >= SMALL_DIVISOR else 1.0
-    factor = float(_float32(real(shared, "lambda")))
+    factor = _float32(real(shared, "lambda"))
     return Program(terms, False, form.elect, normalize and form.elect, divisor, factor)
 
 
@@ -66,10 +63,17 @@ def _term(
     keep = _keep(form, numbers, facts)
     if not rescale or isinstance(keep, Whole):
         return Term(weight, keep)
-    unit, before, after = facts.norms(keep)
+    return Term(weight, keep, rescaled(*facts.norms(keep)))
+
+
+def rescaled(unit: int, before: int, after: int) -> float:
+    """Return the scale that gives a thinned task vector its norm again; arguments: `Facts.norms`.
+
+    1 where there is next to nothing.
+    """
     if min(before, after) * 2.0**-unit < SMALL_NORM:
-        return Term(weight, keep)
-    return Term(weight, keep, float(_float32(before / after)))
+        return 1.0
+    return _float32(before / after)
 
 
 def _keep(form: Form, numbers: Mapping[str, Number], facts: Facts) -> Keep:
@@ -101,17 +105,14 @@ def _largest(density: float, facts: Facts) -> Keep:
     return Band(facts.key("ties"), facts.code(max(1, int(density * facts.size))))
 
 
-def _float32(value: float) -> "np.float32":
-    import numpy as np
-
-    # What becomes infinite is refused when it is merged, with the tensor's name.
-    with np.errstate(over="ignore"):
-        return np.float32(value)
+def _float32(value: float) -> float:
+    """Round to float32; what becomes infinite is refused when merged, with the tensor's name."""
+    return c_float(value).value
 
 
-def _sum(values: "Sequence[np.float32]") -> "np.float32":
-    """Add in float32, in order."""
-    total = _float32(0)
+def _sum(values: Sequence[float]) -> float:
+    """Add in float32, in order: of two float32 numbers, a float64 sum rounds to the float32 one."""
+    total = 0.0
     for value in values:
-        total += value
+        total = _float32(total + value)
     return total

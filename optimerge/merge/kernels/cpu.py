@@ -11,12 +11,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.library import LEVELS, PART, Available, available, load
+from optimerge.merge.kernels.places import places
 from optimerge.merge.kernels.program import (
     BINS,
     STEPS,
     Keep,
     Program,
     Random,
+    Ranked,
     Source,
     Whole,
 )
@@ -49,6 +51,12 @@ class CompiledKernels:
         self._number = LEVELS.index(self.level)
         self._library = load()
         self._pool = ThreadPoolExecutor(self.threads) if self.threads > 1 else None
+
+    @property
+    def tables_bytes(self) -> int:
+        """Bytes in which magnitudes are counted: a table for each piece of work, and their sum."""
+        pieces = self.threads * SHARES if self._pool else 1
+        return (pieces + 1) * BINS * 8
 
     def merge(
         self,
@@ -86,11 +94,31 @@ class CompiledKernels:
         return self._counts(self._library.optimerge_magnitudes, job, BINS)
 
     def shares(
-        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0
+        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0, step: int = 0
     ) -> "Tensor":
-        """Sum magnitudes by their draw; see `Kernels.shares`."""
-        job = measure_struct(Random(key, 0), base, source, unit, start)
-        return self._counts(self._library.optimerge_shares, job, STEPS)
+        """Sum magnitudes by the probability that keeps them; see `Kernels.shares`."""
+        keep = Ranked(key, 0, step) if step else Random(key, 0)
+        job = measure_struct(keep, base, source, unit, start)
+        return self._counts(self._library.optimerge_shares, job, STEPS + 1)
+
+    def places(self, delta: "Tensor") -> "Tensor":
+        """Return the places of a task vector; see `Kernels.places`."""
+        import torch
+
+        if not 1 <= delta.dim() <= 2 or delta.shape[-1] <= 1:
+            return places(delta)
+        width = delta.shape[-1]
+        held = delta.float().contiguous().view(-1, width)
+        found = torch.empty(held.shape, dtype=torch.uint8)
+        some = max(1, PART // width)
+
+        def rank(first: int) -> None:
+            here, to = held[first : first + some], found[first : first + some]
+            self._library.optimerge_places(here.data_ptr(), len(here), width, to.data_ptr())
+
+        firsts = range(0, len(held), some)
+        list(map(rank, firsts) if self._pool is None else self._pool.map(rank, firsts))
+        return found.view(delta.shape)
 
     def _counts(self, function: Callable[..., None], job: CMeasure, size: int) -> "Tensor":
         """Return the sum of what each piece of work counts."""

@@ -8,8 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.magnitudes import Magnitudes, magnitudes
-from optimerge.merge.kernels.places import places
-from optimerge.merge.kernels.program import LEVELS, STEPS, Keep, Kernels, Random, Ranked, Source
+from optimerge.merge.kernels.program import (
+    LEVELS,
+    STEPS,
+    STRIDE,
+    Keep,
+    Kernels,
+    Random,
+    Ranked,
+    Source,
+)
 from optimerge.merge.selection.hashed import hash_key
 
 if TYPE_CHECKING:
@@ -18,18 +26,24 @@ if TYPE_CHECKING:
 
 RANKED = 1 << 18
 """Entries whose places are found at a time."""
+WORTH_A_TABLE = 8 * STEPS
+"""Entries: a task vector that is smaller is measured for every candidate, as fast as looked up."""
+EPSILONS = 2
+"""Tables of DELLA's sums that are kept for a task vector: those of the epsilons met last."""
 
 
 @dataclass(frozen=True)
 class Memory:
     """What was found out about task vectors, by what identifies one.
 
-    `steps` keeps the sums of DARE's masks too: worth a pass more where many densities follow.
+    `steps` keeps the sums of DARE's and DELLA's masks too: worth a pass more where many densities
+    follow.
     """
 
     magnitudes: dict[Hashable, Magnitudes] = field(default_factory=dict)
     places: "dict[Hashable, Tensor]" = field(default_factory=dict)
-    shares: "dict[Hashable, ndarray]" = field(default_factory=dict)
+    shares: "dict[Hashable, dict[int, ndarray | None]]" = field(default_factory=dict)
+    """By task vector and key, then by step (0 for DARE); None where a step was met but once."""
     steps: bool = False
 
 
@@ -68,9 +82,9 @@ class Facts:
     def norms(self, keep: Keep) -> tuple[int, int, int]:
         """Return (unit, norm before, norm after thinning) as in `Kernels.norms`."""
         unit = self._magnitudes.unit
-        if isinstance(keep, Random) and self.memory.steps and keep.limit % (LEVELS // STEPS) == 0:
-            upto = self._shares(keep.key, unit)
-            return unit, int(upto[-1]), int(upto[keep.limit // (LEVELS // STEPS)])
+        upto = self._shares(keep, unit)
+        if upto is not None:
+            return unit, int(upto[-1]), int(upto[_step_of(keep)])
         before, after = self.kernels.norms(keep, self.base, self.source(keep), unit)
         return unit, before, after
 
@@ -91,15 +105,29 @@ class Facts:
             known[self.of] = magnitudes(self.kernels.magnitudes(self.base, self.values))
         return known[self.of]
 
-    def _shares(self, key: int, unit: int) -> "ndarray":
-        """Return the sums of |d| of the entries below each step of DARE's probability."""
+    def _shares(self, keep: Keep, unit: int) -> "ndarray | None":
+        """Return the sums of |d| of what is kept at each step of the probability.
+
+        None where no table is worth its pass: one is made when its step is met again, since in a
+        search over epsilon each candidate has another. DARE has but one step.
+        """
         import numpy as np
 
-        known = self.memory.shares
-        if (self.of, key) not in known:
-            sums = self.kernels.shares(key, self.base, self.values, unit).numpy()
-            known[self.of, key] = np.concatenate([[0], np.cumsum(sums)])
-        return known[self.of, key]
+        worth = self.memory.steps and self.size >= WORTH_A_TABLE
+        if not worth or not isinstance(keep, Random | Ranked) or _step_of(keep) is None:
+            return None
+        step = keep.step if isinstance(keep, Ranked) else 0
+        known = self.memory.shares.setdefault((self.of, keep.key), {})
+        met = step in known or isinstance(keep, Random)
+        table = known.pop(step, None)  # and to the end again: what was met last
+        if met and table is None:
+            source = self.source(keep)
+            table = self.kernels.shares(keep.key, self.base, source, unit, step=step).numpy()
+            table = np.cumsum(table)
+        known[step] = table
+        while len(known) > EPSILONS:
+            del known[next(iter(known))]
+        return table
 
     def _places(self) -> "Tensor":
         """Return the places, made some rows at a time: ranking takes much memory an entry."""
@@ -113,7 +141,7 @@ class Facts:
             here = min(some, rows - first)
             part = slice(first * width, (first + here) * width)
             shape = (here, *self.shape[1:]) if len(self.shape) > 1 else self.shape
-            found[part] = places(self._delta(part).view(shape)).reshape(-1)
+            found[part] = self.kernels.places(self._delta(part).view(shape)).reshape(-1)
         return found
 
     def _delta(self, part: slice) -> "Tensor":
@@ -123,3 +151,13 @@ class Facts:
             return values - self.base[part].float()
         rows = slice(part.start // self.values.row, part.stop // self.values.row)
         return (values.view(-1, self.values.row) * self.values.scales[rows].view(-1, 1)).reshape(-1)
+
+
+def _step_of(keep: Keep) -> int | None:
+    """Return which of the STEPS a keep's probability is, None if none."""
+    number, one = 0, 0
+    if isinstance(keep, Random):
+        number, one = keep.limit, LEVELS // STEPS
+    elif isinstance(keep, Ranked):
+        number, one = keep.start, STRIDE
+    return number // one if one and number % one == 0 else None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 LEVELS = ("baseline", "v3", "v4")
 """By number: any processor; AVX2; AVX-512."""
-VERSION = 2
+VERSION = 3
 """Of the calls and of what `structs` describes; the library says the same."""
 PART = 1 << 18
 """Entries of a tensor that are handed to a thread at a time: as in native/job.h."""
@@ -50,6 +50,8 @@ def load() -> ctypes.CDLL:
     for name in ("merge", "norms", "magnitudes", "shares"):
         function = getattr(library, f"optimerge_{name}")
         function.argtypes, function.restype = arguments, None
+    library.optimerge_places.argtypes = [c_void_p, c_int64, c_int64, c_void_p]
+    library.optimerge_places.restype = None
     return library
 
 

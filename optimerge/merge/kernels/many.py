@@ -4,7 +4,7 @@ A back end that does has the methods of `ManyKernels`; for others the functions 
 by tensor. Either way the bytes are the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -45,8 +45,11 @@ class ManyKernels(Protocol):
     they do in arenas that pad every tensor to a multiple of BLOCK; padding is not read or written.
     """
 
-    def merge_many(self, jobs: Sequence[Job]) -> list[Change | None]:
-        """Do as `Kernels.merge` for every job; wait for the device once, at the end."""
+    def merge_many(self, jobs: Iterable[Job]) -> list[Change | None]:
+        """Do as `Kernels.merge` for every job; wait for the device once, at the end.
+
+        Jobs that are made one by one are merged while the next ones are made.
+        """
         ...
 
     def norms_many(self, sums: Sequence[Sum]) -> list[tuple[int, int]]:
@@ -54,7 +57,7 @@ class ManyKernels(Protocol):
         ...
 
 
-def merge_many(kernels: Kernels, jobs: Sequence[Job]) -> list[Change | None]:
+def merge_many(kernels: Kernels, jobs: Iterable[Job]) -> list[Change | None]:
     """Merge every job by the back end's own way, or one by one."""
     if isinstance(kernels, ManyKernels):
         return kernels.merge_many(jobs)

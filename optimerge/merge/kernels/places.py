@@ -6,7 +6,7 @@ dim 1 (a vector is one row), ties at the middle of their ranks; a row of one ent
 
 from typing import TYPE_CHECKING
 
-from optimerge.merge.kernels.program import LEVELS, SHIFT, Ranked
+from optimerge.merge.kernels.program import LEVELS, SHIFT, STEPS, STRIDE, Ranked
 from optimerge.merge.selection.ranks import middle_ranks
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ def places(delta: "Tensor") -> "Tensor":
 
 
 def ranked(key: int, density: float, epsilon: float) -> Ranked:
-    """Return DELLA's choice: probability density - epsilon for place 0, + epsilon for the last."""
-    one = LEVELS << SHIFT
-    start = round((density - epsilon) * one) + (1 << SHIFT >> 1)
-    return Ranked(key, start, round(2 * epsilon * one / LAST))
+    """Return DELLA's choice: probability density - epsilon for place 0, + epsilon for the last.
+
+    That of place 0 is one of the STEPS, and above 0: so each entry may be kept, and the sums of
+    what is kept at every density fit in a table.
+    """
+    steps = max(1, round((density - epsilon) * STEPS))
+    return Ranked(key, steps * STRIDE, round(2 * epsilon * (LEVELS << SHIFT) / LAST))

@@ -44,9 +44,11 @@ LEVELS = 1 << 16
 BINS = 1 << 15
 """Bins of magnitude: the upper 16 bits of a float32, less the sign."""
 STEPS = 1 << 12
-"""How finely the probability of `Random` is resolved."""
+"""How finely the probability of `Random` is resolved, and that of a `Ranked` term's place 0."""
 SHIFT = 14
 """Fraction bits of `Ranked`."""
+STRIDE = (LEVELS << SHIFT) // STEPS
+"""One of the STEPS as the `start` of `Ranked`; `LEVELS // STEPS` is one as a `limit`."""
 BLOCK = 1 << 12
 """Entries: arenas pad every tensor to a multiple of it, and sums of statistics start anew."""
 NOTHING = (BINS << 16) - 1
@@ -88,7 +90,9 @@ class Ranked:
 
     key: int
     start: int
+    """0 to LEVELS << SHIFT; a multiple of STRIDE where `Kernels.shares` is to know its sum."""
     step: int
+    """0 to (LEVELS << SHIFT) / 255."""
 
 
 Keep = Whole | Band | Random | Ranked
@@ -167,10 +171,17 @@ class Kernels(Protocol):
         ...
 
     def shares(
-        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0
+        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0, step: int = 0
     ) -> "Tensor":
-        """Return, for each of the STEPS, the sum of trunc(|d| * 2**unit) of entries u // 16 there.
+        """Return, for each n from 0 to STEPS, the sum of trunc(|d| * 2**unit) of some entries.
 
-        int64, on the CPU.
+        They are those that `Ranked(key, n * STRIDE, step)` keeps and, for n > 0, n - 1 does not:
+        since it keeps what has v = ((u + 1) << SHIFT) - place * step <= n * STRIDE, those where n
+        is max(0, ceil(v / STRIDE)). With a step of 0, which needs no places, that is what
+        `Random(key, n * LEVELS / STEPS)` keeps. int64, on the CPU.
         """
+        ...
+
+    def places(self, delta: "Tensor") -> "Tensor":
+        """Return the places of a task vector (float32, in its tensor's shape): see `places`."""
         ...

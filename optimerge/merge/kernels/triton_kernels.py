@@ -1,7 +1,7 @@
 """The Triton back end: a candidate's tensors in few launches, and one wait for their sums."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from optimerge.merge.kernels.many import Job, Sum
 from optimerge.merge.kernels.program import Keep, Program, Source, Term
@@ -38,20 +38,18 @@ class TritonKernels:
         """Write the merge to `out`; see `Kernels.merge`."""
         return self.merge_many([Job(program, base, sources, out, start)])[0]
 
-    def merge_many(self, jobs: Sequence[Job]) -> list[Change | None]:
+    def merge_many(self, jobs: Iterable[Job]) -> list[Change | None]:
         """Merge every job; see `ManyKernels.merge_many`."""
-        import torch
-
-        found = torch.zeros((len(jobs), 3), dtype=torch.float64, device=self.device)
-        order: list[int] = []
+        done: list[tuple[int, Job]] = []
+        sums: list[Tensor] = []
         for launch, places in launches(jobs, self.device):
-            launch.merge(found[len(order) : len(order) + len(places)])
-            order += places
-        changes: list[Change | None] = [None] * len(jobs)
-        if any(job.base is not None for job in jobs):
-            for i, (nonzero, l1, squares) in zip(order, found.tolist(), strict=True):
-                if jobs[i].base is not None:
-                    changes[i] = Change(jobs[i].out.numel(), int(nonzero), l1, squares)
+            done += zip(places, launch.jobs, strict=True)
+            sums.append(launch.merge())
+        changes: list[Change | None] = [None] * len(done)
+        if any(job.base is not None for _, job in done):
+            for (i, job), (nonzero, l1, squares) in zip(done, _rows(sums), strict=True):
+                if job.base is not None:
+                    changes[i] = Change(job.out.numel(), int(nonzero), l1, squares)
         return changes
 
     def norms(
@@ -62,26 +60,35 @@ class TritonKernels:
 
     def norms_many(self, sums: Sequence[Sum]) -> list[tuple[int, int]]:
         """Sum magnitudes; see `ManyKernels.norms_many`."""
-        import torch
-
-        jobs = [_as_job(one) for one in sums]
-        found = torch.zeros((len(jobs), 2), dtype=torch.int64, device=self.device)
         order: list[int] = []
-        for launch, places in launches(jobs, self.device):
-            launch.norms(found[len(order) : len(order) + len(places)])
+        found: list[Tensor] = []
+        for launch, places in launches(map(_as_job, sums), self.device):
             order += places
-        pairs = dict(zip(order, found.tolist(), strict=True))
-        return [(pairs[i][0], pairs[i][1]) for i in range(len(jobs))]
+            found.append(launch.norms())
+        pairs = dict(zip(order, _rows(found), strict=True))
+        return [(pairs[i][0], pairs[i][1]) for i in range(len(order))]
 
     def magnitudes(self, base: "Tensor", source: Source) -> "Tensor":
         """Count magnitudes; see `Kernels.magnitudes`. Made once, so by the reference."""
         return self._reference.magnitudes(base, source)
 
     def shares(
-        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0
+        self, key: int, base: "Tensor", source: Source, unit: int, start: int = 0, step: int = 0
     ) -> "Tensor":
-        """Sum magnitudes by their draw; see `Kernels.shares`. Made once, so by the reference."""
-        return self._reference.shares(key, base, source, unit, start)
+        """Sum magnitudes; see `Kernels.shares`. Made once, so by the reference."""
+        return self._reference.shares(key, base, source, unit, start, step)
+
+    def places(self, delta: "Tensor") -> "Tensor":
+        """Return places; see `Kernels.places`. Made once, so by the reference."""
+        return self._reference.places(delta)
+
+
+def _rows(found: "Sequence[Tensor]") -> list[list[Any]]:
+    """Return the rows of tables on the device, waiting for it once."""
+    import torch
+
+    rows: list[list[Any]] = torch.cat(list(found)).tolist() if found else []
+    return rows
 
 
 def _as_job(one: Sum) -> Job:

@@ -1,7 +1,8 @@
 """One launch: the blocks of all tensors of one structure, their table on the device, their sums."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.many import Job
@@ -18,14 +19,16 @@ TOGETHER = 64
 """Jobs prepared at a time: the device works on them while the host prepares the next."""
 
 
-def launches(jobs: Sequence[Job], on: "device") -> "Iterator[tuple[Launch, list[int]]]":
+def launches(jobs: Iterable[Job], on: "device") -> "Iterator[tuple[Launch, list[int]]]":
     """Yield launches and which jobs they are of, in order of the jobs where that may be."""
-    for first in range(0, len(jobs), TOGETHER):
+    left, first = iter(jobs), 0
+    while some := list(islice(left, TOGETHER)):
         groups: dict[Structure, list[int]] = {}
-        for place in range(first, min(first + TOGETHER, len(jobs))):
-            groups.setdefault(structure(jobs[place]), []).append(place)
+        for place, job in enumerate(some):
+            groups.setdefault(structure(job), []).append(place)
         for shape, places in groups.items():
-            yield Launch(shape, [jobs[place] for place in places], on), places
+            yield Launch(shape, [some[place] for place in places], on), [first + p for p in places]
+        first += len(some)
 
 
 class Launch:
@@ -35,6 +38,7 @@ class Launch:
         import numpy as np
         import torch
 
+        self.jobs = jobs
         self._shape = shape
         self._device = on
         self._flags = flags(jobs)
@@ -52,14 +56,15 @@ class Launch:
             output_size=self._count,
         )
 
-    def merge(self, found: "Tensor") -> None:
-        """Merge; write each job's non-zeros, L1 and squares to its row of `found` (float64)."""
+    def merge(self) -> "Tensor":
+        """Merge; return each job's non-zeros, L1 and squares in a row (float64, on the device)."""
         import torch
 
         from optimerge.merge.kernels import triton_merge
 
+        found = torch.zeros((len(self.jobs), 3), dtype=torch.float64, device=self._device)
         if not self._count:
-            return
+            return found
         shape = self._shape
         blocks = self._count if shape.statistics else 1
         counts = torch.empty(blocks, dtype=torch.int32, device=self._device)
@@ -76,15 +81,17 @@ class Launch:
             )
             if shape.statistics:
                 triton_merge.totals[(len(found),)](self._ends, counts, sums, found, **OPTIONS)
+        return found
 
-    def norms(self, found: "Tensor") -> None:
-        """Write each job's units before and after thinning to its row of `found` (int64)."""
+    def norms(self) -> "Tensor":
+        """Return each job's units before and after thinning in a row (int64, on the device)."""
         import torch
 
         from optimerge.merge.kernels import triton_norms
 
+        found = torch.zeros((len(self.jobs), 2), dtype=torch.int64, device=self._device)
         if not self._count:
-            return
+            return found
         shape = self._shape
         sums = torch.empty((self._count, 2), dtype=torch.int64, device=self._device)
         with _on(self._device):
@@ -102,7 +109,7 @@ class Launch:
                 CEILED=self._flags["CEILED"],
                 **OPTIONS,
             )
-        found.index_add_(0, self._owners, sums)  # whole numbers: in any order the same
+        return found.index_add_(0, self._owners, sums)  # whole numbers: in any order the same
 
 
 def merge_constants(shape: Structure) -> dict[str, object]:

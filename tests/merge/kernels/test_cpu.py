@@ -116,7 +116,9 @@ def test_measurements_are_those_of_the_reference(case: Case, unit: int) -> None:
         for term, source in zip(case.program.terms, case.sources, strict=True):
             found.append(kernels.norms(term.keep, case.base, source, unit, case.start))
         found += kernels.magnitudes(case.base, case.sources[0]).tolist()
-        found += kernels.shares(7, case.base, case.sources[0], unit, case.start).tolist()
+        for source in case.sources:
+            step = 0 if source.places is None else 3_000_017
+            found += kernels.shares(7, case.base, source, unit, case.start, step).tolist()
         if isinstance(kernels, TorchKernels):
             wanted = found
         assert found == wanted
@@ -143,6 +145,7 @@ KEEPS: dict[str, Callable[[int], Keep]] = {
 def test_any_number_of_threads_gives_the_same(keep: str) -> None:
     case = large(5 * PART // 2 + 77, KEEPS[keep])
     results = []
+    delta = torch.randn(500, 1100, generator=torch.Generator().manual_seed(0))
     for threads in (1, 3):
         kernels, out = CompiledKernels(threads), case.out
         change = kernels.merge(case.program, case.base, case.sources, out, case.start)
@@ -151,6 +154,8 @@ def test_any_number_of_threads_gives_the_same(keep: str) -> None:
             out.view(torch.int16),
             kernels.magnitudes(case.base, source),
             kernels.shares(9, case.base, source, 30, 5),
+            kernels.shares(9, case.base, source, 30, 5, 10**6),
+            kernels.places(delta),
             change,
             kernels.norms(term.keep, case.base, source, 30, 5),
         ))  # fmt: skip
@@ -218,6 +223,50 @@ def test_a_fault_in_the_numbers_is_caught(changed: str) -> None:
     assert not same(out, wanted)
 
 
+SHAPES = st.one_of(
+    st.tuples(st.integers(1, 3000)),
+    st.tuples(st.integers(1, 5), st.integers(1, 3000)),
+    st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 5)),
+)
+
+
+@few
+@given(SHAPES, st.integers(0, 2**31), st.sampled_from(FLOATS), st.integers(0, 30))
+def test_places_are_those_of_the_reference(
+    shape: tuple[int, ...], seed: int, dtype: torch.dtype, bits: int
+) -> None:
+    g = torch.Generator().manual_seed(seed)
+    delta = torch.randn(shape, generator=g).to(dtype)
+    delta[torch.rand(shape, generator=g) < 0.1] = -0.0
+    delta[torch.rand(shape, generator=g) < 0.01] = float("inf")
+    coarse = (delta.float().view(torch.int32) >> bits << bits).view(torch.float32)  # many ties
+    for kernels in levels():
+        for one in (delta, coarse):
+            assert torch.equal(kernels.places(one), TorchKernels().places(one))
+
+
+@pytest.mark.parametrize("fault", ["step", "key", "start", "places"])
+def test_a_fault_in_a_table_of_shares_is_caught(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, made = tensors(3, 5000, 1, torch.bfloat16)
+    source = Source(made[0], places=torch.arange(5000).remainder_(251).to(torch.uint8))
+    given = {"key": 9, "start": 5, "step": 10**6}
+    wanted = TorchKernels().shares(base=base, source=source, unit=30, **given)
+    assert torch.equal(
+        CompiledKernels(1).shares(base=base, source=source, unit=30, **given), wanted
+    )
+    if fault == "places":
+        assert source.places is not None
+        places = source.places.clone()
+        places[17] += 40
+        source = replace(source, places=places)
+    else:
+        given[fault] += {"step": 64, "key": 1, "start": 1}[fault]
+    found = CompiledKernels(1).shares(base=base, source=source, unit=30, **given)
+    assert not torch.equal(found, wanted)
+
+
 def test_nothing_is_a_merge_too() -> None:
     nothing = torch.zeros(0)
     change = CompiledKernels(2).merge(
@@ -244,6 +293,8 @@ def test_what_the_kernels_cannot_read_is_refused() -> None:
         kernels.merge(program, None, [Source(base)], torch.zeros(8))
     with pytest.raises(TypeError, match="needs the places"):
         kernels.norms(ranked(1, 0.5, 0.1), base, Source(base), 20)
+    with pytest.raises(TypeError, match="needs the places"):
+        kernels.shares(1, base, Source(base), 20, step=5)
 
 
 def test_without_the_library_it_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

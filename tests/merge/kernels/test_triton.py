@@ -164,10 +164,14 @@ def test_tables_are_the_references(kernels: TritonKernels) -> None:
     g = torch.Generator().manual_seed(0)
     base, values = torch.randn(900, generator=g), Source(torch.randn(900, generator=g))
     wanted = TorchKernels().magnitudes(base, values)
-    there = Source(values.values.to(ON))
+    spots = torch.randint(0, 256, (900,), generator=g, dtype=torch.uint8)
+    there = Source(values.values.to(ON), places=spots.to(ON))
     assert torch.equal(kernels.magnitudes(base.to(ON), there), wanted)
-    shares = TorchKernels().shares(5, base, values, 30, 3)
-    assert torch.equal(kernels.shares(5, base.to(ON), there, 30, 3), shares)
+    for step in (0, 10**6):
+        shares = TorchKernels().shares(5, base, replace(values, places=spots), 30, 3, step)
+        assert torch.equal(kernels.shares(5, base.to(ON), there, 30, 3, step), shares)
+    delta = torch.randn(9, 100, generator=g)
+    assert torch.equal(kernels.places(delta.to(ON)).cpu(), TorchKernels().places(delta))
 
 
 def test_results_that_are_no_numbers_are_written_and_make_the_sums_not_finite(

@@ -27,12 +27,14 @@ struct Lanes {
 };
 
 template <class O, bool PLAIN, bool BASE, bool LINEAR>
-static void finish(const Merge& job, const F* base, const F* mix, void* to, Lanes& found) {
+static void finish(const Merge& job, const F* base, const F* mix, const Soon& soon, void* to,
+                   Lanes& found) {
   auto out = static_cast<typename O::Stored*>(to);
   const F factor = all(job.factor), divisor = all(job.divisor);
   const bool past = can_pass(to);
   Lanes lanes = found;
   for (int j = 0; j < TILE; j += GROUP, base += 2, mix += 2) {
+    soon.ask(j);
     Pair y = {mix[0], mix[1]};
     const Pair b = BASE ? Pair{base[0], base[1]} : Pair{};
     if (job.divided) y = {y.even / divisor, y.odd / divisor};
@@ -44,19 +46,73 @@ static void finish(const Merge& job, const F* base, const F* mix, void* to, Lane
 }
 
 template <class O, bool PLAIN>
-static void finish(const Merge& job, const Scratch& scratch, void* to, Lanes& found) {
-  if (!job.linear) return finish<O, PLAIN, true, false>(job, scratch.base, scratch.mix, to, found);
-  if (job.base) return finish<O, PLAIN, true, true>(job, scratch.base, scratch.mix, to, found);
-  finish<O, PLAIN, false, true>(job, scratch.base, scratch.mix, to, found);
+static void finish(const Merge& job, const Scratch& scratch, const Soon& soon, void* to,
+                   Lanes& found) {
+  const F *base = scratch.base, *mix = scratch.mix;
+  if (!job.linear) return finish<O, PLAIN, true, false>(job, base, mix, soon, to, found);
+  if (job.base) return finish<O, PLAIN, true, true>(job, base, mix, soon, to, found);
+  finish<O, PLAIN, false, true>(job, base, mix, soon, to, found);
 }
 
-static void finish(const Merge& job, const Scratch& scratch, bool plain, void* to, Lanes& found) {
+static void finish(const Merge& job, const Scratch& scratch, const Soon& soon, bool plain, void* to,
+                   Lanes& found) {
   switch (job.out_type) {
     case BF16:
-      return plain ? finish<Bf16, true>(job, scratch, to, found)
-                   : finish<Bf16, false>(job, scratch, to, found);
-    case F16: return finish<Half, true>(job, scratch, to, found);
-    default: return finish<Single, true>(job, scratch, to, found);
+      return plain ? finish<Bf16, true>(job, scratch, soon, to, found)
+                   : finish<Bf16, false>(job, scratch, soon, to, found);
+    case F16: return finish<Half, true>(job, scratch, soon, to, found);
+    default: return finish<Single, true>(job, scratch, soon, to, found);
+  }
+}
+
+// Mixes N thinned task vectors by an `Elect` or `Add` and finishes in one pass: what is divided takes
+// the divider's time, the rest the others'. Returns false, having found nothing, where M did not.
+template <class O, int N, class M>
+static bool mix_and_finish(const Merge& job, const Scratch& scratch, const Soon& soon, void* to,
+                           Lanes& found) {
+  auto out = static_cast<typename O::Stored*>(to);
+  const F *base = scratch.base, *d = scratch.thinned;
+  const F factor = all(job.factor);
+  const bool past = can_pass(to);
+  M mix(job);
+  Lanes lanes = found;
+  const auto finished = [&](int j, Pair y) INLINE_LAMBDA {
+    const Pair b = {base[0], base[1]};
+    y = {b.even + y.even * factor, b.odd + y.odd * factor};
+    lanes.add(O::template write<true>(y, out + j, past), b);
+    base += 2;
+  };
+  // Each group is finished while the next one is mixed.
+  Pair y = mix(d);
+  for (int j = GROUP; j < TILE; j += GROUP) {
+    d += 2;
+    soon.ask<N + 1>(j - GROUP);
+    const Pair next = mix(d);
+    finished(j - GROUP, y);
+    y = next;
+  }
+  finished(TILE - GROUP, y);
+  if (!mix.did()) return false;
+  found = lanes;
+  return true;
+}
+
+template <class O, int N>
+static bool mix_and_finish(const Merge& job, const Scratch& scratch, const Soon& soon, void* to,
+                           Lanes& found) {
+  if (!job.elect) return mix_and_finish<O, N, Add<N>>(job, scratch, soon, to, found);
+  if (job.normalize) return mix_and_finish<O, N, Elect<N, true>>(job, scratch, soon, to, found);
+  return mix_and_finish<O, N, Elect<N, false>>(job, scratch, soon, to, found);
+}
+
+template <class O>
+static bool mix_and_finish(const Merge& job, const Scratch& scratch, const Soon& soon, void* to,
+                           Lanes& found) {
+  switch (job.count) {
+    case 2: return mix_and_finish<O, 2>(job, scratch, soon, to, found);
+    case 3: return mix_and_finish<O, 3>(job, scratch, soon, to, found);
+    case 4: return mix_and_finish<O, 4>(job, scratch, soon, to, found);
+    default: return false;
   }
 }
 

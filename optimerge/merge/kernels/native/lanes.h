@@ -50,6 +50,13 @@ INLINE int32_t as_bits(float x) {
 INLINE F all(float x) { return F{} + x; }
 INLINE I all(int32_t x) { return I{} + x; }
 INLINE F where(I mask, F values) { return mask ? values : F{}; }
+INLINE I larger(I a, I b) {
+#if defined(__x86_64__) && WIDTH == 8 && !defined(OPTIMERGE_ANYWHERE)
+  return I(_mm256_max_epi32(__m256i(a), __m256i(b)));  // compilers make two of it
+#else
+  return a > b ? a : b;
+#endif
+}
 INLINE F magnitude(F x) { return F(I(x) & ABSOLUTE); }
 
 // Has memory sent what is needed soon.

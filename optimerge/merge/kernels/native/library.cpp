@@ -2,6 +2,7 @@
 #include <cstddef>
 
 #include "job.h"
+#include "places.h"
 
 #if defined(_WIN32)
 #define EXPORT extern "C" __declspec(dllexport)
@@ -40,7 +41,7 @@ EXPORT const char* optimerge_level(int number) {
 }
 
 // Changes when the structs or the calls do.
-EXPORT int optimerge_version() { return 2; }
+EXPORT int optimerge_version() { return 3; }
 
 // Bytes of the structs, in their order in job.h.
 EXPORT int optimerge_size(int which) {
@@ -66,4 +67,8 @@ EXPORT void optimerge_magnitudes(int number, const Measure* job, int64_t first, 
 EXPORT void optimerge_shares(int number, const Measure* job, int64_t first, int64_t last,
                              int64_t* sums) {
   level(number)->shares(*job, first, last, sums);
+}
+
+EXPORT void optimerge_places(const uint32_t* delta, int64_t rows, int64_t width, uint8_t* to) {
+  places(delta, rows, width, to);
 }

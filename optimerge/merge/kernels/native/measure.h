@@ -49,6 +49,9 @@ static void each_tile(const Measure& job, int64_t first, int64_t last, V& visit)
   const int64_t end = last * PART - shift < job.size ? last * PART - shift : job.size;
   for (int64_t at = first * PART - shift; at < end; at += TILE) {
     const Tile tile = tile_at(at, job.size);
+    const int base = SIZES[job.base_type], bytes = SIZES[job.term->type];
+    ask(static_cast<const char*>(job.base) + (at + TILE) * base, TILE * base);
+    ask(static_cast<const char*>(job.term->values) + (at + TILE) * bytes, TILE * bytes);
     read_base(job.base, job.base_type, tile, scratch);
     visit(inputs(*job.term, tile, job.start, 0, scratch), tile, scratch.thinned);
   }
@@ -74,7 +77,6 @@ struct Norms {
     Total whole, kept;
     I most = {};
     for (int j = 0; j < TILE; j += GROUP, base += 2, steps += 2) {
-      if (!K::DRAWS) ask(reinterpret_cast<const char*>(x + j) + AHEAD, sizeof(*x) * GROUP);
       const Pair d = delta<X>(x + j, base, steps);
       const I even = units(d.even, unit, most), odd = units(d.odd, unit, most);
       const Pair rest = keep(d, K::DRAWS ? *drawn++ : U{}, in.places + j, {F(even), F(odd)});
@@ -122,18 +124,32 @@ static void norms(const Measure& job, int64_t first, int64_t last, int64_t* sums
 }
 
 struct Shares {
+  static constexpr int STRIDE = 1 << 18;
   const float unit;
   int64_t* const sums;
+
+  // The least of the steps at which an entry is kept.
+  static INLINE I steps(U drawn, I fall) {
+    const I least = (I(drawn ^ 0x8000u) + 1) * (1 << 14) - fall + (STRIDE - 1);
+    return least > 0 ? least >> 18 : I{};
+  }
 
   void operator()(const Inputs& in, const Tile&, F* scratch) {
     plainly(in, true, scratch);
     I found[VECTORS], most = {};
     for (int j = 0; j < VECTORS; ++j) found[j] = units(scratch[j], all(unit), most);
-    const bool fast = suffice(most);
+    const bool fast = suffice(most), ranked = in.term.keep.kind == RANKED;
+    const I step = all(in.term.keep.step);
     for (int j = 0; j < VECTORS; ++j) {
-      const U drawn = (j % 2 ? in.drawn[j / 2] >> 16 : in.drawn[j / 2] & 0xffffu) ^ 0x8000u;
+      const U drawn = j % 2 ? in.drawn[j / 2] >> 16 : in.drawn[j / 2] & 0xffffu;
+      I fall = {};
+      if (ranked) {
+        const U both = pairs_of(in.places + j / 2 * GROUP);
+        fall = I(j % 2 ? both >> 16 : both & 0xffffu) * step;
+      }
+      const I at = steps(drawn, fall);
       for (int k = 0; k < WIDTH; ++k) {
-        int64_t& sum = sums[drawn[k] / 16];
+        int64_t& sum = sums[at[k]];
         const int64_t more = fast ? found[j][k] : truncated(magnitude(scratch[j])[k] * unit);
         sum = int64_t(uint64_t(sum) + uint64_t(more));
       }

@@ -7,8 +7,7 @@ INLINE Inputs inputs(const Term& term, const Tile& tile, int64_t start, int i, S
   const size_t room = size_t(i) * TILE;
   const int bytes = SIZES[term.type];
   if (term.keep.kind >= EDGES) {
-    const char* const soon = static_cast<const char*>(term.values) + (tile.at + TILE) * bytes;
-    draw(term.keep.key, start + tile.at, soon, bytes, scratch.words);
+    draw(term.keep.key, start + tile.at, scratch.words);
   }
   if (term.type == I8) read_steps(term.scales, term.row, tile, scratch.steps);
   const void* places = scratch.places;
@@ -44,48 +43,46 @@ static void average(const Merge& job, const Tile& tile, Scratch& scratch) {
   }
 }
 
-static bool elect_fast(const Merge& job, const F* thinned, F* to) {
-  switch (job.count * 2 + (job.normalize ? 1 : 0)) {
-    case 4: return elect<2, false>(job, thinned, to);
-    case 5: return elect<2, true>(job, thinned, to);
-    case 6: return elect<3, false>(job, thinned, to);
-    case 7: return elect<3, true>(job, thinned, to);
-    case 8: return elect<4, false>(job, thinned, to);
-    case 9: return elect<4, true>(job, thinned, to);
-    default: return false;
-  }
-}
-
-static void mix(const Merge& job, const Tile& tile, Scratch& scratch, bool regular) {
-  for (int i = 0; i < job.count; ++i) {
-    thin(inputs(job.terms[i], tile, job.start, i, scratch), scratch.thinned + size_t(i) * VECTORS);
-  }
-  if (!job.elect) {
-    sum_of(job, scratch.thinned, scratch.mix);
-  } else if (!regular || !elect_fast(job, scratch.thinned, scratch.mix)) {
-    elect_any(job, scratch.thinned, scratch.mix);
-  }
-}
-
 // What is the same for all tiles of a job.
 struct Plan {
   bool plain;    // all inputs are 16-bit numbers: see Bf16::write
-  bool regular;  // weights as `elect` wants them
+  bool at_once;  // `mix_and_finish` can do it, if all is finite
   bool direct;   // `fused` can do it
 };
 
 static Plan plan_of(const Merge& job) {
-  Plan plan = {job.base_type != F32, true, job.count >= 2 && job.count <= 4};
+  Plan plan = {job.base_type != F32, !job.linear, job.count >= 2 && job.count <= 4};
   for (int i = 0; i < job.count; ++i) {
     const Term& term = job.terms[i];
     plan.plain &= term.type == BF16 || term.type == F16;
-    plan.regular &= !job.normalize || as_bits(term.weight) >= FLT_MIN_BITS;
+    plan.at_once &= !job.normalize || as_bits(term.weight) >= FLT_MIN_BITS;
     const bool plainly = term.keep.kind == WHOLE && term.scale == 1.0f;
     plan.direct &= term.type == job.out_type && (job.linear || plainly);
   }
+  plan.at_once &= (job.out_type == BF16 && plan.plain) || job.out_type == F32;
   plan.direct &= !job.elect && (!job.base || job.base_type == job.out_type) &&
                  (job.out_type == BF16 || job.out_type == F32);
   return plan;
+}
+
+static void mix(const Merge& job, const Tile& tile, Scratch& scratch) {
+  for (int i = 0; i < job.count; ++i) {
+    thin(inputs(job.terms[i], tile, job.start, i, scratch), scratch.thinned + size_t(i) * VECTORS);
+  }
+}
+
+static void finish_tile(const Merge& job, const Plan& plan, const Scratch& scratch,
+                        const Soon& soon, void* to, Lanes& found) {
+  if (plan.at_once) {
+    if (job.out_type == BF16 ? mix_and_finish<Bf16>(job, scratch, soon, to, found)
+                             : mix_and_finish<Single>(job, scratch, soon, to, found)) return;
+  }
+  if (job.elect) {
+    elect_any(job, scratch.thinned, scratch.mix);
+  } else if (!job.linear) {
+    sum_of(job, scratch.thinned, scratch.mix);
+  }
+  finish(job, scratch, soon, plan.plain, to, found);
 }
 
 static void merge(const Merge& job, int64_t first, int64_t last, Sums* parts) {
@@ -107,9 +104,9 @@ static void merge(const Merge& job, int64_t first, int64_t last, Sums* parts) {
         if (job.linear) {
           average(job, tile, scratch);
         } else {
-          mix(job, tile, scratch, plan.regular);
+          mix(job, tile, scratch);
         }
-        finish(job, scratch, plan.plain, to, lanes);
+        finish_tile(job, plan, scratch, Soon(job, at + TILE), to, lanes);
       }
       if (!tile.whole) {
         __builtin_memcpy(out + tile.from * size, scratch.out + tile.from * size,

@@ -42,7 +42,6 @@ static void thin(const Inputs& in, const K keep, F* to) {
   const F scale = all(in.term.scale), weight = all(in.term.weight);
   const bool scaled = in.term.scale != 1.0f;
   for (int j = 0; j < TILE; j += GROUP, base += 2, steps += 2, to += 2) {
-    if (!K::DRAWS) ask(reinterpret_cast<const char*>(x + j) + AHEAD, sizeof(*x) * GROUP);
     Pair d = delta<X>(x + j, base, steps);
     d = keep(d, K::DRAWS ? *drawn++ : U{}, in.places + j, d);
     if (scaled) d = {d.even * scale, d.odd * scale};

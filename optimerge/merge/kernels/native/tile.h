@@ -64,11 +64,45 @@ INLINE const void* view(const void* from, int bytes, const Tile& tile, void* pad
   return copy;
 }
 
+// What the next tile will read. Memory is asked for it while this tile is finished: that takes long
+// and reads little, so memory would be idle, and is never asked for more than it can send meanwhile.
+class Soon {
+ public:
+  Soon(const Merge& job, int64_t at) {
+    if (job.base) add(job.base, job.base_type, at);
+    for (int i = 0; i < job.count && !job.linear; ++i) {
+      add(job.terms[i].values, job.terms[i].type, at);
+    }
+  }
+
+  // Ask for what lies where group j will be; COUNT: of how many inputs.
+  template <int COUNT>
+  INLINE void ask(int j) const {
+    for (int i = 0; i < COUNT; ++i) one(i, j);
+  }
+  INLINE void ask(int j) const {
+    for (int i = 0; i < count_; ++i) one(i, j);
+  }
+
+ private:
+  void add(const void* from, int type, int64_t at) {
+    if (count_ == MOST) return;
+    bytes_[count_] = SIZES[type];
+    from_[count_++] = static_cast<const char*>(from) + at * SIZES[type];
+  }
+  INLINE void one(int i, int j) const {
+    for (int k = 0; k < GROUP * 4; k += 64) __builtin_prefetch(from_[i] + j * bytes_[i] + k);
+  }
+
+  static constexpr int MOST = 8;
+  const char* from_[MOST];
+  int bytes_[MOST], count_ = 0;
+};
+
 template <class X>
 static void read(const void* from, F* to) {
   auto x = static_cast<const typename X::Stored*>(from);
   for (int j = 0; j < TILE; j += GROUP, x += GROUP) {
-    ask(reinterpret_cast<const char*>(x) + AHEAD, sizeof(*x) * GROUP);
     const Pair both = X::read(x);
     *to++ = both.even;
     *to++ = both.odd;

@@ -1,0 +1,140 @@
+"""Merges the tensors of a candidate in one call of the back end, where weights are all at hand.
+
+So a CUDA device is given a candidate at once and waited for once. Only merges go so that make
+nothing of a tensor's size: what is read into memory of its own (a base with its adapter's part, an
+aligned table of tokens, a cast) and what no fused kernel writes straight into the model is merged
+as it comes, tensor by tensor. The bytes are the same either way.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import cast
+
+from optimerge.checkpoint.read import TensorReader
+from optimerge.merge.fused import Fused
+from optimerge.merge.kernels.later import LaterNorms
+from optimerge.merge.kernels.many import Job, ManyKernels
+from optimerge.merge.kernels.program import Kernels, Source
+from optimerge.merge.place import Direct, Dtypes, Placer, sound
+from optimerge.merge.plan import TensorPlan
+from optimerge.merge.rounded import Weight
+from optimerge.merge.stats import Change
+from optimerge.merge.target import Target
+from optimerge.merge.tiers import Store
+from optimerge.merge.weights import Weights
+from optimerge.methods.protocol import Selection
+from optimerge.methods.registry import method_named
+
+
+def together(place: Placer, weights: Store) -> "Together | None":
+    """Return what merges candidates so; None where weights are streamed or the back end cannot."""
+    if place.fused is None or not isinstance(weights, Weights):
+        return None
+    many = place.fused.kernels
+    return Together(place, place.fused, many, weights) if isinstance(many, ManyKernels) else None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What the merge of one tensor reads and writes."""
+
+    of: Hashable
+    """What it is for, beside the tensor's name: see `Together._of`."""
+    target: Target
+    sources: Sequence[Source]
+    direct: Direct
+
+
+@dataclass(frozen=True)
+class Together:
+    """Merges candidates into the resident model; `place` says how a tensor is merged alone."""
+
+    place: Placer
+    fused: Fused
+    """Of `place`."""
+    many: ManyKernels
+    """Its back end."""
+    held: Weights
+    _last: dict[str, Ready] = field(default_factory=dict)
+    """By tensor, of the candidate before: in most searches numbers alone change."""
+
+    def __call__(
+        self,
+        work: Sequence[tuple[TensorPlan, Selection]],
+        dtypes: Dtypes,
+        files: Mapping[str, TensorReader] | None = None,
+    ) -> Iterator[Change | None]:
+        """Merge all, then yield each tensor's change as `Placer` returns it, or its TrialError."""
+        found: dict[str, Change | None] = {}
+        ready: list[tuple[TensorPlan, Ready]] = []
+        for tensor, select in work:
+            known = self._remembered(tensor, dtypes)
+            if known is None:
+                present = self.place.read(self.held, tensor, dtypes, files)
+                known = self._made(tensor, dtypes, present)
+                if known is None:
+                    args = self.held, tensor, dtypes, select, present
+                    found[tensor.name] = self.place.merge(*args)
+                    continue
+            ready.append((tensor, known))
+        order: list[int] = []
+        changes = self.many.merge_many(self._jobs(ready, order)) if ready else []
+        for index, change in zip(order, changes, strict=True):
+            tensor, known = ready[index]
+            counted = change if known.direct.against is not None else None
+            found[tensor.name] = counted or self.place.change(self.held, tensor, dtypes)
+        for tensor, _ in work:
+            yield sound(tensor, found[tensor.name])
+
+    def _jobs(self, ready: Sequence[tuple[TensorPlan, Ready]], order: list[int]) -> Iterator[Job]:
+        """Yield the merges, and append to `order` which they are.
+
+        Those that need norms come last: the device sums them all at once, when the host has given
+        it the others to do.
+        """
+        norms = LaterNorms(self.fused.kernels)
+        fused = replace(self.fused, kernels=cast("Kernels", norms))
+        waiting: dict[int, Job] = {}
+        for index, (tensor, known) in enumerate(ready):
+            asked = len(norms.asked)
+            job = fused.job(tensor, known.sources, *known.direct)
+            if len(norms.asked) > asked:
+                waiting[index] = job
+                continue
+            order.append(index)
+            yield job
+        programs = norms.scaled([job.program for job in waiting.values()])
+        for index, program in zip(waiting, programs, strict=True):
+            order.append(index)
+            yield replace(waiting[index], program=program)
+
+    def _remembered(self, tensor: TensorPlan, dtypes: Dtypes) -> Ready | None:
+        known = self._last.get(tensor.name)
+        if known is None or known.target is not self.place.targets.get(tensor.name):
+            return None
+        return known if known.of == self._of(tensor, dtypes) else None
+
+    def _made(self, tensor: TensorPlan, dtypes: Dtypes, present: Sequence[Weight]) -> Ready | None:
+        """Return what a tensor's merge needs, None if it is to be merged alone."""
+        direct = self.place.direct(self.held, tensor, dtypes, present)
+        if direct is None:
+            return None
+        sources = self.fused.sources(tensor, present)
+        if not all(source.values.data_ptr() in self._stored for source in sources):
+            return None
+        target = self.place.targets[tensor.name]
+        made = Ready(self._of(tensor, dtypes), target, sources, direct)
+        self._last[tensor.name] = made
+        return made
+
+    def _of(self, tensor: TensorPlan, dtypes: Dtypes) -> Hashable:
+        """Return what decides which memory a tensor's merge reads and writes, and how."""
+        form = method_named(tensor.method).form
+        return form, dtypes, *[(source.model, source.tensor) for source in tensor.sources]
+
+    @cached_property
+    def _stored(self) -> frozenset[int]:
+        """Where the tensors begin that stay where they are."""
+        steps = [steps.values for steps in self.held.steps.values()]
+        return frozenset(t.data_ptr() for t in (*self.held.dense.values(), *steps))
