@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from optimerge.checkpoint.headers import TensorInfo
 
 FLOAT32 = 4
-DRAWN = 56
-"""Bytes an entry, at most, of torch's random numbers, masks, signs and sums."""
+DRAWN = 44
+"""Bytes an entry, at most, of what torch's kernels hold while they make tables, and of signs."""
+THINNED = 12
+"""Bytes an entry and expert of torch's random numbers and what is compared with them."""
 BIN = 16
 """Bytes of a table of magnitudes for each bin that is not empty."""
 BINS = {"bfloat16": 2048, "float16": 2048, "float32": 4096}
@@ -216,7 +218,8 @@ def _buffers(models: int, device: str, work: Work) -> int:
     if not forms or not work.fast or not isinstance(kernels_for(device), TorchKernels):
         return 0
     part = PART if device == "cpu" else PART_ON_DEVICE
-    drawn = DRAWN if any(form.thin != "whole" for form in forms) else 0
+    thins = any(form.thin != "whole" for form in forms)
+    drawn = DRAWN + THINNED * (models - 1) if thins else 0
     return part * (FLOAT32 * (models + 2) + drawn)
 
 
