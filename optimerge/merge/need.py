@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from optimerge.checkpoint.headers import TensorInfo
 
 FLOAT32 = 4
-DRAWN = 56
-"""Bytes an entry, at most, of torch's random numbers, masks, signs and sums."""
+DRAWN = 44
+"""Bytes an entry, at most, of what torch's kernels hold while they make tables, and of signs."""
+THINNED = 12
+"""Bytes an entry and expert of torch's random numbers and what is compared with them."""
 OF_A_BLOCK = 16
 """Bytes a BLOCK of what one launch for many tensors counts in: owner, non-zeros, two sums."""
 COMPARED = 20
@@ -242,7 +244,9 @@ def _buffers(checkpoints: Sequence[Checkpoint], device: str, work: Work) -> int:
         entries = [prod(_shape(work, *item)) for item in checkpoints[0].merged.items()]
         blocks = sum(-(-count // BLOCK) for count in entries)
         return blocks * OF_A_BLOCK + thins * part * (FLOAT32 * 2 + DRAWN)
-    return part * (FLOAT32 * (len(checkpoints) + 2) + thins * DRAWN)
+    models = len(checkpoints)
+    drawn = DRAWN + THINNED * (models - 1) if thins else 0
+    return part * (FLOAT32 * (models + 2) + drawn)
 
 
 def _shape(work: Work, name: str, info: "TensorInfo") -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from optimerge.merge.selection.exact import ExactSelection
 from optimerge.merge.selection.hashed import HashedSelection, hash_key
 from optimerge.merge.selection.ranks import middle_ranks, stable_ranks
-from optimerge.merge.selection.splitmix import uniforms, words
+from optimerge.merge.selection.splitmix import Stream, uniforms, words
 
 few = settings(deadline=None, max_examples=60)
 MAGNITUDES = st.lists(st.integers(-4, 4), min_size=1, max_size=300)
@@ -41,6 +41,20 @@ def test_words_are_those_of_integer_arithmetic():
         for first in (0, 5, 2**40):
             found = [int(w) % 2**64 for w in words(key, first, 9)]
             assert found == [word(key, first + i) for i in range(9)]
+
+
+@few
+@given(
+    st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=3),
+    st.lists(st.tuples(st.integers(0, 2**40), st.integers(1, 50)), min_size=1, max_size=4),
+)
+def test_a_stream_gives_the_uniforms_of_each_key(keys, runs):
+    stream = Stream(50)
+    draw, other = stream.draws(keys), stream.draws([5])
+    for first, count in runs:
+        found = draw(first, count).tolist()
+        assert found == [uniforms(key, first, count).tolist() for key in keys]
+        assert other(first, count).tolist() == [uniforms(5, first, count).tolist()]
 
 
 def test_pinned_key_and_mask():

@@ -36,7 +36,7 @@ class Buffers:
         import torch
 
         self.device, self.capacity = on, capacity
-        self.zero = torch.zeros((), device=on)
+        self.zero = torch.zeros((), dtype=torch.float32, device=on)
         """Zero as torch takes it fastest."""
         self._held: dict[str, Tensor] = {}
         self._views: dict[tuple[str, int], Rows] = {}
@@ -69,7 +69,7 @@ class Buffers:
 
         held = self._held.get(name)
         if held is None or held.numel() < count * self.capacity:
-            held = torch.empty(count * self.capacity, device=self.device)
+            held = torch.empty(count * self.capacity, dtype=torch.float32, device=self.device)
             self._held[name] = held
             self._views.clear()
             self._cut = "", 0, (), ()

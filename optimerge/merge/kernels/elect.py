@@ -18,10 +18,8 @@ class Election:
     """
 
     def __init__(self, weights: Sequence[float], normalize: bool, buffers: Buffers) -> None:
-        import torch
-
         self._buffers, self._normalize = buffers, normalize
-        self._weights = torch.tensor([[w] for w in weights], device=buffers.device)
+        self._weights = buffers.zero.new_tensor([[w] for w in weights])
         self._positive = min(weights) >= 0
 
     def __call__(self, deltas: Rows, nan: bool) -> "Tensor":

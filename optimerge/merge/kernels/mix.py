@@ -17,21 +17,19 @@ class Mix:
     """What a program does to a part, with its numbers as torch takes them fastest."""
 
     def __init__(self, program: Program, based: bool, stream: Stream, buffers: Buffers) -> None:
-        import torch
-
         self.program, self.based = program, based
         terms = program.terms
         self._linear = program.linear or not based
         self._thin = thinning([term.keep for term in terms], stream, buffers)
         self._weights, self._scales = (
-            torch.tensor([[number] for number in numbers], device=buffers.device)
+            buffers.zero.new_tensor([[number] for number in numbers])
             if any(number != 1 for number in numbers)
             else None
             for numbers in ([term.weight for term in terms], [term.scale for term in terms])
         )
         # By tensors: CUDA turns a plain divisor into its reciprocal.
         self._divisor, self._factor = (
-            torch.tensor(number, device=buffers.device) if number != 1 else None
+            buffers.zero.new_tensor(number) if number != 1 else None
             for number in (program.divisor, program.factor)
         )
         weights = [term.weight for term in terms]

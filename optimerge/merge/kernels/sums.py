@@ -1,5 +1,6 @@
 """How a merge, as written, differs from its base: counted and summed in torch, part by part."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from optimerge.merge.kernels.buffers import Buffers
@@ -21,12 +22,10 @@ class Sums:
     """
 
     def __init__(self, buffers: Buffers) -> None:
-        import torch
-
         self._buffers = buffers
         self._blocks = buffers.capacity // BLOCK
         self._width = 2 * self._blocks + buffers.capacity // STRETCH
-        self._memory = torch.empty((0, self._width), device=buffers.device)
+        self._memory = buffers.zero.new_empty((0, self._width))
         self._rows: list[tuple[Tensor, ...]] = []
         self._parts = self._size = 0
 
@@ -34,9 +33,9 @@ class Sums:
         """Begin with a tensor that has so many parts."""
         if len(self._rows) < parts:
             self._memory = self._memory.new_empty((parts, self._width))
-            widths = [self._blocks, self._blocks, self._width - 2 * self._blocks]
-            groups = self._memory.split(widths, dim=1)
-            self._rows = list(zip(*(group.unbind() for group in groups), strict=True))
+            ends = [0, self._blocks, 2 * self._blocks, self._width]
+            groups = [self._memory[:, a:b].unbind() for a, b in pairwise(ends)]
+            self._rows = list(zip(*groups, strict=True))
         self._parts = self._size = 0
 
     def add(self, written: "Tensor", base: "Tensor") -> None:

@@ -98,9 +98,9 @@ class Ranks:
     def __init__(self, keeps: Sequence[Ranked], stream: Stream, buffers: Buffers) -> None:
         import torch
 
-        column = {"dtype": torch.int32, "device": buffers.device}
-        self._steps = torch.tensor([[keep.step] for keep in keeps], **column)
-        self._starts = torch.tensor([[keep.start] for keep in keeps], **column)
+        numbers = [[keep.step, keep.start] for keep in keeps]
+        columns = torch.tensor(numbers, dtype=torch.int32, device=buffers.device)
+        self._steps, self._starts = columns[:, :1], columns[:, 1:]
         self._draws, self._buffers = stream.draws([keep.key for keep in keeps]), buffers
 
     def __call__(self, deltas: Rows, places: "Sequence[Tensor | None]", first: int) -> None:

@@ -1,27 +1,46 @@
 """The torch back end computes what the formulas in `program` say, whatever the parts."""
 
 from dataclasses import replace
+from typing import Any
 
 import naive
+import pytest
 import torch
-from cases import Case, cases, tensors
+from cases import FLOATS, Case, cases, tensors
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from optimerge.merge.kernels.places import ranked
 from optimerge.merge.kernels.program import (
     BINS,
+    BLOCK,
     LEVELS,
+    NOTHING,
     SHIFT,
     STEPS,
     STRIDE,
+    Band,
+    Keep,
+    Program,
     Random,
     Ranked,
     Source,
+    Term,
+    Whole,
 )
 from optimerge.merge.kernels.reference import TorchKernels
 
 few = settings(deadline=None, max_examples=60)
+SPECIAL = (0.0, -0.0, 1e-45, -1e-39, 6e-8, 65504.0, 3e38, -1e30, float("inf"), float("nan"))
+INFINITY = 0x7F800000
+KEEPS: dict[str, Keep] = {
+    "whole": Whole(),
+    "band": Band(3, 0x3C008123),
+    "two ends": Band(3, 0x3B000777, 0x3D00F001),
+    "random": Random(4, 0x8000),
+    "ranked": Ranked(5, 1 << 27, 1 << 21),
+}
 
 
 def bits(tensor: torch.Tensor) -> list[int]:
@@ -36,6 +55,87 @@ def test_every_entry_is_that_of_the_formula(case: Case) -> None:
     TorchKernels().merge(case.program, case.base, case.sources, out, case.start)
     wanted = naive.merge(case.program, case.base, case.sources, case.dtype, case.start)
     assert bits(out) == bits(wanted)
+
+
+@few
+@given(cases(largest=40), st.data())
+def test_special_values_are_merged_by_the_formula_too(case: Case, data: st.DataObject) -> None:
+    for tensor in (case.base, *(s.values for s in case.sources if s.scales is None)):
+        for at in data.draw(st.lists(st.integers(0, tensor.numel() - 1), max_size=8)):
+            tensor[at] = data.draw(st.sampled_from(SPECIAL))
+    bands = st.builds(
+        Band,
+        st.just(9),
+        st.sampled_from((0, 1, INFINITY - 5, INFINITY, INFINITY + 9, NOTHING)),
+        st.sampled_from((NOTHING, 70000, INFINITY - 5, INFINITY, INFINITY + 9)),
+    )
+    terms = [
+        replace(t, keep=data.draw(bands)) if isinstance(t.keep, Band) else t
+        for t in case.program.terms
+    ]
+    program, out = replace(case.program, terms=tuple(terms)), case.out
+    TorchKernels().merge(program, case.base, case.sources, out, case.start)
+    wanted = naive.merge(program, case.base, case.sources, case.dtype, case.start)
+    assert out.isnan().tolist() == wanted.isnan().tolist()
+    assert bits(out.nan_to_num()) == bits(wanted.nan_to_num())
+
+
+def test_a_nan_has_no_vote() -> None:
+    base = torch.zeros(3 * BLOCK)
+    one, two = torch.full_like(base, 2.0), torch.full_like(base, -1.0)
+    one[-1] = torch.nan
+    program, out = Program((Term(1.0), Term(1.0)), elect=True), torch.empty_like(base)
+    found = TorchKernels(part=BLOCK).merge(program, base, [Source(one), Source(two)], out)
+    assert out[-1] == -1
+    assert set(out[:-1].tolist()) == {2.0}
+    assert found is not None
+    assert found.l1 == 2 * out.numel() - 1
+
+
+class Made(TorchDispatchMode):
+    """Notes what steps make in memory of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: set[str] = set()
+        self.largest = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> object:
+        kwargs = kwargs or {}
+        given = {
+            t.untyped_storage().data_ptr()
+            for t in (*args, *kwargs.values())
+            if isinstance(t, torch.Tensor)
+        }
+        found = func(*args, **kwargs)
+        self.steps.add(func.name().split("::")[1].split(".")[0])
+        for t in found if isinstance(found, list | tuple) else [found]:
+            if isinstance(t, torch.Tensor) and t.untyped_storage().data_ptr() not in given:
+                self.largest = max(self.largest, t.nbytes)
+        return found
+
+
+@pytest.mark.parametrize("kind", KEEPS)
+@pytest.mark.parametrize("elect", [False, True])
+def test_a_candidate_makes_no_memory_of_a_part(kind: str, elect: bool) -> None:
+    part = 4 * BLOCK
+    base, made = tensors(3, 3 * part, 3, torch.bfloat16)
+    places = torch.arange(base.numel()).to(torch.uint8)
+    sources = [Source(t, places=places) for t in made]
+    program = Program(
+        tuple(Term(0.3 + i, KEEPS[kind], 1.5) for i in range(3)),
+        elect=elect, normalize=elect, factor=0.5,
+    )  # fmt: skip
+    kernels, out = TorchKernels(part=part), torch.empty_like(base)
+    kernels.merge(program, base, sources, out)
+    again = replace(program, factor=0.7)
+    with Made() as seen:
+        kernels.merge(again, base, sources, out)
+    assert 0 < seen.largest <= part // 8
+    # These take twenty times as long as arithmetic where what they select is random.
+    assert not seen.steps & {"where", "masked_fill", "masked_fill_", "index_put_", "nonzero"}
 
 
 @few
@@ -63,6 +163,21 @@ def test_changes_are_those_of_what_was_written(case: Case) -> None:
     assert abs(found.l1 - float(difference.abs().sum())) <= 1e-6 * found.l1
     lost = out.numel() * 1e-37  # squares that float32 is too coarse for
     assert abs(found.squares - float(difference.square().sum())) <= 1e-6 * found.squares + lost
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("size", [BLOCK, 3 * BLOCK, 5 * BLOCK + 700, 9 * BLOCK + 1])
+def test_changes_of_several_parts_are_added_up(dtype: torch.dtype, size: int) -> None:
+    base, (one,) = tensors(size, size, 1, dtype)
+    kernels, program = TorchKernels(part=2 * BLOCK), Program((Term(0.7),))
+    large, out = torch.ones(20 * BLOCK), torch.empty_like(base)
+    kernels.merge(program, large, [Source(large * 3)], torch.empty_like(large))
+    found = kernels.merge(program, base, [Source(one)], out)
+    difference = out.double() - base.double()
+    assert found is not None
+    assert (found.parameters, found.nonzero) == (size, int(difference.count_nonzero()))
+    assert found.l1 == pytest.approx(float(difference.abs().sum()), rel=3e-7)
+    assert found.squares == pytest.approx(float(difference.square().sum()), rel=3e-7)
 
 
 @few
@@ -137,8 +252,6 @@ def test_della_keeps_at_its_probability_whatever_the_place(density: float, share
 
 
 def test_a_linear_merge_needs_no_base() -> None:
-    from optimerge.merge.kernels.program import Program, Term
-
     _, (one, two) = tensors(0, 100, 2, torch.float32)
     out = torch.empty(100)
     program = Program((Term(0.5), Term(0.5)), linear=True)
