@@ -92,6 +92,52 @@ def test_a_nan_has_no_vote() -> None:
     assert found.l1 == 2 * out.numel() - 1
 
 
+def test_zeros_have_the_sign_of_a_sum_from_zero() -> None:
+    base, nan = torch.full((20,), -0.0), torch.full((20,), torch.nan)
+    for program, tensors_ in (
+        (Program((Term(-1.0),), elect=True), [base]),
+        (Program((Term(-1.0), Term(-1.0)), elect=True), [base, base]),
+        (Program((Term(1.0), Term(-1.0)), elect=True), [nan, nan]),
+        (Program((Term(-1.0),)), [base]),
+        (Program((Term(1.0),), linear=True), [base]),
+        (Program((Term(1.0), Term(1.0)), linear=True, divisor=-1.0), [base, base]),
+    ):
+        sources, out = [Source(t) for t in tensors_], torch.empty(20)
+        TorchKernels().merge(program, base, sources, out)
+        assert bits(out) == bits(naive.merge(program, base, sources, torch.float32, 0)), program
+
+
+@pytest.mark.parametrize("step", [0, 1])
+def test_what_is_drawn_exactly_at_a_limit_is_decided_by_the_formula(step: int) -> None:
+    base, values = torch.zeros(60), torch.full((60,), -1.5)
+    source = Source(values, places=torch.full((60,), 3, dtype=torch.uint8))
+    for index in range(60):
+        u = naive.uniform(11, index)
+        low = 0x3FC00000 + 65535 - u + step
+        for keep in (
+            Band(11, low),
+            Band(11, 1, low),
+            Random(11, u + step),
+            Ranked(11, (u + step - 3 << 14), 1 << 14),
+        ):
+            out = torch.empty(60)
+            TorchKernels().merge(Program((Term(1.0, keep),)), base, [source], out)
+            wanted = [naive.kept(keep, naive.F(1.5), 3, at) for at in range(60)]
+            assert out.bool().tolist() == wanted, keep
+
+
+@few
+@given(st.lists(cases(largest=60), min_size=2, max_size=4))
+def test_kernels_remember_nothing_of_the_last_merge(several: list[Case]) -> None:
+    kernels = TorchKernels(part=24)
+    for case in several:
+        for base in (case.base, None) if case.program.linear else (case.base,):
+            found, wanted = case.out, case.out
+            kernels.merge(case.program, base, case.sources, found, case.start)
+            TorchKernels().merge(case.program, case.base, case.sources, wanted, case.start)
+            assert bits(found) == bits(wanted)
+
+
 class Made(TorchDispatchMode):
     """Notes what steps make in memory of their own."""
 
