@@ -12,6 +12,7 @@ from optimerge.objectives.protocol import Candidate, Objective
 from optimerge.objectives.sparsity import SparsityScorer
 from optimerge.objectives.tasks import BATCH_SIZE, load_tasks
 from optimerge.records.types import Score
+from optimerge.space.generation import Generation
 from optimerge.space.objectives import (
     ObjectiveSpec,
     SparsityObjective,
@@ -34,6 +35,7 @@ def make_objectives(
     items: Literal["search", "test"] = "search",
     allow_code: bool = False,
     folder: Path | None = None,
+    generation: Generation | None = None,
 ) -> list[Objective]:
     """Build the objectives of a space in its order; TaskError if two have one name.
 
@@ -51,6 +53,7 @@ def make_objectives(
             batch_size=batch_size,
             items=items,
             allow_code=allow_code,
+            generation=generation,
         )
     )
     made: list[Objective] = []

@@ -10,6 +10,7 @@ from optimerge.objectives.items import ItemSets, draw_items
 from optimerge.objectives.metrics import choose_metric, task_metrics
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.records.types import Direction
+from optimerge.space.generation import Generation
 from optimerge.space.objectives import TaskObjective, objective_name
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ def load_tasks(
     batch_size: int = BATCH_SIZE,
     items: Literal["search", "test"] = "search",
     allow_code: bool = False,
+    generation: Generation | None = None,
 ) -> list[TaskScorer]:
     """Build a scorer for each spec; `items` says which of its two sets it scores on.
 
     `allow_code`: whether local task files may name Python functions that are then run.
     Scores are those of `lm_eval.simple_evaluate` on the same documents with this batch size.
     """
+    from optimerge.objectives.generation.consent import check_consent
     from optimerge.objectives.live import LiveModel
     from optimerge.objectives.local import LocalAnswering
     from optimerge.objectives.runs import TaskRun
@@ -58,7 +61,8 @@ def load_tasks(
     if not specs:
         return []
     live = LiveModel(model, tokenizer, batch_size)
-    answering = LocalAnswering(live)
+    check_consent(generation, allow_code=allow_code)
+    answering = LocalAnswering(live, generation=generation)
     tasks, runs, scorers = _Tasks(include_path, allow_code), dict[tuple[Any, ...], TaskRun](), []
     for spec in specs:
         task, facts = tasks.look(spec, specs, seed)

@@ -143,6 +143,7 @@ def open_session(
         batch_size=space.search.batch_size,
         allow_code=allow_code,
         folder=space.folder,
+        generation=space.search.generation,
     )
     info = replace(_info(space, models, objectives), allow_code=allow_code)
     run = _open_or_create(folder, info)
