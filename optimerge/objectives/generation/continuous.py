@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+PAGE = 256
+"""Tokens of a block of keys and values; transformers' own number."""
+BATCH = 2048
+"""Tokens that are run at a time."""
+MOST = 1 << 17
+"""Tokens whose keys and values are held; transformers would take most of the free memory."""
+
+
 class ContinuousWriting:
     """Greedy answers by `generate_batch`, with a manager of its own for every candidate.
 
@@ -23,8 +31,8 @@ class ContinuousWriting:
     lengths.
     """
 
-    def __init__(self, live: LiveModel, instances: Sequence[Any]) -> None:
-        self._live, self._instances = live, instances
+    def __init__(self, live: LiveModel, instances: Sequence[Any], page: int = PAGE) -> None:
+        self._live, self._instances, self._page = live, instances, page
         self._batches = make_batches(live.lm, instances, len(instances))
         for batch in self._batches:
             if why := _unfit(live, batch):
@@ -45,7 +53,7 @@ class ContinuousWriting:
         return texts
 
     def _run(self, lm: Any, batch: PromptBatch, prompts: list[list[int]]) -> list[list[int]]:
-        from transformers import GenerationConfig
+        from transformers import ContinuousBatchingConfig, GenerationConfig
 
         ends = lm.model.generation_config.eos_token_id
         config = GenerationConfig(
@@ -57,6 +65,11 @@ class ContinuousWriting:
         found = lm.model.generate_batch(
             prompts,
             generation_config=config,
+            continuous_batching_config=ContinuousBatchingConfig(
+                page_size=self._page,
+                num_blocks=pages(prompts, batch.settings.new_tokens, self._page),
+                max_batch_tokens=BATCH,
+            ),
             persistent_manager=False,
             progress_bar=False,
             warmup=False,
@@ -74,6 +87,16 @@ class ContinuousWriting:
         self, model: "PreTrainedModel", batch: PromptBatch, prompts: Sequence[Sequence[int]]
     ) -> None:
         check_prompt(model, self._instances[batch.places[0]].task_name, prompts)
+
+
+def pages(prompts: Sequence[Sequence[int]], new: int, page: int) -> int:
+    """Return how many pages hold all prompts with their answers, or MOST tokens if that is less.
+
+    >>> pages([[1] * 10, [1] * 3], 6, 8)
+    4
+    """
+    each = [-(-(len(row) + new) // page) for row in prompts]
+    return max([*each, min(sum(each), MOST // page)])
 
 
 def check_prompt(model: "PreTrainedModel", task: str, prompts: Sequence[Sequence[int]]) -> None:
