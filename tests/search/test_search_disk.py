@@ -43,7 +43,7 @@ def test_a_full_disk_is_said_and_the_trial_is_repeated(
     folder = tmp_path / "cut"
     with monkeypatch.context() as patch:
         patch.setattr(np, "savez_compressed", FullFrom(full_from))
-        with pytest.raises(RunError, match="No space left on device.*make room there") as caught:
+        with pytest.raises(RunError, match=r"No space left on device.*make room there") as caught:
             searched(opened(made_family, folder), 8)
     text = str(caught.value)
     assert re.match(rf"{folder}/{FOLDER}/\S+\.npz: cannot be written", text)
@@ -70,19 +70,21 @@ def test_a_journal_that_cannot_be_written_is_said_and_the_trial_is_repeated(
     what: str,
 ) -> None:
     session = opened(made_family, tmp_path)
-    backend = type(session.run.search._storage._backend._backend)
-    append, done = backend.append_logs, []
+    backend = type(session.run.search._storage._backend)
+    append, told = backend.append_logs, list[int]()
 
     def full(self: Any, logs: Any) -> None:
-        done.append(open_run(tmp_path).finished() if len(done) % 5 == 0 else done[-1])
-        states = [each.get("state") for each in logs]
-        if session.run.finished() >= 5 and (what == "ask" or any(states)):
+        """From the end of the sixth trial that is written, or from what comes after it."""
+        ends = sum("state" in each and "trial_id" in each for each in logs)
+        if len(told) >= 6 - (what == "tell") and (what == "ask" or ends):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         append(self, logs)
+        told.extend([1] * ends)
 
     with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
         patch.setattr(backend, "append_logs", full)
         with pytest.raises(RunError, match=rf"{tmp_path}: cannot be written \(No space left"):
             searched(session, 8)
+    assert 3 <= open_run(tmp_path).finished() < 8
     searched(opened(made_family, tmp_path), 8)
     assert [t.state for t in open_run(tmp_path).trials()] == ["complete"] * 8

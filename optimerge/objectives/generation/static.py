@@ -71,7 +71,7 @@ class StaticWriting:
         watch, ids = Finite(eager=settings.samples), batch.ids.to(lm.device)
         rest = dict(settings.rest)
         longest = rest.pop("max_length", ids.shape[1] + settings.new_tokens)
-        said = None
+        said: Any = None
         with suppress(NotFiniteError):  # told below, out of reach of what generate held
             said = lm._model_generate(
                 context=ids,
@@ -101,5 +101,6 @@ class StaticWriting:
 def _random_state() -> "tuple[Tensor, list[Tensor]]":
     import torch
 
-    gpu = torch.cuda.is_available() and torch.cuda.is_initialized()
-    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if gpu else []
+    gpu: Any = torch.cuda
+    used = gpu.is_available() and gpu.is_initialized()
+    return torch.get_rng_state(), gpu.get_rng_state_all() if used else []

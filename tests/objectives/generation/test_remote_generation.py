@@ -131,8 +131,12 @@ def test_a_cache_that_is_not_forgotten_would_be_seen(
     ("how", "why"),
     [
         ("die", r"ended while it was to weights, exit code 9.*CUDA error: an illegal memory"),
-        ("sleep", r"did not generate within 2 seconds"),
-        ("no start", r"failed to start \(ValueError: no room for the key-value cache\)"),
+        pytest.param("sleep", r"did not generate within 2 seconds", marks=pytest.mark.slow),
+        pytest.param(
+            "no start",
+            r"failed to start \(ValueError: no room for the key-value cache\)",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_worker_that_fails_is_a_failed_trial_and_is_started_anew(

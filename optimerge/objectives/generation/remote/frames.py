@@ -8,6 +8,7 @@ Plain Python: the worker, whose Python has no optimerge, loads this file by its 
 import json
 import socket
 import struct
+from typing import Any
 
 LENGTHS = struct.Struct(">QQ")
 MOST = 1 << 40
@@ -18,7 +19,7 @@ class Closed(Exception):  # noqa: N818 - not always an error
     """The other side is gone."""
 
 
-def send(link, header, parts=()):  # type: ignore[no-untyped-def]
+def send(link: socket.socket, header: Any, parts: Any = ()) -> None:
     """Send a header (a dictionary) and the bytes of a body, in parts that are not copied."""
     text = json.dumps(header).encode()
     views = [memoryview(part).cast("B") for part in parts]
@@ -30,7 +31,7 @@ def send(link, header, parts=()):  # type: ignore[no-untyped-def]
         raise Closed(str(error)) from None
 
 
-def receive(link):  # type: ignore[no-untyped-def]
+def receive(link: socket.socket) -> Any:
     """Return the header and the body (a bytearray) of the next message.
 
     Closed if the other side went away, TimeoutError if the socket has a timeout and it passed.

@@ -15,9 +15,10 @@ import os
 import socket
 import sys
 import traceback
+from typing import Any
 
 
-def main(descriptor):
+def main(descriptor: int) -> None:
     """Answer messages until the other side is gone."""
     here = os.path.dirname(os.path.abspath(__file__))
     # Python puts a script's folder first: a file of ours must never stand in for a package.
@@ -43,11 +44,11 @@ def main(descriptor):
             return
 
 
-def load_frames(folder):
+def load_frames(folder: str) -> Any:
     """Load frames.py by its path."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    spec = spec_from_file_location("optimerge_frames", os.path.join(folder, "frames.py"))
+    spec: Any = spec_from_file_location("optimerge_frames", os.path.join(folder, "frames.py"))
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -56,24 +57,24 @@ def load_frames(folder):
 class Worker:
     """One vLLM engine and which candidate's weights it holds."""
 
-    def __init__(self):
-        self.llm = None
-        self.version = None
-        self.names = set()
+    def __init__(self) -> None:
+        self.llm: Any = None
+        self.version: int | None = None
+        self.names: set[str] = set()
 
-    def do_start(self, body, model, arguments):
+    def do_start(self, body: Any, model: str, arguments: Any) -> Any:
         """Make the engine, with random weights: real ones are sent before anything is asked."""
         from vllm import LLM
 
         self.llm = LLM(model=model, load_format="dummy", **arguments)
         return {"ready": True}
 
-    def do_begin(self, body, version):
+    def do_begin(self, body: Any, version: int) -> Any:
         """Expect the weights of a candidate; what is held no longer counts."""
         self.version, self.names = None, set()
         return {"begun": version}
 
-    def do_weights(self, body, tensors):
+    def do_weights(self, body: Any, tensors: Any) -> Any:
         """Load some tensors: `tensors` says name, dtype and shape of each, in the body's order."""
         import torch
 
@@ -95,7 +96,7 @@ class Worker:
         self.names.update(name for name, _, _ in tensors)
         return {"loaded": len(weights)}
 
-    def do_end(self, body, version, count):
+    def do_end(self, body: Any, version: int, count: int) -> Any:
         """All tensors were sent: forget caches of the old weights, then the new ones count."""
         if len(self.names) != count:
             raise ValueError(f"{len(self.names)} tensors came, {count} were sent")
@@ -104,7 +105,7 @@ class Worker:
         self.version = version
         return {"version": version}
 
-    def do_generate(self, body, version, prompts, sampling):
+    def do_generate(self, body: Any, version: int, prompts: Any, sampling: Any) -> Any:
         """Return the texts after prompts (token ids), by the weights of this version only."""
         if version != self.version:
             raise RuntimeError(f"weights {version} are asked, {self.version} are here")
@@ -118,7 +119,7 @@ class Worker:
         return {"texts": [each.outputs[0].text for each in outputs]}
 
 
-def load(worker, weights):
+def load(worker: Any, weights: Any) -> None:
     """Put tensors into the model of vLLM's worker, in whose process it runs."""
     worker.model_runner.model.load_weights(weights)
 
