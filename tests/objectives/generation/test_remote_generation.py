@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaForCausalLM
+from pydantic import ValidationError
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from optimerge.errors import TaskError, TrialError
 from optimerge.objectives.generation.consent import check_consent
@@ -20,7 +21,10 @@ from optimerge.objectives.generation.static import StaticWriting
 from optimerge.objectives.guard import evaluation_mode, lm_eval_seeds
 from optimerge.objectives.halving import Rows
 from optimerge.objectives.live import LiveModel
+from optimerge.objectives.make import make_objectives
 from optimerge.space.generation import Generation, Vllm
+from optimerge.space.objectives import TaskObjective
+from optimerge.space.schema import SearchSettings
 
 GREEDY = {"until": ["Q:", "g"], "do_sample": False, "max_gen_toks": 6}
 STAND_IN = Path(__file__).with_name("stand_in")
@@ -227,3 +231,19 @@ def test_tied_weights_are_sent_once_and_buckets_hold_everything(
         cut = list(buckets(iter(tensors), most))
         assert [name for bucket in cut for name, _ in bucket] == [name for name, _ in tensors]
         assert all(len(b) == 1 or sum(t.nbytes for _, t in b) <= most for b in cut)
+
+
+def test_a_space_with_vllm_is_refused_without_consent(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, tasks: Path
+) -> None:
+    block = SearchSettings.model_validate({"generation": {"vllm": {"python": "/opt/python"}}})
+    with pytest.raises(TaskError, match=r"--allow-code"):
+        make_objectives(
+            [TaskObjective(task="say")], model, tokenizer, tasks, 0, generation=block.generation
+        )
+
+
+def test_two_ways_of_batching_are_a_mistake() -> None:
+    both = {"generation": {"vllm": {"python": "python"}, "batching": "continuous"}}
+    with pytest.raises(ValidationError, match="leave batching out"):
+        SearchSettings.model_validate(both)
