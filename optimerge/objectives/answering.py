@@ -18,6 +18,17 @@ class Plan(Protocol):
         ...
 
 
+class Writing(Protocol):
+    """Prompts made ready once, that any candidate writes on."""
+
+    def write(self, model: "PreTrainedModel") -> list[str]:
+        """Return the text that follows each prompt, cut at its stop strings.
+
+        TrialError if the model's logits are NaN or infinite.
+        """
+        ...
+
+
 class Answering(Protocol):
     """What turns requests into answers."""
 
@@ -29,9 +40,10 @@ class Answering(Protocol):
         """Return the batches for some contexts and continuations."""
         ...
 
-    def generate(self, model: "PreTrainedModel", instances: Sequence[Any]) -> list[str]:
-        """Return the text that follows each prompt, cut at its stop strings.
+    def writing(self, instances: Sequence[Any]) -> Writing:
+        """Return the prompts of some generation requests, made ready."""
+        ...
 
-        TrialError if the model's logits are NaN or infinite.
-        """
+    def changed(self) -> None:
+        """Hear that the model's weights are others than they were: copies of them are stale."""
         ...

@@ -3,13 +3,14 @@
 import logging
 import math
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from optimerge.errors import TrialError
 from optimerge.objectives.context import Context
 from optimerge.objectives.guard import evaluation_mode
+from optimerge.objectives.halving import Batches
+from optimerge.objectives.nonfinite import where_it_began
 from optimerge.objectives.prompts_file import digest_rows, prompt_tokens, read_prompts
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.ratio import ratio
@@ -44,8 +45,9 @@ class DriftScorer:
         self._tokens = sum(map(len, self._rows))
         self._places = spread([len(row) for row in self._rows], spec.max_tokens)
         self._vocabulary = context.vocabulary
-        self._batches = batches([len(row) for row in self._rows], context.vocabulary)
-        self._kept: list[Tensor] | None = None
+        self._batches = Batches(batches([len(row) for row in self._rows], context.vocabulary))
+        self._kept: dict[int, Tensor] | None = None
+        """By row, so that batches may be cut."""
         self.digest = digest_rows(f"drift {spec.to}", [*self._rows, *self._places])
 
     @property
@@ -66,13 +68,18 @@ class DriftScorer:
         if self._kept is not None:
             return
         import torch
+        from torch import Tensor
 
-        model, kept = write(self.parent), []
+        model, kept = write(self.parent), dict[int, Tensor]()
+
+        def read(batch: Sequence[int]) -> list[Tensor]:
+            own = self._logits(model, batch)
+            return [torch.cat([found.cpu() for _, found in in_parts(row)]) for row in own]
+
         with evaluation_mode(model):
-            for batch in self._batches:
-                parts = [found.cpu() for _, found in in_parts(self._logits(model, batch))]
-                kept.append(torch.cat(parts))
-        if any(bool(part.isnan().any()) for part in kept):
+            for batch, found in self._batches.run(read):
+                kept.update(zip(batch, found, strict=True))
+        if any(bool(part.isnan().any()) for part in kept.values()):
             raise TrialError(f"objective {self.name!r}: the logits of {self.parent} are NaN")
         self._kept = kept
 
@@ -82,26 +89,32 @@ class DriftScorer:
         if self._kept is None:
             raise TrialError(f"objective {self.name!r}: the parent's answers are not there yet")
         totals = [0.0] * len(self._rows)
-        with evaluation_mode(candidate.model):
-            for batch, kept in zip(self._batches, self._kept, strict=True):
-                distances = self._distances(self._logits(candidate.model, batch), kept)
-                counts = [len(self._places[row]) for row in batch]
-                ends = accumulate(counts)
-                for row, count, end in zip(batch, counts, ends, strict=True):
-                    totals[row] = float(distances[end - count : end].sum())
+        model, kept = candidate.model, self._kept
+
+        def compare(batch: Sequence[int]) -> list[float]:
+            pairs = zip(self._logits(model, batch), batch, strict=True)
+            return [float(self._distances(own, kept[row]).sum()) for own, row in pairs]
+
+        with evaluation_mode(model):
+            for batch, found in self._batches.run(compare):
+                for row, total in zip(batch, found, strict=True):
+                    totals[row] = total
         mean, stderr = ratio(totals, [len(places) for places in self._places])
         if not math.isfinite(mean):
-            raise TrialError(f"objective {self.name!r}: the drift is {mean}: NaN or endless logits")
+            bad = next(row for row, total in enumerate(totals) if not math.isfinite(total))
+            with evaluation_mode(model):
+                began = where_it_began(model, [self._rows[bad]])
+            raise TrialError(
+                f"objective {self.name!r}: the drift is {mean}: NaN or endless logits{began}"
+            )
         # Below 0 by rounding only.
         value = max(0.0, mean)
         return Score(value, stderr, len(totals), self.direction, perf_counter() - start)
 
-    def _logits(self, model: "PreTrainedModel", batch: Sequence[int]) -> "Tensor":
-        """Return the logits [positions, vocabulary] at the chosen positions, row after row."""
-        import torch
-
+    def _logits(self, model: "PreTrainedModel", batch: Sequence[int]) -> "list[Tensor]":
+        """Return each row's logits [positions, vocabulary] at its chosen positions."""
         found = logits_of(model, [self._rows[row] for row in batch])
-        return torch.cat([own[self._places[row]] for own, row in zip(found, batch, strict=True)])
+        return [own[self._places[row]] for own, row in zip(found, batch, strict=True)]
 
     def _distances(self, logits: "Tensor", kept: "Tensor") -> "Tensor":
         """Return KL(parent || candidate) [positions] in float64, on the CPU."""

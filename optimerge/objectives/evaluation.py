@@ -73,7 +73,7 @@ class Evaluation:
         answers: dict[TaskRun, TaskAnswers] = {}
         spent, reading, stopped = Spent(), 0.0, ""
         for number, each in enumerate(self.rounds, 1):
-            spent += each.answer(candidate.model)
+            spent += each.answer(candidate.model, again=number > 1)
             started = perf_counter()
             for run, documents in each.parts:
                 before = answers.get(run, TaskAnswers())

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from optimerge.errors import TaskError, TrialError
 from optimerge.objectives.context import Context
 from optimerge.objectives.guard import evaluation_mode
+from optimerge.objectives.halving import Batches
+from optimerge.objectives.nonfinite import Finite, where_it_began
 from optimerge.objectives.prompts_file import digest_rows, prompt_tokens, read_prompts
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.rows import padded
@@ -16,7 +18,6 @@ from optimerge.records.types import Direction, Score
 from optimerge.space.objective_kinds.length import LengthObjective
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from transformers import PreTrainedModel
 
 ROWS = 32
@@ -51,6 +52,8 @@ class LengthScorer:
                 f"{where}: the tokenizer {tokenizer.name_or_path!r} has no eos_token, so no "
                 "answer ends; set eos_token in its tokenizer_config.json"
             )
+        order = sorted(range(len(self._rows)), key=lambda row: (-len(self._rows[row]), row))
+        self._batches = Batches(order[i : i + ROWS] for i in range(0, len(order), ROWS))
         self.digest = digest_rows(f"length {spec.max_new_tokens}", self._rows)
 
     @property
@@ -64,12 +67,11 @@ class LengthScorer:
     def score(self, candidate: Candidate) -> Score:
         """Return the mean length; its items are the prompts."""
         start = perf_counter()
-        order = sorted(range(len(self._rows)), key=lambda row: (-len(self._rows[row]), row))
-        lengths = [0] * len(order)
-        with evaluation_mode(candidate.model):
-            for first in range(0, len(order), ROWS):
-                batch = order[first : first + ROWS]
-                found = self._lengths(candidate.model, [self._rows[row] for row in batch])
+        model, lengths = candidate.model, [0] * len(self._rows)
+        with evaluation_mode(model):
+            for batch, found in self._batches.run(
+                lambda batch: self._lengths(model, [self._rows[row] for row in batch])
+            ):
                 for row, length in zip(batch, found, strict=True):
                     lengths[row] = length
         stderr = stdev(lengths) / math.sqrt(len(lengths)) if len(lengths) > 1 else None
@@ -91,7 +93,10 @@ class LengthScorer:
             logits_processor=[watch],
         )
         if not watch.finite:
-            raise TrialError(f"objective {self.name!r}: the model's logits are NaN or infinite")
+            began = where_it_began(model, [*rows, *_whole(rows, said[:, ids.shape[1] :].tolist())])
+            raise TrialError(
+                f"objective {self.name!r}: the model's logits are NaN or infinite{began}"
+            )
         known = set(ends)
         answers = said[:, ids.shape[1] :].tolist()
         return [
@@ -100,22 +105,8 @@ class LengthScorer:
         ]
 
 
-class Finite:
-    """Notes on the way whether all logits are numbers: NaN would decode to some token."""
-
-    def __init__(self) -> None:
-        self._bad: Tensor | None = None
-
-    def __call__(self, input_ids: "Tensor", scores: "Tensor") -> "Tensor":
-        """Return the scores as they are. -inf is what a model's own settings forbid."""
-        bad = (scores.isnan() | (scores == math.inf)).any()
-        self._bad = bad if self._bad is None else self._bad | bad
-        return scores
-
-    @property
-    def finite(self) -> bool:
-        """Whether no NaN and no infinity was seen; waits for the device."""
-        return self._bad is None or not bool(self._bad)
+def _whole(rows: Sequence[Sequence[int]], answers: list[list[int]]) -> list[list[int]]:
+    return [[*row, *answer] for row, answer in zip(rows, answers, strict=True)]
 
 
 def end_tokens(config: object, more: int | None) -> set[int]:

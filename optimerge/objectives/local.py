@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from optimerge.errors import TrialError
-from optimerge.objectives.answering import Plan
+from optimerge.objectives.answering import Plan, Writing
+from optimerge.objectives.generation.remote.model import RemoteModel
+from optimerge.objectives.halving import Rows
 from optimerge.objectives.live import LiveModel, Tokens
 from optimerge.objectives.tokens.budget import Budget
 from optimerge.objectives.tokens.make import Name, make_plan
 from optimerge.objectives.tokens.request import Answers, Request
+from optimerge.space.generation import Generation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -42,10 +44,20 @@ class Way:
 class LocalAnswering:
     """The resident model answers, by token plans that were checked against plain rows."""
 
-    def __init__(self, live: LiveModel, way: Way | None = None) -> None:
+    def __init__(
+        self,
+        live: LiveModel,
+        way: Way | None = None,
+        generation: Generation | None = None,
+    ) -> None:
         self.live = live
         self.way = way
         """None until `prepare` chose one."""
+        self.generation = generation or Generation()
+        self.rows = Rows(live.lm.batch_size)
+        """Rows that are generated at a time, in all tasks."""
+        vllm = self.generation.vllm
+        self._remote = None if vllm is None else RemoteModel(live, vllm)
 
     def prepare(self, pairs: Sequence[Tokens], model: "PreTrainedModel") -> None:
         """Choose the fastest way that answers these as plain rows do, unless one is set."""
@@ -73,18 +85,23 @@ class LocalAnswering:
         room, name = self.live.lm.max_length, cast(Name, self.way.name)
         return make_plan(name, _requests(pairs), model, max_length=room, budget=self.way.budget)
 
-    def generate(self, model: "PreTrainedModel", instances: Sequence[Any]) -> list[str]:
-        """Return the text that follows each prompt, by transformers' `generate`."""
-        lm = self.live.point_at(model)
-        if lm.backend == "causal":
-            self._refuse_nonsense(lm, instances[0])
-        return list(lm.generate_until(list(instances), disable_tqdm=True))
+    def writing(self, instances: Sequence[Any]) -> Writing:
+        """Return the prompts of some generation requests, made ready."""
+        from optimerge.objectives.generation.continuous import ContinuousWriting
+        from optimerge.objectives.generation.static import StaticWriting
 
-    def _refuse_nonsense(self, lm: Any, instance: Any) -> None:
-        """NaN would decode to some text."""
-        ids, _ = lm.tok_batch_encode([instance.args[0]], left_truncate_len=lm.max_length)
-        if not bool(lm._model_call(ids.to(lm.device)).isfinite().all()):
-            raise TrialError(f"task {instance.task_name!r}: the model's logits are NaN or infinite")
+        if self._remote is not None:
+            from optimerge.objectives.generation.remote.writing import RemoteWriting
+
+            return RemoteWriting(self.live, instances, self._remote)
+        if self.generation.batching == "continuous":
+            return ContinuousWriting(self.live, instances)
+        return StaticWriting(self.live, instances, self.rows)
+
+    def changed(self) -> None:
+        """Hear that the weights are others: only a model in another process has a copy."""
+        if self._remote is not None:
+            self._remote.stale = True
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from optimerge.objectives.protocol import Candidate, Objective
 from optimerge.objectives.sparsity import SparsityScorer
 from optimerge.objectives.tasks import BATCH_SIZE, load_tasks
 from optimerge.records.types import Score
+from optimerge.space.generation import Generation
 from optimerge.space.objectives import (
     ObjectiveSpec,
     SparsityObjective,
@@ -35,6 +36,7 @@ def make_objectives(
     allow_code: bool = False,
     folder: Path | None = None,
     strict: bool = False,
+    generation: Generation | None = None,
 ) -> list[Objective]:
     """Build the objectives of a space in its order; TaskError if two have one name.
 
@@ -53,6 +55,7 @@ def make_objectives(
             items=items,
             allow_code=allow_code,
             strict=strict,
+            generation=generation,
         )
     )
     made: list[Objective] = []

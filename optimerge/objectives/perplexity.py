@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from optimerge.errors import TaskError, TrialError
 from optimerge.objectives.context import Context
 from optimerge.objectives.guard import evaluation_mode
+from optimerge.objectives.halving import Batches
+from optimerge.objectives.nonfinite import where_it_began
 from optimerge.objectives.prompts_file import digest_rows, read_text
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.ratio import ratio
@@ -53,7 +55,8 @@ class PerplexityScorer:
         self._tokens = len(tokens)
         units = {"token": len(tokens), "word": len(re.split(r"\s+", text.strip()))}
         self._units = units.get(spec.per, len(text.encode()))
-        self._batches = batches([len(row) - 1 for row, _ in self._windows], context.vocabulary)
+        lengths = [len(row) - 1 for row, _ in self._windows]
+        self._batches = Batches(batches(lengths, context.vocabulary))
         self.digest = digest_rows(f"perplexity {stride}", [row for row, _ in self._windows])
 
     @property
@@ -68,13 +71,20 @@ class PerplexityScorer:
         """Return the perplexity; its items are the windows."""
         start = perf_counter()
         losses = [0.0] * len(self._windows)
-        with evaluation_mode(candidate.model):
-            for batch in self._batches:
-                found = _losses(candidate.model, [self._windows[row] for row in batch])
+        model = candidate.model
+        with evaluation_mode(model):
+            for batch, found in self._batches.run(
+                lambda batch: _losses(model, [self._windows[row] for row in batch])
+            ):
                 for row, loss in zip(batch, found, strict=True):
                     losses[row] = loss
         if not math.isfinite(sum(losses)):
-            raise TrialError(f"objective {self.name!r}: the log-likelihood of {self.file} is NaN")
+            bad = next(row for row, loss in enumerate(losses) if not math.isfinite(loss))
+            with evaluation_mode(model):
+                began = where_it_began(model, [self._windows[bad][0][:-1]])
+            raise TrialError(
+                f"objective {self.name!r}: the log-likelihood of {self.file} is NaN{began}"
+            )
         mean, stderr = ratio(losses, [count for _, count in self._windows])
         share = self._tokens / self._units
         try:

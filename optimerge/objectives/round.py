@@ -1,14 +1,17 @@
 """Some documents of every task, answered together: what a candidate is scored on in one go."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from optimerge.errors import TrialError
 from optimerge.objectives.answering import Answering
 from optimerge.objectives.guard import evaluation_mode, lm_eval_seeds, no_bars, no_cut_warnings
+from optimerge.objectives.nonfinite import where_it_began
 from optimerge.objectives.ready import Ready
 from optimerge.objectives.runs import TaskRun
 
@@ -46,12 +49,20 @@ class Round:
         self._asked = {run: run.requests(documents) for run, documents in parts}
         pairs = [pair for ready in self._requests() for pair in ready.pairs]
         self._plan = answering.plan(pairs) if pairs else None
+        self._written = {
+            run: (asked, answering.writing(asked))
+            for run, requests in self._asked.items()
+            if (asked := _to_write(requests))
+        }
 
-    def answer(self, model: "PreTrainedModel") -> Spent:
+    def answer(self, model: "PreTrainedModel", *, again: bool = False) -> Spent:
         """Have the model, as it stands now, answer all requests, into their `resps`.
 
-        What they held before is forgotten. TrialError if the model's logits are not finite.
+        `again`: its weights are those of the last round that was answered by anyone. What the
+        requests held before is forgotten. TrialError if the model's logits are not finite.
         """
+        if not again:
+            self._answering.changed()
         for ready in self._requests():
             # lm-eval appends answers and reads the first: without this, the first candidate's.
             ready.instance.resps, ready.instance.filtered_resps = [], {}
@@ -59,8 +70,11 @@ class Round:
             for guard in (lm_eval_seeds(), evaluation_mode(model), no_bars(), no_cut_warnings()):
                 stack.enter_context(guard)
             spent = self._score(model)
-            for run, requests in self._asked.items():
-                spent += self._write(model, run, requests)
+            for run, (asked, writing) in self._written.items():
+                started = perf_counter()
+                for instance, text in zip(asked, writing.write(model), strict=True):
+                    instance.resps.append(text)
+                spent += Spent(0, {run: perf_counter() - started})
         return spent
 
     def _score(self, model: "PreTrainedModel") -> Spent:
@@ -68,6 +82,7 @@ class Round:
             return Spent()
         started = perf_counter()
         found = self._plan.answer(model)
+        self._check_finite(model, found.loglikelihoods.tolist())
         each = iter(zip(found.loglikelihoods.tolist(), found.greedy.tolist(), strict=True))
         for ready in self._requests():
             if ready.pairs:
@@ -76,15 +91,16 @@ class Round:
         second = (perf_counter() - started) / sum(asked.values())
         return Spent(found.tokens, {run: second * tokens for run, tokens in asked.items()})
 
-    def _write(self, model: "PreTrainedModel", run: TaskRun, requests: Sequence[Ready]) -> Spent:
-        started = perf_counter()
-        asked = [
-            ready.instance for ready in requests if not ready.pairs for _ in range(ready.times)
-        ]
-        if asked:
-            for instance, text in zip(asked, self._answering.generate(model, asked), strict=True):
-                instance.resps.append(text)
-        return Spent(0, {run: perf_counter() - started})
+    def _check_finite(self, model: "PreTrainedModel", values: Sequence[float]) -> None:
+        asked = ((run, ready) for run, requests in self._asked.items() for ready in requests)
+        pairs = ((run, ready, pair) for run, ready in asked for pair in ready.pairs)
+        for value, (run, ready, (_, context, answer)) in zip(values, pairs, strict=True):
+            if not math.isfinite(value):
+                began = where_it_began(model, [[*context, *answer][:-1]], run.room)
+                raise TrialError(
+                    f"task {run.name!r}: the log-likelihood of document "
+                    f"{ready.instance.doc_id} is {value}{began}"
+                )
 
     def _requests(self) -> Iterator[Ready]:
         return chain.from_iterable(self._asked.values())
@@ -92,6 +108,11 @@ class Round:
 
 def _tokens(ready: Ready) -> int:
     return sum(len(context) + len(answer) for _, context, answer in ready.pairs)
+
+
+def _to_write(requests: Sequence[Ready]) -> list[Any]:
+    """Return the instances to generate from, as often as each is asked."""
+    return [ready.instance for ready in requests if not ready.pairs for _ in range(ready.times)]
 
 
 def _note(ready: Ready, answers: Sequence[tuple[float, bool]]) -> None:

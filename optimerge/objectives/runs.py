@@ -51,6 +51,8 @@ class TaskRun:
     def __init__(self, task: Any, ids: Sequence[int], live: LiveModel) -> None:
         self.task = task
         self.name: str = task.task_name
+        self.room: int = live.lm.max_length
+        """Tokens of the model's context."""
         chosen = set(ids)
         instances = [each for each in task.instances if each.doc_id in chosen]
         self.digest = digest_items(self.name, [(i.doc_id, i.args) for i in instances])

@@ -19,6 +19,7 @@ from optimerge.objectives.metrics import (
 )
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.records.types import Direction
+from optimerge.space.generation import Generation
 from optimerge.space.objectives import TaskObjective, objective_name
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def load_tasks(
     items: Which = "search",
     allow_code: bool = False,
     strict: bool = False,
+    generation: Generation | None = None,
 ) -> list[TaskScorer | GroupScorer]:
     """Build a scorer for each spec; `items` says which of its two sets it scores on.
 
@@ -75,13 +77,15 @@ def load_tasks(
     `strict`: see `prepare`.
     Scores are those of `lm_eval.simple_evaluate` on the same documents with this batch size.
     """
+    from optimerge.objectives.generation.consent import check_consent
     from optimerge.objectives.live import LiveModel
     from optimerge.objectives.local import LocalAnswering
 
     if not specs:
         return []
     live = LiveModel(model, tokenizer, batch_size)
-    answering = LocalAnswering(live)
+    check_consent(generation, allow_code=allow_code)
+    answering = LocalAnswering(live, generation=generation)
     prepared = prepare(specs, include_path, seed, allow_code=allow_code, strict=strict)
     chosen = [_metric(each) for each in prepared]
     for each in prepared:

@@ -73,7 +73,10 @@ def _within(found: "ndarray") -> bool:
 
 
 def write_evidence(folder: Path, name: str, evidence: Evidence) -> int:
-    """Write a trial's evidence into a run folder, whole or not at all; return its bytes."""
+    """Write a trial's evidence into a run folder, whole or not at all; return its bytes.
+
+    RunError if the disk is full or cannot be written.
+    """
     import numpy as np
 
     header = [
@@ -91,17 +94,29 @@ def write_evidence(folder: Path, name: str, evidence: Evidence) -> int:
         for place, values in enumerate(task.values.values()):
             arrays[f"{number}.{place}"] = values
     path = folder / FOLDER / f"{name}.npz"
-    path.parent.mkdir(exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.draft")
     try:
-        with draft.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return path.stat().st_size
+        path.parent.mkdir(exist_ok=True)
+        try:
+            with draft.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+        return path.stat().st_size
+    except OSError as error:
+        raise RunError(cannot_write(path, error)) from error
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Say that a part of a run cannot be written, and what to do."""
+    why = error.strerror or str(error)
+    return (
+        f"{path}: cannot be written ({why}); make room there or make it writable, and run the "
+        "same command again: the trial is repeated, earlier ones are kept"
+    )
 
 
 def read_evidence(folder: Path, name: str) -> Evidence | None:

@@ -18,7 +18,7 @@ from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import attempt
 from optimerge.search.proposals import known_trial
 from optimerge.search.session import Session
-from optimerge.search.tell import finish
+from optimerge.search.tell import finish, put_back_on_failure
 from optimerge.search.warm_start import parent_points, whole_model_points
 from optimerge.space.ranges import Param
 
@@ -37,8 +37,9 @@ def score_parents(session: Session, budget: Budget, stop: Stop) -> Iterator[Tria
 def _score_parent(session: Session, reference: str, origin: str) -> Trial:
     run, recipe = session.run, session.parent_recipe(reference)
     asked = run.parents.ask()
-    outcome = attempt(session, recipe)
-    told = finish(run, run.parents, asked, origin, recipe_text(session.stored(recipe)), outcome)
+    with put_back_on_failure(run, run.parents, asked._trial_id):
+        outcome = attempt(session, recipe)
+        told = finish(run, run.parents, asked, origin, recipe_text(session.stored(recipe)), outcome)
     return as_trial(told, run.info.objectives, numbered=False)
 
 

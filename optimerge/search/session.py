@@ -149,6 +149,7 @@ def open_session(
         allow_code=allow_code,
         folder=space.folder,
         strict=space.search.strict,
+        generation=space.search.generation,
     )
     for objective in objectives:
         for note in getattr(objective, "notes", ()):

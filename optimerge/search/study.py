@@ -24,7 +24,7 @@ from optimerge.search.proposals import propose
 from optimerge.search.samplers.registry import NamedSampler
 from optimerge.search.seen import SeenStudy
 from optimerge.search.session import Session
-from optimerge.search.tell import finish, put_back
+from optimerge.search.tell import finish, put_back, put_back_on_failure, telling_of_disk
 from optimerge.search.warm_start import AVERAGE, average_points
 from optimerge.space.ranges import Param
 
@@ -73,12 +73,10 @@ def _one_trial(session: Session, sampler: NamedSampler) -> Trial:
     study, run = session.run.search, session.run
     started = time.perf_counter()
     seen = SeenStudy(run.search, run.info.objectives)
-    asked, params = propose(seen, session.space, sampler, run.info.seed, run.finished())
-    try:
+    with telling_of_disk(run):
+        asked, params = propose(seen, session.space, sampler, run.info.seed, run.finished())
+    with put_back_on_failure(run, study, asked._trial_id):
         return _score(session, asked, params, time.perf_counter() - started)
-    except KeyboardInterrupt:
-        put_back(study, asked._trial_id)
-        raise
 
 
 def _score(

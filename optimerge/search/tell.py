@@ -1,15 +1,21 @@
 """Writes a trial's end into the study."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from optimerge.errors import RunError
 from optimerge.records.attributes import trial_attributes
-from optimerge.records.evidence import write_evidence
+from optimerge.records.evidence import cannot_write, write_evidence
 from optimerge.records.run import WITHDRAWN, Run
 from optimerge.search.candidate import Outcome
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
+
+log = logging.getLogger(__name__)
 
 
 def finish(
@@ -64,6 +70,37 @@ def put_back(study: "optuna.Study", trial_id: int) -> None:
     study.tell(trial.number, state=_state("FAIL"))
     if trial.params:
         study.enqueue_trial(trial.params, user_attrs={"origin": origin} if origin else None)
+
+
+@contextmanager
+def put_back_on_failure(run: Run, study: "optuna.Study", trial_id: int) -> Iterator[None]:
+    """Put a trial back that could not be recorded or was interrupted: a later search repeats it.
+
+    A disk that is full or cannot be written becomes a RunError that says so. Where not even that
+    can be written, the trial is left running, and the next search puts it back.
+    """
+    try:
+        with telling_of_disk(run):
+            yield
+    except (KeyboardInterrupt, RunError):
+        _try_to_put_back(study, trial_id)
+        raise
+
+
+@contextmanager
+def telling_of_disk(run: Run) -> Iterator[None]:
+    """Turn a failure to write into the run folder into a RunError that names the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(cannot_write(run.folder, error)) from error
+
+
+def _try_to_put_back(study: "optuna.Study", trial_id: int) -> None:
+    try:
+        put_back(study, trial_id)
+    except OSError as error:
+        log.warning("the trial cannot be put back now, the next search does it: %s", error)
 
 
 def _state(name: str) -> "optuna.trial.TrialState":

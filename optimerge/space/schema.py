@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from optimerge.space.generation import Generation
 from optimerge.space.layer_map import LayerMap
 from optimerge.space.objectives import AnyObjective, TaskSettings
 
@@ -36,6 +37,7 @@ class SearchSettings(BaseModel):
     """int8: keep experts as int8 steps from the base, for want of memory."""
     batch_size: Annotated[int, Field(ge=1)] = 64
     """Rows in a forward pass when generating."""
+    generation: Generation = Generation()
     racing: Racing | Literal[False] = Racing()
     """false: every candidate is scored on all documents."""
     strict: bool = False

@@ -85,7 +85,9 @@ def test_chosen_positions_are_those_of_the_prompts(
     assert made.score(Candidate(other, candidate.stats)).value == pytest.approx(
         sum(chosen) / 7, rel=1e-4
     )
-    assert sum(part.numel() for part in made._kept) == 7 * candidate.model.config.vocab_size
+    assert (
+        sum(part.numel() for part in made._kept.values()) == 7 * candidate.model.config.vocab_size
+    )
     assert "7 of 13 tokens of 4 prompts" in made.facts
 
 
@@ -108,7 +110,10 @@ def test_what_the_parent_rules_out_adds_nothing_and_what_the_candidate_rules_out
         """A model whose head never says one token."""
 
         def __init__(self, inner: LlamaForCausalLM) -> None:
-            self.inner, self.device = inner, inner.device
+            self.inner, self.device, self.config = inner, inner.device, inner.config
+
+        def named_modules(self) -> Any:
+            return self.inner.named_modules()
 
         def modules(self) -> Any:
             return self.inner.modules()
@@ -116,8 +121,8 @@ def test_what_the_parent_rules_out_adds_nothing_and_what_the_candidate_rules_out
         def eval(self) -> None:
             self.inner.eval()
 
-        def __call__(self, **inputs: Any) -> Any:
-            found = self.inner(**inputs)
+        def __call__(self, *ids: Any, **inputs: Any) -> Any:
+            found = self.inner(*ids, **inputs)
             found.logits[..., 3] = -math.inf
             return found
 

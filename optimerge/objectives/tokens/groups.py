@@ -21,10 +21,10 @@ class Span:
 def shared_prefixes(chains: Sequence[Chain], overhead: int = OVERHEAD) -> list[Span]:
     """Split chains in lexicographic order where running a common prefix once saves most tokens.
 
-    Of all ways to give each context at most one prefix, the best: at each branch of the trie of all
-    contexts, either all below share the prefix that leads to it, or each of its branches is split
-    on its own. A prefix ends before the first token whose logits are needed. Chains that share
-    none that pays are returned in spans of prefix 0.
+    The best of these splits: at each branch of the trie of all contexts, either all below share
+    the prefix that leads to it, or each of its branches is split on its own. A prefix ends before
+    the first token whose logits are needed. Chains that share none that pays are returned in spans
+    of prefix 0.
     """
     # Chains with one context are one unit: a row shares that without a cache.
     contexts = [chain.inputs[: chain.stem + 1] for chain in chains]

@@ -1,7 +1,7 @@
 """Tries, groups and batches hold each request's tokens once, where the model must see them."""
 
+import itertools
 from collections import Counter
-from functools import cache
 from random import Random
 
 import pytest
@@ -82,23 +82,34 @@ def saving(chains: list[Chain], spans: list[Span], overhead: int) -> int:
 
 
 def most(chains: list[Chain], overhead: int) -> int:
-    """The best saving of all splits into neighbours, tried one by one."""
+    """The best saving of: one prefix for all, or each branch after it on its own."""
     contexts = sorted({chain.inputs[: chain.stem + 1] for chain in chains})
 
-    @cache
-    def best(start: int) -> int:
-        found = 0 if start == len(contexts) else best(start + 1)
-        for stop in range(start + 2, len(contexts) + 1):
-            shared = shared_length(contexts[start], contexts[stop - 1])
-            shared = min(shared, *(len(each) - 1 for each in contexts[start:stop]))
-            found = max(found, (stop - start - 1) * shared - overhead + best(stop))
-        return found
+    def best(group: list[tuple[int, ...]]) -> int:
+        if len(group) < 2:
+            return 0
+        shared = min(shared_in(group[0], group[-1]), *(len(each) - 1 for each in group))
+        branches = [[group[0]]]
+        for before, own in itertools.pairwise(group):
+            if min(shared_in(before, own), len(before) - 1, len(own) - 1) > shared:
+                branches[-1].append(own)
+            else:
+                branches.append([own])
+        apart = sum(map(best, branches)) if len(branches) > 1 else 0
+        return max(0, (len(group) - 1) * shared - overhead, apart)
 
-    return best(0)
+    return best(contexts)
+
+
+def shared_in(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    same = (a == b for a, b in zip(one, other, strict=False))
+    return sum(itertools.takewhile(bool, same))
 
 
 @given(requests, st.integers(0, 8))
-def test_prefixes_save_the_most_tokens_possible(asked: list[Request], overhead: int) -> None:
+def test_prefixes_save_the_most_tokens_of_all_splits_at_branches(
+    asked: list[Request], overhead: int
+) -> None:
     # Answers of one token: then contexts in order are chains in order.
     chains = chains_of([Request(each.context, each.answer[:1]) for each in asked])
     assert saving(chains, shared_prefixes(chains, overhead), overhead) == most(chains, overhead)

@@ -1,0 +1,1 @@
+"""Generated answers: prompts made once a study, written on by every candidate."""
