@@ -1,32 +1,34 @@
 """What racing saves in real searches of the tiny zoo, and whether the front stays the same.
 
     python benchmarks/racing.py [--zoo FOLDER] [--trials 100] [--samplers random tpe]
-        [--seeds 0 1 2] [--items 200 500] [--live] [--keep FOLDER]
+        [--seeds 0 1 2] [--items 200 500] [--weights 0.8 2] [--live] [--keep FOLDER]
 
 Every search starts cold: nothing but the parents, the average and the sampler. Each is run once
 with racing off, all documents scored. The same points are then replayed, in their order, with and
 without racing and with and without the objective sparsity (without it more models are rivals),
 over all documents or the first so many of their random order: what is scored, how many members of
 the final front were stopped wrongly, and the final hypervolume, which must be the same. A replay
-uses the very class that a search uses. `--live` also searches with racing on, for seconds and for
-the hypervolume that other proposals lead to (a sampler then learns from partial scores).
-`--keep`: where searches are kept, and found again; else they are done in a temporary folder. The
-zoo is trained (a minute) unless it is in the user's cache or in `--zoo`.
+uses the very class that a search uses. The column `least` is what an oracle would score that drops
+each candidate which something earlier dominates before its first document: no rule can do better.
+
+`--weights`: the highest weight of an expert; 0.8 is the zoo's own range, tuned to hold good merges,
+2 is what somebody gives who does not know where they lie: many candidates are wrecks then.
+`--live` also searches with racing on, for seconds and for the hypervolume that other proposals
+lead to (a sampler then learns from partial scores). `--keep`: where searches are kept, and found
+again; else they are done in a temporary folder. The zoo is trained (a minute) unless it is in the
+user's cache or in `--zoo`.
 """
 
 import argparse
-import os
-import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
+from statistics import mean
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from optimerge.front.dominance import non_dominated
@@ -57,6 +59,8 @@ class Replayed:
 
     share: float
     """Of the documents of all trials, parents included."""
+    least: float
+    """The share that an oracle would score."""
     stopped: int
     wrong: int
     """Stopped although on all documents nothing scored before dominates them."""
@@ -75,27 +79,46 @@ class Quiet:
         """Do nothing."""
 
 
-def searched(zoo: Path, folder: Path, sampler: str, seed: int, trials: int, *, racing: bool) -> str:
+@dataclass(frozen=True)
+class Setting:
+    """A search to be done."""
+
+    sampler: str
+    seed: int
+    weight: float
+    """The highest weight of an expert."""
+
+    def folder(self, keep: Path, *, racing: bool) -> Path:
+        """Return where its run is kept."""
+        name = f"{self.sampler}-{self.seed}-{self.weight:g}-{'on' if racing else 'off'}"
+        return keep / name
+
+
+def searched(zoo: Path, keep: Path, of: Setting, trials: int, *, racing: bool) -> str:
     """Search, or find a search done before; return the CPU seconds that it took."""
     from optimerge.cli.quiet import quiet
     from optimerge.search.budget import Stop, make_budget
     from optimerge.search.samplers.registry import sampler_named
     from optimerge.search.session import open_session
     from optimerge.search.study import search
-    from optimerge.space.read import read_space
-    from optimerge.space.settings import overridden
+    from optimerge.space.read import make_space
 
+    folder = of.folder(keep, racing=racing)
     done = folder / "cpu-seconds"
     if done.is_file():
         return done.read_text()
-    space = overridden(read_space(zoo / "space.yaml"), sampler=sampler, seed=seed)
+    file = zoo / "space.yaml"
+    data = yaml.safe_load(file.read_text())
+    for model in data["models"]:
+        model["parameters"]["weight"]["high"] = of.weight
+    data["search"] = {"sampler": of.sampler, "seed": of.seed}
     if not racing:
-        settings = space.search.model_copy(update={"racing": False})
-        space = replace(space, search=settings)
+        data["search"]["racing"] = False
+    space = make_space(data, file)
     with quiet(scoring=True):
         session = open_session(space, folder, device="cpu")
         started = time.process_time()
-        search(session, make_budget(trials, None), sampler_named(sampler), Stop(), Quiet())
+        search(session, make_budget(trials, None), sampler_named(of.sampler), Stop(), Quiet())
     done.write_text(f"{time.process_time() - started:.1f}")
     return done.read_text()
 
@@ -141,21 +164,25 @@ def replayed(of: Recorded, items: int, *, sparse: bool, confidence: float = 0.95
             whole.append(trial)
             continue
         stopped.append(trial)
-        before = points[whole]
-        better = (before <= points[trial]).all(axis=1) & (before < points[trial]).any(axis=1)
-        wrong += not better.any()
+        wrong += not _dominated(points[trial], points[whole])
     corner = reference_point(points[: of.parents])
     unit = float(np.prod(scales(points[: of.parents])))
     full, raced = hypervolume(points, corner) / unit, hypervolume(points[whole], corner) / unit
     members = set(np.flatnonzero(non_dominated(points)).tolist())
     return Replayed(
         share=scored / losses.size,
+        least=1 - mean(_dominated(p, points[:i]) for i, p in enumerate(points) if i >= of.parents),
         stopped=len(stopped),
         wrong=wrong,
         lost=len(members & set(stopped)),
         volume=raced / full,
         milliseconds=1e3 * seconds / (len(losses) - of.parents),
     )
+
+
+def _dominated(point: Array, others: Array) -> bool:
+    better = (others <= point).all(axis=1) & (others < point).any(axis=1)
+    return bool(better.any())
 
 
 def _stops(race: Race, losses: Array) -> tuple[int, ...] | None:
@@ -188,6 +215,7 @@ def main() -> None:
     parser.add_argument("--samplers", nargs="+", default=["random", "tpe"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--items", type=int, nargs="+", default=[200, 500])
+    parser.add_argument("--weights", type=float, nargs="+", default=[0.8, 2.0])
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--keep", type=Path)
     given = parser.parse_args()
@@ -196,53 +224,52 @@ def main() -> None:
     zoo = (make_zoo(given.zoo) if given.zoo else cached_zoo()).directory
     with tempfile.TemporaryDirectory() as temporary:
         keep = given.keep or Path(temporary)
-        runs = [(s, n, keep / f"{s}-{n}") for s in given.samplers for n in given.seeds]
-        for sampler, seed, folder in runs:
-            off = folder.with_name(folder.name + "-off")
-            searched(zoo, off, sampler, seed, given.trials, racing=False)
-        print_replays(runs, given.items)
+        settings = [
+            Setting(sampler, seed, weight)
+            for weight in given.weights
+            for sampler in given.samplers
+            for seed in given.seeds
+        ]
+        for each in settings:
+            searched(zoo, keep, each, given.trials, racing=False)
+        print_replays(settings, keep, given.items)
         if given.live:
-            print_live(runs, zoo, given.trials)
+            print_live(settings, keep, zoo, given.trials)
 
 
-Runs = Sequence[tuple[str, int, Path]]
-
-
-def print_replays(runs: Runs, items: Sequence[int]) -> None:
-    """Print the table of replays, with the mean over the seeds of each sampler."""
-    head = ("sampler", "seed", "items", "sparsity", "scored", "stopped", "wrong", "lost", "volume")
-    print(" ".join(f"{name:>8}" for name in (*head, "ms/race")))
-    for sampler in dict.fromkeys(name for name, _, _ in runs):
-        mine = [(seed, folder) for name, seed, folder in runs if name == sampler]
+def print_replays(settings: Sequence[Setting], keep: Path, items: Sequence[int]) -> None:
+    """Print the table of replays, means over the seeds; stopped, wrong and lost are sums."""
+    head = ("weight", "sampler", "items", "sparsity", "scored", "least", "stopped", "of")
+    print(" ".join(f"{name:>8}" for name in (*head, "wrong", "lost", "volume", "ms/race")))
+    for weight, sampler in dict.fromkeys((each.weight, each.sampler) for each in settings):
+        same = [each for each in settings if (each.weight, each.sampler) == (weight, sampler)]
+        kept = [recorded(each.folder(keep, racing=False)) for each in same]
         for count in items:
             for sparse in (True, False):
-                shares = []
-                for seed, folder in mine:
-                    of = recorded(folder.with_name(folder.name + "-off"))
-                    found = replayed(of, count, sparse=sparse)
-                    shares.append(found.share)
-                    print(
-                        f"{sampler:>8} {seed:8} {count:8} {sparse!s:>8} {found.share:8.3f} "
-                        f"{found.stopped:8} {found.wrong:8} {found.lost:8} {found.volume:8.5f} "
-                        f"{found.milliseconds:8.1f}",
-                        flush=True,
-                    )
-                mean = statistics.mean(shares)
-                print(f"{sampler:>8} {'mean':>8} {count:8} {sparse!s:>8} {mean:8.3f}")
+                found = [replayed(of, count, sparse=sparse) for of in kept]
+                print(
+                    f"{weight:8g} {sampler:>8} {count:8} {sparse!s:>8} "
+                    f"{mean(f.share for f in found):8.3f} {mean(f.least for f in found):8.3f} "
+                    f"{sum(f.stopped for f in found):8} {sum(len(of.losses) for of in kept):8} "
+                    f"{sum(f.wrong for f in found):8} {sum(f.lost for f in found):8} "
+                    f"{min(f.volume for f in found):8.5f} "
+                    f"{mean(f.milliseconds for f in found):8.1f}",
+                    flush=True,
+                )
 
 
-def print_live(runs: Runs, zoo: Path, trials: int) -> None:
+def print_live(settings: Sequence[Setting], keep: Path, zoo: Path, trials: int) -> None:
     """Search with racing on, and print seconds and hypervolume beside those without."""
-    head = ("sampler", "seed", "scored", "stopped", "cpu off", "cpu on", "vol off", "vol on")
-    print("\n" + " ".join(f"{name:>8}" for name in head))
-    for sampler, seed, folder in runs:
-        off, on = folder.with_name(folder.name + "-off"), folder.with_name(folder.name + "-on")
-        before = searched(zoo, off, sampler, seed, trials, racing=False)
-        after = searched(zoo, on, sampler, seed, trials, racing=True)
-        share, stopped, volume = live(on)
+    head = ("weight", "sampler", "seed", "scored", "stopped", "cpu off", "cpu on", "vol off")
+    print("\n" + " ".join(f"{name:>8}" for name in (*head, "vol on")))
+    for each in settings:
+        before = searched(zoo, keep, each, trials, racing=False)
+        after = searched(zoo, keep, each, trials, racing=True)
+        share, stopped, volume = live(each.folder(keep, racing=True))
         print(
-            f"{sampler:>8} {seed:8} {share:8.3f} {stopped:8} {before:>8} {after:>8} "
-            f"{live(off)[2]:8.4f} {volume:8.4f}",
+            f"{each.weight:8g} {each.sampler:>8} {each.seed:8} {share:8.3f} {stopped:8} "
+            f"{before:>8} {after:>8} {live(each.folder(keep, racing=False))[2]:8.4f} "
+            f"{volume:8.4f}",
             flush=True,
         )
 
