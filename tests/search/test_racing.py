@@ -1,7 +1,6 @@
 """Racing in a search: who is stopped, what is kept of it, what it changes and what it must not."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +45,7 @@ def without_racing(family: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def raced(made_racing_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def raced(made_racing_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A search of 16 trials with racing on; not to be written to."""
     folder = tmp_path_factory.mktemp("raced")
     from optimerge.search.budget import Stop, make_budget
@@ -63,7 +62,7 @@ def raced(made_racing_family: Path, tmp_path_factory: pytest.TempPathFactory) ->
             read_space(made_racing_family / "space.yaml"), folder / "run", device="cpu"
         )
         study.search(session, make_budget(16, None), sampler_named("random"), Stop(), Nobody())
-    yield open_run(folder / "run")
+    return open_run(folder / "run")
 
 
 def stopped(trials: list[Trial]) -> list[Trial]:

@@ -20,11 +20,13 @@ def values(params: dict[str, Any]) -> list[float]:
     return [weight * density, 1 - weight**2, weight / 2]
 
 
-def filled(*, stopped: bool, constrained: bool) -> optuna.Study:
+def filled(name: str, *, stopped: bool, constrained: bool) -> optuna.Study:
     """A study in which every third trial is raced out, or told as complete with its estimates."""
     space, study = space_of(ONE_METHOD), optuna.create_study(directions=list(OBJECTIVES.values()))
+    sampler = sampler_named("nsga2" if name == "nsga2" else "random")  # nsga2 knows only its own
     for number in range(TRIALS):
-        asked, params = propose(study, space, sampler_named("random"), 0, number)
+        seen = SeenStudy(study, OBJECTIVES)
+        asked, params = propose(seen, space, sampler, 0, number)
         found = values(params)
         if constrained:
             asked.set_constraint("t >= 0.2", 0.2 - found[0])
@@ -57,19 +59,20 @@ def proposals(study: optuna.Study, name: str) -> list[dict[str, Any]]:
 def test_samplers_learn_from_stopped_trials_as_from_complete_ones(
     name: str, constrained: bool
 ) -> None:
-    wanted = proposals(filled(stopped=False, constrained=constrained), name)
-    assert proposals(filled(stopped=True, constrained=constrained), name) == wanted
+    wanted = proposals(filled(name, stopped=False, constrained=constrained), name)
+    assert proposals(filled(name, stopped=True, constrained=constrained), name) == wanted
 
 
 @pytest.mark.parametrize("name", ["nsga2", "tpe"])
 def test_without_it_they_would_not(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = proposals(filled(stopped=False, constrained=False), name)
+    wanted = proposals(filled(name, stopped=False, constrained=False), name)
+    assert proposals(filled(name, stopped=True, constrained=False), name) == wanted
     monkeypatch.setattr(SeenStudy, "_as_seen", lambda self, trial: trial)
-    assert proposals(filled(stopped=True, constrained=False), name) != wanted
+    assert proposals(filled(name, stopped=True, constrained=False), name) != wanted
 
 
 def test_the_storage_still_says_that_they_were_stopped() -> None:
-    study = filled(stopped=True, constrained=True)
+    study = filled("random", stopped=True, constrained=True)
     seen = SeenStudy(study, OBJECTIVES)
     for mine, stored in zip(seen.trials, study.trials, strict=True):
         assert (mine.number, mine.params) == (stored.number, stored.params)
