@@ -145,6 +145,7 @@ def recorded(folder: Path) -> Recorded:
 def replayed(of: Recorded, items: int, *, sparse: bool, confidence: float = 0.95) -> Replayed:
     """Race the trials in their order, each against the front of those before it."""
     losses = of.losses[:, :, :items]
+    size, n = len(losses), of.parents
     exact = of.sparsity[:, None] if sparse else np.empty((len(losses), 0))
     points = np.hstack([losses.mean(axis=2), exact])
     tasks = [RaceTask(losses.shape[2])] * losses.shape[1]
@@ -171,7 +172,7 @@ def replayed(of: Recorded, items: int, *, sparse: bool, confidence: float = 0.95
     members = set(np.flatnonzero(non_dominated(points)).tolist())
     return Replayed(
         share=scored / losses.size,
-        least=1 - mean(_dominated(p, points[:i]) for i, p in enumerate(points) if i >= of.parents),
+        least=1 - sum(map(_dominated, points[n:], (points[:i] for i in range(n, size)))) / size,
         stopped=len(stopped),
         wrong=wrong,
         lost=len(members & set(stopped)),

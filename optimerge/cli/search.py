@@ -38,6 +38,12 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
     help="int8: keep experts in half the memory of bfloat16, slightly rounded. "
     "Default: the space's, or full.",
 )
+@click.option(
+    "--no-racing",
+    is_flag=True,
+    help="Score every candidate on all items. Else one that the items so far show to be beaten by "
+    "a member of the front is stopped: see `racing` in the space.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
 @ALLOW_CODE
 @DEVICE
@@ -51,6 +57,7 @@ def command(
     exact: bool,
     memory: str | None,
     task_vectors: str | None,
+    no_racing: bool,
     dry_run: bool,
     allow_code: bool,
     device: str,
@@ -71,7 +78,15 @@ def command(
     from optimerge.space.settings import overridden
 
     wanted = overridden(
-        read_space(space), trials, hours, sampler, seed, exact, memory, task_vectors
+        read_space(space),
+        trials,
+        hours,
+        sampler,
+        seed,
+        exact,
+        memory,
+        task_vectors,
+        racing=False if no_racing else None,
     )
     if dry_run:
         print_check(wanted, device, allow_code=allow_code)

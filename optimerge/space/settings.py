@@ -1,7 +1,7 @@
 """Settings of a search that the command line overrides."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from optimerge.space.space import SearchSpace
 
@@ -15,6 +15,7 @@ def overridden(
     exact: bool = False,
     memory: str | None = None,
     task_vectors: str | None = None,
+    racing: Literal[False] | None = None,
 ) -> SearchSpace:
     """Return the space with the given settings in place of its own.
 
@@ -27,6 +28,7 @@ def overridden(
         "exact": exact or None,
         "memory": memory,
         "task_vectors": task_vectors,
+        "racing": racing,
     }
     if trials is not None or hours is not None:
         given |= {"trials": trials, "hours": hours}

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from racing_family import make_racing_family
 
+from optimerge.cli.main import run
+from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
 from optimerge.cli.searching import front_of
 from optimerge.front.front import make_front
@@ -16,6 +18,7 @@ from optimerge.records.evidence import FOLDER, read_evidence
 from optimerge.records.run import Run, open_run
 from optimerge.records.types import Trial
 from optimerge.search import study
+from optimerge.search.budget import make_budget
 from optimerge.search.session import Session
 
 TASKS = ("echo", "mimic")
@@ -48,7 +51,7 @@ def without_racing(family: Path) -> Path:
 def raced(made_racing_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A search of 16 trials with racing on; not to be written to."""
     folder = tmp_path_factory.mktemp("raced")
-    from optimerge.search.budget import Stop, make_budget
+    from optimerge.search.budget import Stop
     from optimerge.search.samplers.registry import sampler_named
     from optimerge.search.session import open_session
     from optimerge.space.read import read_space
@@ -299,6 +302,41 @@ def test_a_stopped_search_goes_on_as_if_it_had_not_stopped(
 
 def values(trial: Trial) -> dict[str, float]:
     return {name: score.value for name, score in trial.scores.items()}
+
+
+def test_the_commands_tell_of_it(raced: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, trials = str(raced.folder), raced.trials()
+    early = stopped(trials)
+    asked = sum(t.scores[task].items for t in trials for task in TASKS)
+    share = f"{1 - asked / (16 * 2 * ITEMS):.0%}"
+    text = f"topped early: {len(early)} of 16 trials, which saved {share} of the items"
+    for command in ("status", "front"):
+        assert run([command, folder]) == 0
+        assert text in capsys.readouterr().out
+    assert run(["show", folder, early[0].name]) == 0
+    shown = capsys.readouterr().out
+    assert f"why: {early[0].stopped}" in shown
+    assert "estimates from a part of the items" in shown
+    whole = next(t for t in trials if t.state == "complete")
+    assert run(["show", folder, whole.name]) == 0
+    assert "estimates" not in capsys.readouterr().out
+    line = SearchProgress(raced, make_budget(16, None)).line(16)
+    assert f"{len(early)} stopped early" in line
+
+
+def test_racing_is_turned_off_by_an_option(
+    made_racing_family: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = str(made_racing_family / "space.yaml")
+    assert run(["search", space, "--dry-run"]) == 0
+    assert "seed 0, racing at confidence 0.95" in capsys.readouterr().out
+    assert run(["search", space, "--dry-run", "--no-racing"]) == 0
+    assert "seed 0, no racing" in capsys.readouterr().out
+    folder = ["--run-dir", str(tmp_path / "run"), "--trials"]
+    assert run(["search", space, *folder, "8"]) == 0  # may be turned off and on in a run
+    assert run(["search", space, *folder, "10", "--no-racing"]) == 0
+    last = open_run(tmp_path / "run").trials()[-2:]
+    assert [t.state for t in last] == ["complete", "complete"]
 
 
 def test_the_saving_is_in_documents_answered(raced: Run) -> None:
