@@ -193,6 +193,8 @@ def _stops(race: Race, losses: Array) -> tuple[int, ...] | None:
             race.add(task, losses[task, race.items[task] : stop])
         if race.verdict() is not None:
             return upto
+        if not race.promising:
+            return None
     return None
 
 

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 @click.command("status")
 @RUN
 def command(run: Path) -> None:
-    """Print how far a run is: trials, rate, hypervolume, best per objective, failures, and what
-    racing saved.
+    """Print how far a run is: trials, rate, hypervolume, best per objective, failures.
 
     Reads the run folder only, so it works while the search runs.
 

@@ -47,6 +47,10 @@ class Round:
         pairs = [pair for ready in self._requests() for pair in ready.pairs]
         self._plan = answering.plan(pairs) if pairs else None
 
+    def with_parts(self, parts: Sequence[Part]) -> "Round":
+        """Return a round of other documents, answered in the same way."""
+        return Round(parts, self._answering)
+
     def answer(self, model: "PreTrainedModel") -> Spent:
         """Have the model, as it stands now, answer all requests, into their `resps`.
 

@@ -62,7 +62,7 @@ class Run:
     parents: "optuna.Study"
     info: RunInfo
     _ended: dict[tuple[str, int], Trial] = field(default_factory=dict, repr=False, compare=False)
-    """Trials that have ended, by study and number: they never change, and reading one takes time."""
+    """Trials that have ended, by study and number: they never change, and reading takes time."""
 
     @property
     def name(self) -> str:

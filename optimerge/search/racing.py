@@ -107,12 +107,14 @@ class CandidateRace:
     """Names of the objectives that are not raced on."""
     rivals: Sequence[Incumbent]
     confidence: float
+    going: bool = field(init=False, default=False)
     _race: Race | None = field(init=False, default=None)
 
     def lost(self, answers: Answers, known: Mapping[str, Score]) -> str:
         """Return why the candidate need not go on, "" if it must."""
         import numpy as np
 
+        self.going = False
         if self._race is None:
             tasks = [RaceTask(len(each.run.documents), *_bounds(each)) for each in self.scorers]
             mine = [_loss(known[name]) for name in self.exact]
@@ -130,6 +132,7 @@ class CandidateRace:
             self._race.add(index, _signed(values, scorer))
         verdict = self._race.verdict()
         if verdict is None:
+            self.going = self._race.promising
             return ""
         counts = ", ".join(
             f"{seen} of {len(each.run.documents)}"

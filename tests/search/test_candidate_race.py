@@ -129,3 +129,22 @@ def test_a_rival_must_be_no_worse_in_what_is_known_exactly() -> None:
     for accuracy, stops in ((0.4, True), (0.6, False)):
         known = {"exact0": Score(accuracy, None, 9, "maximize", 0.0)}
         assert bool(lost(race(scorer(), outcomes(0.9), (-0.5,)), mine, 58, known)) is stops
+
+
+def test_it_is_asked_again_only_while_a_stop_is_likely() -> None:
+    rival = outcomes(0.7)
+    bad, good = race(scorer(), rival), race(scorer(), rival)
+    assert not bad.going
+    assert lost(bad, outcomes(0.5, 1), 25) == ""
+    assert bad.going
+    assert lost(good, outcomes(0.9, 1), 25) == ""
+    assert not good.going
+    sparser = race(scorer(), rival, (0.5,))
+    assert (
+        lost(sparser, outcomes(0.5, 1), 25, {"exact0": Score(0.4, 0.0, 0, "minimize", 0.0)}) == ""
+    )
+    assert not sparser.going  # it has no rival
+    odd = outcomes(0.5, 1)
+    odd[3] = 2.0
+    assert lost(bad, odd, 58) == ""
+    assert not bad.going

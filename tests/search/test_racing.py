@@ -339,6 +339,35 @@ def test_racing_is_turned_off_by_an_option(
     assert [t.state for t in last] == ["complete", "complete"]
 
 
+def test_what_is_left_is_scored_in_one_go_once_a_stop_is_unlikely(
+    made_racing_family: Path, tmp_path: Path, opened: Any
+) -> None:
+    session = opened(made_racing_family, tmp_path / "run")
+    asked: list[int] = []
+
+    class Once:
+        going = False
+
+        def lost(self, answers: Any, known: Any) -> str:
+            asked.append(sum(len(each.values["acc,none"]) for each in answers.values()))
+            return ""
+
+    with quiet(scoring=True):
+        stats = session.engine.apply(session.parent_recipe(session.models.base.reference))
+        candidate = Candidate(session.engine.model, stats)
+        once = [session.evaluation.score(candidate, Once()) for _ in range(2)]
+        whole = session.evaluation.score(candidate)
+    assert asked == [50, 50]  # the first block of two tasks, and then never again
+    assert len(session.evaluation.rounds) > 2
+    for scored in once:
+        assert {n: s.value for n, s in scored.scores.items()} == {
+            n: s.value for n, s in whole.scores.items()
+        }
+        for mine, theirs in zip(scored.evidence.tasks, whole.evidence.tasks, strict=True):
+            assert mine.documents == theirs.documents
+            assert (mine.values["acc,none"] == theirs.values["acc,none"]).all()
+
+
 def test_the_saving_is_in_documents_answered(raced: Run) -> None:
     """Stopped candidates read fewer tokens, in proportion to their documents."""
     trials = raced.trials()
