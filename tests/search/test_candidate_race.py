@@ -145,6 +145,6 @@ def test_it_is_asked_again_only_while_a_stop_is_likely() -> None:
     )
     assert not sparser.going  # it has no rival
     odd = outcomes(0.5, 1)
-    odd[3] = 2.0
+    odd[30] = 2.0
     assert lost(bad, odd, 58) == ""
     assert not bad.going

@@ -366,13 +366,3 @@ def test_what_is_left_is_scored_in_one_go_once_a_stop_is_unlikely(
         for mine, theirs in zip(scored.evidence.tasks, whole.evidence.tasks, strict=True):
             assert mine.documents == theirs.documents
             assert (mine.values["acc,none"] == theirs.values["acc,none"]).all()
-
-
-def test_the_saving_is_in_documents_answered(raced: Run) -> None:
-    """Stopped candidates read fewer tokens, in proportion to their documents."""
-    trials = raced.trials()
-    whole = next(t for t in trials if t.state == "complete" and not t.is_parent)
-    for trial in stopped(trials):
-        asked = sum(trial.scores[task].items for task in TASKS)
-        assert trial.tokens <= whole.tokens * (asked / (2 * ITEMS) + 0.1)
-        assert np.isfinite(list(values(trial).values())).all()
