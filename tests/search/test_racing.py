@@ -280,7 +280,10 @@ def test_documents_shared_with_a_metric_that_is_no_mean_are_scored_at_once(
     assert sorted(len(documents) for documents in first.values())[1] == ITEMS
 
 
-@pytest.mark.parametrize("sampler", ["nsga2", "random", "tpe"])
+@pytest.mark.parametrize(
+    "sampler",
+    [pytest.param(name, marks=pytest.mark.slow) for name in ("nsga2", "random")] + ["tpe"],
+)
 def test_a_stopped_search_goes_on_as_if_it_had_not_stopped(
     made_racing_family: Path, tmp_path: Path, opened: Any, searched: Any, sampler: str
 ) -> None:
