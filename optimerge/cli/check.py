@@ -131,7 +131,9 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
         if space.search.hours
         else f"{space.search.trials or DEFAULT_TRIALS} trials"
     )
-    click.echo(f"search: {space.search.sampler}, {goal}, seed {space.search.seed}")
+    racing = space.search.racing
+    raced = f"racing at confidence {racing.confidence:g}" if racing else "no racing"
+    click.echo(f"search: {space.search.sampler}, {goal}, seed {space.search.seed}, {raced}")
 
 
 def _task_text(facts: "TaskFacts") -> str:

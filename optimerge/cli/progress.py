@@ -77,6 +77,8 @@ class SearchProgress:
         parts.append("best " + " ".join(f"{n} {number(v)}" for n, v in best.items()))
         if infeasible := len(front.trials) - len(front.feasible):
             parts.append(f"{infeasible} infeasible")
+        if early := sum(t.state == "pruned" for t in trials):
+            parts.append(f"{early} stopped early")
         if failed:
             parts.append(f"{failed} failed")
         return " · ".join(parts)

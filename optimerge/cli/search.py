@@ -38,6 +38,12 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_devi
     help="int8: keep experts in half the memory of bfloat16, slightly rounded. "
     "Default: the space's, or full.",
 )
+@click.option(
+    "--no-racing",
+    is_flag=True,
+    help="Score every candidate on all items. Else one that the items so far show to be beaten by "
+    "a member of the front is stopped: see `racing` in the space.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
 @STRICT
 @ALLOW_CODE
@@ -52,6 +58,7 @@ def command(
     exact: bool,
     memory: str | None,
     task_vectors: str | None,
+    no_racing: bool,
     dry_run: bool,
     strict: bool,
     allow_code: bool,
@@ -73,7 +80,16 @@ def command(
     from optimerge.space.settings import overridden
 
     wanted = overridden(
-        read_space(space), trials, hours, sampler, seed, exact, memory, task_vectors, strict
+        read_space(space),
+        trials,
+        hours,
+        sampler,
+        seed,
+        exact,
+        memory,
+        task_vectors,
+        strict,
+        racing=False if no_racing else None,
     )
     if dry_run:
         print_check(wanted, device, allow_code=allow_code)

@@ -8,6 +8,7 @@ from pathlib import Path
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import duration, err, out
+from optimerge.cli.stopped import stopped_early
 from optimerge.cli.stopping import stopping
 from optimerge.cli.tables import front_screen
 from optimerge.export.recipe import export_text, write_export
@@ -73,12 +74,13 @@ def front_of(run: Run) -> Front:
 
 def print_front(run: Run, most: int | None = None) -> None:
     """Print the front (`most`: at most so many members) with its hypervolume, parents marked."""
-    front = front_of(run)
+    front, early = front_of(run), stopped_early(run.trials())
     console = out()
     console.print(
         f"\nPareto front of run {run.name}: {len(front.members)} of {len(front.trials)} trials, "
-        f"hypervolume {front.relative_hypervolume:.3f} (in units of the parents' range)\n"
+        f"hypervolume {front.relative_hypervolume:.3f} (in units of the parents' range)"
     )
+    console.print(f"Stopped early: {early}\n" if early else "")
     if not front.trials:
         return
     if not front.members:

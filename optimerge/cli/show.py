@@ -50,6 +50,8 @@ def describe(trial: "Trial", evidence: Sequence[str] = ()) -> list[str]:
     lines = [f"{title}: {trial.state}, from {trial.origin}"]
     if why := trial.error or trial.stopped:
         lines.append(f"why: {why}")
+    if trial.state == "pruned":
+        lines.append("  stopped early: scores are estimates from a part of the items")
     for name, score in trial.scores.items():
         error = f" +- {score.stderr:.4g} over {score.items} items" if score.stderr else ""
         better = "larger" if score.direction == "maximize" else "smaller"

@@ -34,6 +34,7 @@ def describe(run: "Run") -> list[str]:
     """Return a run's state as lines of text."""
     from optimerge.cli.screen import duration, number
     from optimerge.cli.searching import front_of
+    from optimerge.cli.stopped import stopped_early
     from optimerge.cli.tables import best_values
     from optimerge.front.feasible import kept_counts, none_feasible
     from optimerge.records.activity import activity
@@ -52,6 +53,8 @@ def describe(run: "Run") -> list[str]:
     if live.goal and live.running and live.seconds_per_trial:
         left = max(0, live.goal - run.finished()) * live.seconds_per_trial
         lines.append(f"end: {live.goal} trials in about {duration(left)}")
+    if early := stopped_early(trials):
+        lines.append(f"stopped early: {early}")
     if run.reference is not None:
         lines.append(
             f"hypervolume: {front.relative_hypervolume:.3f} in units of the parents' range"

@@ -31,6 +31,11 @@ class Race(Protocol):
         """
         ...
 
+    @property
+    def going(self) -> bool:
+        """Whether it is worth asking again before all documents are scored."""
+        ...
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -60,6 +65,7 @@ class Evaluation:
         self.rounds = rounds
         self.raced = raced
         """The objectives whose documents are dealt out over the rounds; others are scored first."""
+        self._rests: dict[int, Round] = {}
 
     def score(self, candidate: Candidate, race: Race | None = None) -> Scored:
         """Score a candidate on every objective; TrialError if one cannot be scored."""
@@ -72,19 +78,20 @@ class Evaluation:
         others = perf_counter() - started
         answers: dict[TaskRun, TaskAnswers] = {}
         spent, reading, stopped = Spent(), 0.0, ""
-        for number, each in enumerate(self.rounds, 1):
+        number, left = 0, list(self.rounds)
+        while left and not stopped:
+            number, each = number + 1, left.pop(0)
             spent += each.answer(candidate.model, again=number > 1)
             started = perf_counter()
             for run, documents in each.parts:
                 before = answers.get(run, TaskAnswers())
                 answers[run] = before.and_more(documents, run.read(documents), run.texts(documents))
-            if race is not None and number < len(self.rounds):
+            if race is not None and left:
                 if number == 1:
                     known |= self._read(answers, spent, raced=False)
                 stopped = race.lost(answers, known)
+                left = left if race.going else self._rest(number)
             reading += perf_counter() - started
-            if stopped:
-                break
         started = perf_counter()
         known |= self._read(answers, spent, raced=False) | self._read(answers, spent, raced=True)
         reading += perf_counter() - started
@@ -99,6 +106,16 @@ class Evaluation:
                 "others": others,
             },
         )
+
+    def _rest(self, number: int) -> list[Round]:
+        """Return the documents after so many rounds as one: fewer, larger batches."""
+        if number not in self._rests:
+            parts: dict[TaskRun, list[int]] = {}
+            for each in self.rounds[number:]:
+                for run, documents in each.parts:
+                    parts.setdefault(run, []).extend(documents)
+            self._rests[number] = self.rounds[number].with_parts(list(parts.items()))
+        return [self._rests[number]]
 
     def _read(self, answers: Answers, spent: Spent, *, raced: bool) -> dict[str, Score]:
         scorers = _on_tasks(self.objectives)

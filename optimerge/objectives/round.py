@@ -55,6 +55,10 @@ class Round:
             if (asked := _to_write(requests))
         }
 
+    def with_parts(self, parts: Sequence[Part]) -> "Round":
+        """Return a round of other documents, answered in the same way."""
+        return Round(parts, self._answering)
+
     def answer(self, model: "PreTrainedModel", *, again: bool = False) -> Spent:
         """Have the model, as it stands now, answer all requests, into their `resps`.
 

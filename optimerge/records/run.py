@@ -61,6 +61,8 @@ class Run:
     search: "optuna.Study"
     parents: "optuna.Study"
     info: RunInfo
+    _ended: dict[tuple[str, int], Trial] = field(default_factory=dict, repr=False, compare=False)
+    """Trials that have ended, by study and number: they never change, and reading takes time."""
 
     @property
     def name(self) -> str:
@@ -72,9 +74,8 @@ class Run:
 
         A parent that is also a point of the space stands in both studies; it is listed once.
         """
-        objectives = self.info.objectives
-        parents = [as_trial(t, objectives, numbered=False) for t in self._stored(self.parents)]
-        points = [as_trial(t, objectives) for t in self._stored(self.search)]
+        parents = self._records(self.parents, numbered=False)
+        points = self._records(self.search, numbered=True)
         return [t for t in parents if t.is_parent] + [t for t in points if _is_own(t)]
 
     def finished(self) -> int:
@@ -86,8 +87,17 @@ class Run:
         """The reference point (losses), once the parents are scored."""
         return self.search.user_attrs.get("reference")
 
-    def _stored(self, study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
-        return study.get_trials(deepcopy=False)
+    def _records(self, study: "optuna.Study", *, numbered: bool) -> list[Trial]:
+        found = []
+        for stored in study.get_trials(deepcopy=False):
+            key = (study.study_name, stored.number)
+            trial = self._ended.get(key)
+            if trial is None:
+                trial = as_trial(stored, self.info.objectives, numbered=numbered)
+                if stored.state.is_finished():
+                    self._ended[key] = trial
+            found.append(trial)
+        return found
 
 
 def _is_own(trial: Trial) -> bool:

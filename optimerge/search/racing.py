@@ -1,17 +1,19 @@
 """Races a candidate against the front: what surely cannot be on it is not scored to the end.
 
-The rivals are the members of the front, parents among them, as they are when the candidate's race
-begins, with their outcomes on every document from the evidence of the run. Raced on are means over
-documents whose outcomes lie between 0 and 1: only they have bounded differences document by
-document. The other objectives are scored whole, first, and decide who is a rival. What is proved,
-and how: `front.racing.race`.
+The rivals are the feasible members of the front, parents among them, as they are when the
+candidate's race begins, with their outcomes on every document from the evidence of the run. Raced
+on are means over documents whose outcomes lie between 0 and 1: only they have bounded differences
+document by document. The other objectives are scored whole, first, and decide who is a rival. What
+is proved, and how: `front.racing.race`.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from optimerge.front.dominance import complete, non_dominated
+from optimerge.errors import RunError
+from optimerge.front.dominance import non_dominated
 from optimerge.front.losses import losses_of, to_loss
 from optimerge.front.racing.race import Incumbent, Race, RaceTask
 from optimerge.objectives.evaluation import Answers, Evaluation
@@ -25,11 +27,17 @@ from optimerge.records.types import Score, Trial
 if TYPE_CHECKING:
     from numpy import ndarray
 
+log = logging.getLogger(__name__)
+
 
 def raced_on(objectives: Sequence[Objective]) -> list[TaskScorer]:
-    """Return the objectives that are means over documents."""
+    """Return the objectives that are means over documents, and share them only with such.
+
+    Documents that another metric, such as f1, is computed from as well are all scored at once.
+    """
     tasks = [each for each in objectives if isinstance(each, TaskScorer)]
-    return [each for each in tasks if is_mean(each.run.task, each.metric.name)]
+    whole = {each.run for each in tasks if not is_mean(each.run.task, each.metric.name)}
+    return [each for each in tasks if each.run not in whole]
 
 
 class Races:
@@ -58,12 +66,9 @@ class Races:
         return CandidateRace(self._scorers, self._exact, rivals, self._confidence)
 
     def _members(self) -> list[Trial]:
-        trials = self._run.trials()
-        losses = losses_of(trials, self._run.info.objectives)
-        done = complete(losses)
-        whole = [trial for trial, is_whole in zip(trials, done, strict=True) if is_whole]
-        on_front = non_dominated(losses[done])
-        members = [trial for trial, is_on in zip(whole, on_front, strict=True) if is_on]
+        feasible = [trial for trial in self._run.trials() if trial.feasible]
+        on_front = non_dominated(losses_of(feasible, self._run.info.objectives))
+        members = [trial for trial, is_on in zip(feasible, on_front, strict=True) if is_on]
         names = {member.evidence for member in members}
         self._kept = {name: kept for name, kept in self._kept.items() if name in names}
         return members
@@ -71,17 +76,26 @@ class Races:
     def _outcomes(self, member: Trial) -> "list[ndarray] | None":
         """Return a member's losses on every document, by task; None if they are not at hand."""
         if member.evidence not in self._kept:
-            self._kept[member.evidence] = read_evidence(self._run.folder, member.evidence)
+            self._kept[member.evidence] = self._read(member)
         kept, found = self._kept[member.evidence], []
         for scorer in self._scorers:
             of = kept.of(scorer.run.name, scorer.run.digest) if kept else None
             if of is None or of.documents != scorer.run.documents:
                 return None
             values = of.values.get(str(scorer.metric))
-            if values is None or not is_bounded(scorer.metric.name, values):
+            if values is None or values.shape != (len(of.documents),):
+                return None
+            if not is_bounded(scorer.metric.name, values):
                 return None
             found.append(_signed(values, scorer))
         return found
+
+    def _read(self, member: Trial) -> Evidence | None:
+        try:
+            return read_evidence(self._run.folder, member.evidence)
+        except RunError as error:  # a damaged file costs a rival, not the night
+            log.warning("trial %s is not raced against: %s", member.name, error)
+            return None
 
 
 @dataclass
@@ -93,12 +107,14 @@ class CandidateRace:
     """Names of the objectives that are not raced on."""
     rivals: Sequence[Incumbent]
     confidence: float
+    going: bool = field(init=False, default=False)
     _race: Race | None = field(init=False, default=None)
 
     def lost(self, answers: Answers, known: Mapping[str, Score]) -> str:
         """Return why the candidate need not go on, "" if it must."""
         import numpy as np
 
+        self.going = False
         if self._race is None:
             tasks = [RaceTask(len(each.run.documents), *_bounds(each)) for each in self.scorers]
             mine = [_loss(known[name]) for name in self.exact]
@@ -114,6 +130,7 @@ class CandidateRace:
             self._race.add(index, _signed(values, scorer))
         verdict = self._race.verdict()
         if verdict is None:
+            self.going = self._race.promising
             return ""
         counts = ", ".join(
             f"{seen} of {len(each.run.documents)}"

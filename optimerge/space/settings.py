@@ -1,7 +1,7 @@
 """Settings of a search that the command line overrides."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from optimerge.space.space import SearchSpace
 
@@ -16,6 +16,7 @@ def overridden(
     memory: str | None = None,
     task_vectors: str | None = None,
     strict: bool = False,
+    racing: Literal[False] | None = None,
 ) -> SearchSpace:
     """Return the space with the given settings in place of its own.
 
@@ -29,6 +30,7 @@ def overridden(
         "memory": memory,
         "task_vectors": task_vectors,
         "strict": strict or None,
+        "racing": racing,
     }
     if trials is not None or hours is not None:
         given |= {"trials": trials, "hours": hours}

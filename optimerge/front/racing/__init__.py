@@ -11,8 +11,8 @@ full). Of candidates that no member dominates, at most `1 - confidence` are stop
         race.add(0, losses of the items that are new)      # one call for each task
         if (verdict := race.verdict()) is not None:
             break                                          # stopped; the verdict is the evidence
-        if not race.open:
-            ...                                            # no member can win: all the rest at once
+        if not race.promising:
+            ...                                            # a stop is unlikely: the rest at once
 
 What is promised, and on what it rests:
 

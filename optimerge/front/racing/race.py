@@ -11,6 +11,9 @@ from optimerge.front.racing.wealth import Mask, TaskWealth
 
 Array = NDArray[np.float64]
 
+PROMISE = -0.5
+"""Least logarithm of the evidence that makes a further look worth it."""
+
 
 @dataclass(frozen=True)
 class RaceTask:
@@ -130,6 +133,18 @@ class Race:
     def open(self) -> bool:
         """Whether some rival may yet turn out to dominate; if not, the rest is scored at once."""
         return not self.finished and not self._lost().all()
+
+    @property
+    def promising(self) -> bool:
+        """Whether further looks are likely to be worth their time; if not, the rest is scored.
+
+        They are while some rival has not lost more than a little of its bets in any task. Most
+        candidates near the front are known for such at the first look, and looks cost time, because
+        batches are smaller. To leave looks out is always allowed: the bets hold at any time.
+        """
+        if not self._names or not self.open:
+            return False
+        return float(self._evidence().min(axis=1).max()) >= PROMISE
 
     def add(self, task: int, losses: ArrayLike) -> None:
         """Add the losses of the next items of a task; ValueError if they cannot be such."""
