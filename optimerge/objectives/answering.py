@@ -32,6 +32,11 @@ class Writing(Protocol):
 class Answering(Protocol):
     """What turns requests into answers."""
 
+    @property
+    def way(self) -> object:
+        """How log-likelihoods are run, which `str` says in words; None before one was asked for."""
+        ...
+
     def prepare(self, pairs: Sequence[Tokens], model: "PreTrainedModel") -> None:
         """Choose how to answer requests like these; the model is a usable one, such as the base."""
         ...

@@ -67,6 +67,11 @@ class Evaluation:
         """The objectives whose documents are dealt out over the rounds; others are scored first."""
         self._rests: dict[int, Round] = {}
 
+    @property
+    def way(self) -> str:
+        """How log-likelihoods are run, in words; "" if none is asked for."""
+        return next((str(each.answering.way or "") for each in _on_tasks(self.objectives)), "")
+
     def score(self, candidate: Candidate, race: Race | None = None) -> Scored:
         """Score a candidate on every objective; TrialError if one cannot be scored."""
         started = perf_counter()

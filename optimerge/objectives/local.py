@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from optimerge.objectives.answering import Plan, Writing
@@ -11,7 +11,8 @@ from optimerge.objectives.halving import Rows
 from optimerge.objectives.live import LiveModel, Tokens
 from optimerge.objectives.tokens.budget import Budget
 from optimerge.objectives.tokens.make import Name, make_plan
-from optimerge.objectives.tokens.request import Answers, Request
+from optimerge.objectives.tokens.pairs import PairPlan
+from optimerge.objectives.tokens.request import Request
 from optimerge.space.generation import Generation
 
 if TYPE_CHECKING:
@@ -19,26 +20,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ROWS = "lm-eval"
-"""Name of the way that runs lm-eval's own rows, for models that are not causal."""
-
 
 @dataclass(frozen=True)
 class Way:
     """How log-likelihoods are run: it decides the batches, so it is recorded with a run."""
 
-    name: str
-    """A token plan's, or ROWS."""
-    budget: Budget = field(default_factory=Budget)
+    name: Name
+    """A token plan's."""
+    budget: Budget
 
     def __str__(self) -> str:
-        return f"{self.name}/{self.budget.tokens}/{self.budget.logits}"
-
-    @classmethod
-    def read(cls, text: str) -> "Way":
-        """Return the way that was written so."""
-        name, tokens, logits = text.split("/")
-        return cls(name, Budget(int(tokens), int(logits)))
+        return f"{self.name}, {self.budget.tokens} tokens and {self.budget.logits} logits a batch"
 
 
 class LocalAnswering:
@@ -47,11 +39,10 @@ class LocalAnswering:
     def __init__(
         self,
         live: LiveModel,
-        way: Way | None = None,
         generation: Generation | None = None,
     ) -> None:
         self.live = live
-        self.way = way
+        self.way: Way | None = None
         """None until `prepare` chose one."""
         self.generation = generation or Generation()
         self.rows = Rows(live.lm.batch_size)
@@ -60,30 +51,26 @@ class LocalAnswering:
         self._remote = None if vllm is None else RemoteModel(live, vllm)
 
     def prepare(self, pairs: Sequence[Tokens], model: "PreTrainedModel") -> None:
-        """Choose the fastest way that answers these as plain rows do, unless one is set."""
+        """Choose the fastest way that answers these as plain rows do, once."""
         from optimerge.objectives.guard import evaluation_mode
         from optimerge.objectives.tokens.choose import choose_plan
 
         if self.way is not None or not pairs:
             return
-        if self.live.lm.backend != "causal":
-            self.way = Way(ROWS)
-            return
-        requests, room = _requests(pairs), self.live.lm.max_length
         with evaluation_mode(model):
-            choice = choose_plan(model, requests, max_length=room)
+            choice = choose_plan(model, _requests(pairs), max_length=self.live.lm.max_length)
         log.info("token plan %s", choice.reason)
-        self.way = Way(choice.plan.name, choice.plan.budget)
+        self.way = Way(cast(Name, choice.plan.name), choice.plan.budget)
 
     def plan(self, pairs: Sequence[Tokens]) -> Plan:
         """Return the batches for some contexts and continuations."""
         model = self.live.lm.model
         self.prepare(pairs, model)
         assert self.way is not None
-        if self.way.name == ROWS:
-            return _RowPlan(self.live, pairs)
-        room, name = self.live.lm.max_length, cast(Name, self.way.name)
-        return make_plan(name, _requests(pairs), model, max_length=room, budget=self.way.budget)
+        room, budget = self.live.lm.max_length, self.way.budget
+        if model.config.is_encoder_decoder:
+            return PairPlan(_requests(pairs), model, max_length=room, budget=budget)
+        return make_plan(self.way.name, _requests(pairs), model, max_length=room, budget=budget)
 
     def writing(self, instances: Sequence[Any]) -> Writing:
         """Return the prompts of some generation requests, made ready."""
@@ -102,21 +89,6 @@ class LocalAnswering:
         """Hear that the weights are others: only a model in another process has a copy."""
         if self._remote is not None:
             self._remote.stale = True
-
-
-@dataclass(frozen=True)
-class _RowPlan:
-    live: LiveModel
-    pairs: Sequence[Tokens]
-
-    def answer(self, model: "PreTrainedModel") -> Answers:
-        import numpy as np
-
-        lm = self.live.point_at(model)
-        found = lm._loglikelihood_tokens(list(self.pairs), disable_tqdm=True)
-        values, greedy = zip(*found, strict=True)
-        tokens = sum(len(context) + len(answer) - 1 for _, context, answer in self.pairs)
-        return Answers(np.array(values, np.float64), np.array(greedy, np.bool_), tokens)
 
 
 def _requests(pairs: Sequence[Tokens]) -> list[Request]:

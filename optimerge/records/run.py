@@ -48,6 +48,9 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     allow_code: bool = False
     """Whether the user let local task files run their own Python."""
+    plan: str = ""
+    """How log-likelihoods were run when the run was started: it decides the batches, and so the
+    last bits of scores."""
     task_vectors: str = "full"
     """full or int8."""
     format: int = FORMAT

@@ -1,6 +1,7 @@
 """Everything a search needs in memory: space, run, resident model, objectives."""
 
 import importlib.metadata
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from optimerge.space.ranges import Param
 from optimerge.space.same import first_difference, fixed_part, space_digest
 from optimerge.space.space import SearchSpace
 
+log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 TINY = 5_000_000
 """Parameters below which a second thread only costs."""
@@ -154,11 +156,18 @@ def open_session(
     for objective in objectives:
         for note in getattr(objective, "notes", ()):
             warn(note)
-    info = replace(_info(space, models, objectives), allow_code=allow_code)
-    run = _open_or_create(folder, info)
-    _keep_items(run, objectives)
     racing = space.search.racing
     evaluation = make_evaluation(objectives, engine.model, raced_on(objectives) if racing else ())
+    info = replace(_info(space, models, objectives), allow_code=allow_code, plan=evaluation.way)
+    run = _open_or_create(folder, info)
+    if run.info.plan != evaluation.way:
+        log.warning(
+            "the run was started with token plan %s and goes on with %s: the last bits of scores "
+            "may differ",
+            run.info.plan,
+            evaluation.way,
+        )
+    _keep_items(run, objectives)
     races = Races(run, evaluation, racing.confidence) if racing and evaluation.raced else None
     return Session(space, models, engine, evaluation, run, races)
 
