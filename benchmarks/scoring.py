@@ -192,8 +192,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
+    from optimerge.objectives.evaluation import make_evaluation
     from optimerge.objectives.live import LiveModel
-    from optimerge.objectives.make import score_all
     from optimerge.objectives.protocol import Candidate
     from optimerge.objectives.tasks import load_tasks
     from optimerge.objectives.tokens.choose import choose_plan
@@ -216,7 +216,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     candidate = Candidate(model, MergeStats(seconds=0, parameters=1, nonzero=1, l1=1, l2=1))
 
     live = LiveModel(model, tokenizer, 32)
-    instances = [each for run in {s.run: None for s in scorers} for each in run._instances]
+    instances = [each for run in {s.run: None for s in scorers} for each in run.instances]
     recorded = live.record("loglikelihood", instances)
     requests = [Request(tuple(context), tuple(answer)) for _, context, answer in recorded]
     choice = choose_plan(model, requests, max_length=lm.max_length)
@@ -242,7 +242,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "floor": floor(model, min(plans.values(), key=lambda plan: plan.cost)),
         **{f"plan {name}": keep(name, lambda p=p: p.answer(model)) for name, p in plans.items()},
     }
-    runs["score_all"] = keep("ours", lambda: score_all(scorers, candidate))
+    evaluation = make_evaluation(scorers, model)
+    runs["ours"] = keep("ours", lambda: evaluation.score(candidate).scores)
     runs["lm-eval loglikelihood"] = keep(
         "lm", lambda: lm._loglikelihood_tokens(recorded, disable_tqdm=True)
     )
@@ -284,8 +285,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         report["simple_evaluate / plan"] = medians["simple_evaluate"] / best
     if {"ours", "theirs"} <= set(results):
         report["goals"] = GOALS
-        report["simple_evaluate / ours"] = medians["simple_evaluate"] / medians["score_all"]
-        report["ours / floor"] = medians["score_all"] / medians["floor"]
+        report["simple_evaluate / ours"] = medians["simple_evaluate"] / medians["ours"]
+        report["ours / floor"] = medians["ours"] / medians["floor"]
         theirs = results["theirs"]["results"]
         report["metrics that differ"] = [
             name

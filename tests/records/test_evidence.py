@@ -121,7 +121,7 @@ def test_nothing_is_left_of_a_write_that_fails(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez_compressed", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(RunError, match="No space left on device"):
         write_evidence(tmp_path, "x", one({"acc,none": np.ones(4)}))
     assert list((tmp_path / FOLDER).iterdir()) == []
 

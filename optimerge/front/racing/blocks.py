@@ -24,7 +24,7 @@ def block_edges(items: int) -> tuple[int, ...]:
         raise ValueError(f"a race needs at least one item, not {items}")
     edges = [0]
     step = FIRST
-    while items - edges[-1] >= step + step // 2:
+    while items - edges[-1] >= step + (step + 1) // 2:
         edges.append(edges[-1] + step)
         step = -int(-edges[-1] * (_GROWTH - 1) // 1) + _STEP
     if edges[-1] < items:
