@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 FLOAT32 = 4
 DRAWN = 44
-"""Bytes an entry, at most, of what torch's kernels hold while they make tables, and of signs."""
-THINNED = 12
-"""Bytes an entry and expert of torch's random numbers and what is compared with them."""
+"""Bytes an entry, at most, of what torch's kernels hold for tables, scores, signs and sums."""
+THINNED = 4
+"""Bytes an entry and expert of torch's random numbers."""
 OF_A_BLOCK = 16
 """Bytes a BLOCK of what one launch for many tensors counts in: owner, non-zeros, two sums."""
 COMPARED = 20

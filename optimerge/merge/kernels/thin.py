@@ -4,8 +4,8 @@ Each kind of selection is turned into a float32 score and a limit: kept is what 
 step, `threshold_backward`, compares and selects at once; a mask and `masked_fill_` or `where` take
 twenty times as long on a CPU where the mask is random. It keeps what has a NaN for a score.
 
-Task vectors of one kind are worked on together, a row for each: a step costs microseconds of its
-own. Numbers that change with the row are made into columns once, not for every part.
+Random numbers are drawn for all task vectors at once, since a step costs microseconds of its own;
+the rest is done row by row in the same memory, which stays near the processor.
 """
 
 from collections.abc import Callable, Sequence
@@ -86,10 +86,10 @@ class Randoms:
         """Thin all rows."""
         if self._all:
             return
-        scores = self._buffers.rows("score", *deltas.whole.shape)
-        scores.whole.copy_(self._draws(first, deltas.whole.shape[1]).bitwise_not_())
-        for d, score, limit in zip(deltas.each, scores.each, self._limits, strict=True):
-            _above(d, score, limit)
+        drawn = self._draws(first, deltas.whole.shape[1]).bitwise_not_()
+        score = self._buffers.row("score", deltas.whole.shape[1])
+        for d, u, limit in zip(deltas.each, drawn.unbind(), self._limits, strict=True):
+            _above(d, score.copy_(u), limit)
 
 
 class Ranks:
@@ -100,24 +100,21 @@ class Ranks:
 
         numbers = [[keep.step, keep.start] for keep in keeps]
         columns = torch.tensor(numbers, dtype=torch.int32, device=buffers.device)
-        self._steps, self._starts = columns[:, :1], columns[:, 1:]
+        self._numbers = [row.unbind() for row in columns]
         self._draws, self._buffers = stream.draws([keep.key for keep in keeps]), buffers
 
     def __call__(self, deltas: Rows, places: "Sequence[Tensor | None]", first: int) -> None:
         """Thin all rows."""
-        scores = self._buffers.rows("score", *deltas.whole.shape)
-        drawn = self._buffers.rows("code", *deltas.whole.shape)
-        for score, of in zip(scores.each_bits, places, strict=True):
+        size = deltas.whole.shape[1]
+        score, spare = self._buffers.rows("score", 1, size), self._buffers.rows("code", 1, size)
+        limit, drawn = score.each_bits[0], spare.each_bits[0]
+        draws = self._draws(first, size).unbind()
+        for d, of, u, (step, begin) in zip(deltas.each, places, draws, self._numbers, strict=True):
             if of is None:
                 raise TypeError("a term that keeps by rank needs the places of its source")
-            score.copy_(of)
-        limits = (
-            scores.bits.mul_(self._steps).add_(self._starts).bitwise_right_shift_(integer(SHIFT))
-        )
-        limits.sub_(drawn.bits.copy_(self._draws(first, deltas.whole.shape[1])))
-        scores.whole.copy_(limits)  # as numbers, in the same memory
-        for d, score in zip(deltas.each, scores.each, strict=True):
-            _above(d, score, HALF)
+            limit.copy_(of).mul_(step).add_(begin).bitwise_right_shift_(integer(SHIFT))
+            limit.sub_(drawn.copy_(u))
+            _above(d, score.each[0].copy_(limit), HALF)  # as numbers, in the same memory
 
 
 class Bands:
@@ -135,21 +132,29 @@ class Bands:
 
         if self._all:
             return
-        codes = self._buffers.rows("code", *deltas.whole.shape)
-        scores = self._buffers.rows("score", *deltas.whole.shape)
-        torch.bitwise_and(deltas.bits, integer(BIN_BITS), out=codes.bits)
+        size = deltas.whole.shape[1]
+        drawn: Sequence[Tensor | None] = [None] * len(self._keeps)
         if self._draws is not None:
-            turned = self._draws(first, deltas.whole.shape[1]).bitwise_xor_(integer(HALF - 1))
-            codes.bits.bitwise_or_(scores.bits.copy_(turned.view(torch.uint16)))  # 65535 - u
-        for index, (keep, d) in enumerate(zip(self._keeps, deltas.each, strict=True)):
-            code, bits = codes.each[index], codes.each_bits[index]
-            if 0 < keep.low <= INFINITY:
-                _above(d, code, _number(keep.low - 1))
-            elif keep.low > INFINITY:
-                score = torch.sub(bits, keep.low - 1, out=scores.each_bits[index])
-                _above(d, scores.each[index].copy_(score), 0)
-            if keep.high != NOTHING:
-                _above(d, code.copy_(bits.neg_().add_(keep.high)), 0)
+            turned = self._draws(first, size).bitwise_xor_(integer(HALF - 1))  # 65535 - u
+            drawn = turned.view(torch.uint16).unbind()
+        for keep, d, bits, u in zip(self._keeps, deltas.each, deltas.each_bits, drawn, strict=True):
+            self._row(keep, d, bits, u)
+
+    def _row(self, keep: Band, d: "Tensor", bits: "Tensor", turned: "Tensor | None") -> None:
+        import torch
+
+        code = self._buffers.rows("code", 1, d.numel())
+        score = self._buffers.rows("score", 1, d.numel())
+        codes, scores = code.each_bits[0], score.each_bits[0]
+        torch.bitwise_and(bits, integer(BIN_BITS), out=codes)
+        if turned is not None:
+            codes.bitwise_or_(scores.copy_(turned))
+        if 0 < keep.low <= INFINITY:
+            _above(d, code.each[0], _number(keep.low - 1))
+        elif keep.low > INFINITY:
+            _above(d, score.each[0].copy_(torch.sub(codes, keep.low - 1, out=scores)), 0)
+        if keep.high != NOTHING:
+            _above(d, code.each[0].copy_(codes.neg_().add_(keep.high)), 0)
 
 
 def _above(d: "Tensor", score: "Tensor", limit: float) -> None:
