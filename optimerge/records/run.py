@@ -22,7 +22,8 @@ from optimerge.records.types import Direction, Trial
 if TYPE_CHECKING:
     import optuna
 
-FORMAT = 1
+FORMAT = 2
+"""2: items are identified with the test's among them; every trial keeps its evidence."""
 JOURNAL = "study.journal"
 SEARCH, PARENTS = "search", "parents"
 WITHDRAWN = "withdrawn"

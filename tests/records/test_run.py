@@ -8,6 +8,7 @@ from optimerge.errors import RunError
 from optimerge.records.activity import activity
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.run import (
+    FORMAT,
     JOURNAL,
     Run,
     RunInfo,
@@ -97,8 +98,8 @@ def test_a_run_of_another_format_is_refused(run: Run) -> None:
     journal = run.folder / JOURNAL
     journal.write_text(
         journal.read_text()
-        .replace('"format": 1', '"format": 9')
-        .replace('"format":1', '"format":9')
+        .replace(f'"format": {FORMAT}', '"format": 9')
+        .replace(f'"format":{FORMAT}', '"format":9')
     )
     with pytest.raises(RunError, match="format 9"):
         open_run(run.folder)
