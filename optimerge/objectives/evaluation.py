@@ -1,5 +1,6 @@
 """All objectives of a study on one candidate: rounds of documents, scores, evidence."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,11 @@ class Evaluation:
         self._rests: dict[int, Round] = {}
 
     @property
+    def on_tasks(self) -> list[TaskScorer | GroupScorer]:
+        """The objectives that are tasks or groups."""
+        return _on_tasks(self.objectives)
+
+    @property
     def way(self) -> str:
         """How log-likelihoods are run, in words; "" if none is asked for."""
         return next((str(each.answering.way or "") for each in _on_tasks(self.objectives)), "")
@@ -95,7 +101,8 @@ class Evaluation:
                 if number == 1:
                     known |= self._read(answers, spent, raced=False)
                 stopped = race.lost(answers, known)
-                left = left if race.going else self._rest(number)
+                if not stopped and not race.going:
+                    left = self._rest(number)
             reading += perf_counter() - started
         started = perf_counter()
         known |= self._read(answers, spent, raced=False) | self._read(answers, spent, raced=True)
@@ -172,8 +179,7 @@ def _on_tasks(objectives: Sequence[Objective]) -> list[TaskScorer | GroupScorer]
 def _evidence(run: TaskRun, answers: TaskAnswers) -> TaskEvidence:
     arrays = {}
     for metric, values in answers.values.items():
-        if len(values) == len(answers.documents):
-            found = as_numbers([values[doc_id] for doc_id in answers.documents])
-            if found is not None:
-                arrays[metric] = found
+        found = as_numbers([values.get(doc_id, math.nan) for doc_id in answers.documents])
+        if found is not None:
+            arrays[metric] = found
     return TaskEvidence(run.name, run.digest, answers.documents, arrays, answers.texts)

@@ -40,7 +40,9 @@ class GroupScorer:
     def score(self, candidate: Candidate) -> Score:
         """Score the candidate's model as it stands now; TrialError if a task's is no number."""
         spent = self._whole.answer(candidate.model)
-        answers = {run: TaskAnswers(run.read(run.documents)) for run in self.runs}
+        answers = {
+            run: TaskAnswers(run.read(run.documents), documents=run.documents) for run in self.runs
+        }
         return self.combine(answers, spent.seconds)
 
     @cached_property

@@ -30,7 +30,8 @@ class Way:
     budget: Budget
 
     def __str__(self) -> str:
-        return f"{self.name}, {self.budget.tokens} tokens and {self.budget.logits} logits a batch"
+        limits = f"{self.budget.tokens} tokens, {self.budget.logits} logits"
+        return f"{self.name}, {limits} and {self.budget.kept} kept tokens a batch"
 
 
 class LocalAnswering:

@@ -116,10 +116,9 @@ def is_mean(task: Any, metric: str) -> bool:
 def is_bounded(metric: str, values: "ndarray") -> bool:
     """Whether the outcomes of documents lie between 0 and 1, here and wherever else.
 
-    Known of lm-eval's own metrics by name; believed of another if all it gave is 0 or 1.
+    Only of metrics that do by their name: of others, what was seen says nothing of the rest.
     """
-    inside = bool(((values >= 0) & (values <= 1)).all())
-    return inside and (metric in BOUNDED or bool(((values == 0) | (values == 1)).all()))
+    return metric in BOUNDED and bool(((values >= 0) & (values <= 1)).all())
 
 
 def check_items(task: Any, spec: TaskObjective, metric: str, docs: Iterable[Any]) -> None:

@@ -82,18 +82,20 @@ class Round:
         return spent
 
     def _score(self, model: "PreTrainedModel") -> Spent:
-        if self._plan is None:
-            return Spent()
         started = perf_counter()
-        found = self._plan.answer(model)
-        self._check_finite(model, found.loglikelihoods.tolist())
-        each = iter(zip(found.loglikelihoods.tolist(), found.greedy.tolist(), strict=True))
+        values, greedy, tokens = list[float](), list[bool](), 0
+        if self._plan is not None:
+            found = self._plan.answer(model)
+            values, greedy = found.loglikelihoods.tolist(), found.greedy.tolist()
+            tokens = found.tokens
+        self._check_finite(model, values)
+        each = iter(zip(values, greedy, strict=True))
         for ready in self._requests():
-            if ready.pairs:
+            if ready.kind != "generate_until":
                 _note(ready, list(islice(each, len(ready.pairs))))
         asked = {run: sum(map(_tokens, requests)) for run, requests in self._asked.items()}
-        second = (perf_counter() - started) / sum(asked.values())
-        return Spent(found.tokens, {run: second * tokens for run, tokens in asked.items()})
+        second = (perf_counter() - started) / max(1, sum(asked.values()))
+        return Spent(tokens, {run: second * tokens for run, tokens in asked.items()})
 
     def _check_finite(self, model: "PreTrainedModel", values: Sequence[float]) -> None:
         asked = ((run, ready) for run, requests in self._asked.items() for ready in requests)
@@ -116,10 +118,11 @@ def _tokens(ready: Ready) -> int:
 
 def _to_write(requests: Sequence[Ready]) -> list[Any]:
     """Return the instances to generate from, as often as each is asked."""
-    return [ready.instance for ready in requests if not ready.pairs for _ in range(ready.times)]
+    asked = (ready for ready in requests if ready.kind == "generate_until")
+    return [ready.instance for ready in asked for _ in range(ready.times)]
 
 
 def _note(ready: Ready, answers: Sequence[tuple[float, bool]]) -> None:
-    rolling = ready.kind == "loglikelihood_rolling"
-    answer = sum(value for value, _ in answers) if rolling else answers[0]
+    rolling = ready.kind == "loglikelihood_rolling"  # an empty text has no window: 0
+    answer = math.fsum(value for value, _ in answers) if rolling else answers[0]
     ready.instance.resps += [answer] * ready.times

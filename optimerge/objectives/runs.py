@@ -72,6 +72,12 @@ class TaskRun:
         """All of lm-eval's requests, by document id."""
         return [ready.instance for same in self._by_document.values() for ready in same]
 
+    @property
+    def draws(self) -> bool:
+        """Whether answers are drawn at random."""
+        texts = (each for each in self.instances if each.request_type == "generate_until")
+        return any(each.args[1].get("do_sample") for each in texts)
+
     def requests(self, documents: Sequence[int]) -> list[Ready]:
         """Return the requests of some documents."""
         return [ready for doc_id in documents for ready in self._by_document[doc_id]]

@@ -48,7 +48,8 @@ class TaskScorer:
         """Score the candidate's model as it stands now; TrialError if that is not a number."""
         run = self.run
         spent = self._whole.answer(candidate.model)
-        return self.read(TaskAnswers(run.read(run.documents)), spent.seconds[run])
+        answers = TaskAnswers(run.read(run.documents), documents=run.documents)
+        return self.read(answers, spent.seconds[run])
 
     @cached_property
     def _whole(self) -> Round:
@@ -65,7 +66,10 @@ class TaskScorer:
         values = [found[doc_id] for doc_id in sorted(found)]
         try:
             value = float(aggregation(task, self.metric.name)(values))
-            stderr = standard_error(task, self.metric.name, values, len(self.run.documents))
+            whole = len(self.run.documents)
+            partly = len(answers.documents) < whole  # else the metric leaves documents out
+            of = whole if partly else len(values)
+            stderr = standard_error(task, self.metric.name, values, of)
         except Exception as error:
             raise TrialError(
                 f"objective {self.name!r}: {str(self.metric)!r} of task {self.run.name!r} cannot "

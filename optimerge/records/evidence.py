@@ -53,11 +53,14 @@ class Evidence:
 
 
 def as_numbers(values: Sequence[Any]) -> "ndarray | None":
-    """Return per-document values as an array, as narrow as keeps them; None if not numbers."""
+    """Return per-document values as an array, as narrow as keeps them; None if not numbers.
+
+    A value may be a number, or numbers in tuples of one shape, which become a row.
+    """
     import numpy as np
 
     try:
-        found = np.asarray(values)
+        found = np.asarray([_flat(v) if isinstance(v, tuple | list) else v for v in values])
     except ValueError:  # rows of several lengths
         return None
     if found.dtype == bool:
@@ -66,6 +69,12 @@ def as_numbers(values: Sequence[Any]) -> "ndarray | None":
         return None
     whole = found.astype(np.uint8) if _within(found) else None
     return whole if whole is not None and np.array_equal(whole, found) else found
+
+
+def _flat(value: Any) -> list[Any]:
+    if not isinstance(value, tuple | list):
+        return [value]
+    return [each for part in value for each in _flat(part)]
 
 
 def _within(found: "ndarray") -> bool:

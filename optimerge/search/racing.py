@@ -17,7 +17,7 @@ from optimerge.front.dominance import non_dominated
 from optimerge.front.losses import losses_of, to_loss
 from optimerge.front.racing.race import Incumbent, Race, RaceTask
 from optimerge.objectives.evaluation import Answers, Evaluation
-from optimerge.objectives.metrics import is_bounded, is_mean
+from optimerge.objectives.metrics import BOUNDED, is_bounded, is_mean
 from optimerge.objectives.protocol import Objective
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.records.evidence import Evidence, read_evidence
@@ -31,12 +31,19 @@ log = logging.getLogger(__name__)
 
 
 def raced_on(objectives: Sequence[Objective]) -> list[TaskScorer]:
-    """Return the objectives that are means over documents, and share them only with such.
+    """Return the objectives that are means of outcomes from 0 to 1, and share them only with such.
 
-    Documents that another metric, such as f1, is computed from as well are all scored at once.
+    Documents that another metric, such as f1, is computed from as well are all scored at once. So
+    are answers drawn at random: they depend on what else is in their batch.
     """
     tasks = [each for each in objectives if isinstance(each, TaskScorer)]
-    whole = {each.run for each in tasks if not is_mean(each.run.task, each.metric.name)}
+    whole = {
+        each.run
+        for each in tasks
+        if each.metric.name not in BOUNDED
+        or not is_mean(each.run.task, each.metric.name)
+        or each.run.draws
+    }
     return [each for each in tasks if each.run not in whole]
 
 

@@ -158,6 +158,10 @@ def open_session(
             warn(note)
     racing = space.search.racing
     evaluation = make_evaluation(objectives, engine.model, raced_on(objectives) if racing else ())
+    if racing and (odd := [o.name for o in evaluation.on_tasks if o not in evaluation.raced]):
+        log.info("scored whole before each race: %s", ", ".join(odd))
+        if not evaluation.raced:
+            warn(f"candidates are not raced: no task is a mean of outcomes from 0 to 1 ({odd[0]})")
     info = replace(_info(space, models, objectives), allow_code=allow_code, plan=evaluation.way)
     run = _open_or_create(folder, info)
     if run.info.plan != evaluation.way:

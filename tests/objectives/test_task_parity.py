@@ -1,6 +1,7 @@
 """Scores are lm-eval's own on the same documents: what is counted exactly, the rest to 1e-4."""
 
 import copy
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import lm_eval.evaluator
 import pytest
 import torch
+import yaml
 from lm_eval.api.instance import Instance
+from lm_eval.api.metrics import mean_stderr
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -17,7 +20,7 @@ from optimerge.errors import TrialError
 from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.round import Round
-from optimerge.objectives.runs import TaskRun
+from optimerge.objectives.runs import TaskAnswers, TaskRun
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.objectives.tasks import load_tasks
 from optimerge.space.objectives import TaskObjective
@@ -220,6 +223,52 @@ def test_one_run_serves_all_metrics_of_a_task(
     assert calls == ["pick"]
     assert list(scores) == METRICS["pick"]
     assert len({score.seconds for score in scores.values()}) == 1
+
+
+def test_an_empty_text_counts_nothing(
+    candidate: Candidate,
+    tasks: Path,
+    tmp_path: Path,
+    tokenizer: PreTrainedTokenizerFast,
+    load: Callable[..., list[TaskScorer]],
+) -> None:
+    """Corpora have empty lines; lm-eval has no window for one, and its log-likelihood is 0."""
+    config = yaml.safe_load((tasks / "text.yaml").read_text())
+    texts = [{"q": "", "text": text} for text in ("a b c", "", "d e f a", "")]
+    file = tmp_path / "test.jsonl"
+    file.write_text("".join(json.dumps(text) + "\n" for text in texts))
+    config |= {"task": "lines", "dataset_kwargs": {"data_files": {"test": str(file)}}}
+    for key in ("training_split", "fewshot_split"):
+        del config[key]
+    (tmp_path / "lines.yaml").write_text(yaml.safe_dump(config))
+    spec = TaskObjective(task="lines", metric="bits_per_byte")
+    (scorer,) = load_tasks(
+        [spec], model=candidate.model, tokenizer=tokenizer, include_path=tmp_path, seed=0
+    )
+    lm = HFLM(pretrained=candidate.model, tokenizer=copy.deepcopy(tokenizer), batch_size=BATCH)
+    manager = TaskManager(include_defaults=False, include_path=str(tmp_path))
+    found = lm_eval.evaluator.simple_evaluate(
+        model=lm, tasks=["lines"], task_manager=manager, bootstrap_iters=0
+    )
+    assert found is not None
+    wanted = found["results"]["lines"]["bits_per_byte,none"]
+    assert scorer.score(candidate).value == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_metric_that_leaves_documents_out_has_the_error_of_those_it_has(
+    candidate: Candidate, load: Callable[..., list[TaskScorer]]
+) -> None:
+    (scorer,) = load("own", ["score"])
+    run = scorer.run
+    some = {number: float(number % 2) for number in run.documents[:30]}
+    whole = TaskAnswers({str(scorer.metric): some}, documents=run.documents)
+    found = scorer.read(whole, 0.0)
+    assert found.stderr == pytest.approx(mean_stderr(list(some.values())))
+    stopped = TaskAnswers({str(scorer.metric): some}, documents=run.documents[:30])
+    part = scorer.read(stopped, 0.0).stderr
+    assert part is not None
+    assert found.stderr is not None
+    assert part < 0.6 * found.stderr  # 30 of 40 are known
 
 
 def test_bfloat16_is_scored_with_a_float32_softmax(

@@ -69,6 +69,9 @@ def test_accuracies_take_a_byte_a_document_and_words_are_not_numbers() -> None:
     assert found is not None
     assert found.dtype == np.uint8
     assert as_numbers([(0, 1.5), (1, 2.5)]) is not None  # what f1 and word perplexity gather
+    nested = as_numbers([(0, (0.25, 0.75)), (1, (0.5, 0.5))])  # what auc_roc gathers
+    assert nested is not None
+    assert nested.tolist() == [[0, 0.25, 0.75], [1, 0.5, 0.5]]
     assert as_numbers([("a", "b"), ("c", "d")]) is None
     assert as_numbers([(1,), (1, 2)]) is None
 

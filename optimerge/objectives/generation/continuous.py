@@ -19,6 +19,24 @@ BATCH = 2048
 MOST = 1 << 17
 """Tokens whose keys and values are held; transformers would take most of the free memory."""
 
+HARMLESS = frozenset(
+    [
+        "bos_token_id",
+        "cache_implementation",
+        "do_sample",
+        "eos_token_id",
+        "max_length",
+        "max_new_tokens",
+        "pad_token_id",
+        "temperature",
+        "top_k",
+        "top_p",
+        "transformers_version",
+        "use_cache",
+    ]
+) | {"_from_model_config", "output_attentions", "output_hidden_states"}
+"""What a model's generation_config may set and greedy answers be the same."""
+
 
 class ContinuousWriting:
     """Greedy answers by `generate_batch`, with a manager of its own for every candidate.
@@ -117,5 +135,8 @@ def _unfit(live: LiveModel, batch: PromptBatch) -> str:
         return "is for a model that is no decoder"
     if batch.settings.samples:
         return "draws its answers at random (do_sample)"
+    changing = set(live.lm.model.generation_config.to_diff_dict()) - HARMLESS
+    if changing:
+        return f"is for a model whose generation_config sets {sorted(changing)[0]}"
     more = sorted(set(batch.settings.rest) - {"do_sample", "temperature", "top_p", "top_k"})
     return f"sets {', '.join(more)} in generation_kwargs" if more else ""

@@ -43,11 +43,17 @@ class Batch:
 
 
 def split(
-    rows: Iterable[Row], budget: Budget, vocabulary: int, *, level: bool = False
+    rows: Iterable[Row],
+    budget: Budget,
+    vocabulary: int,
+    *,
+    level: bool = False,
+    prefix: int = 0,
 ) -> Iterator[list[Row]]:
     """Split rows into batches within the budget, longest first; one row is always allowed.
 
-    `level`: only rows of one length go together, so that there is no padding.
+    `level`: only rows of one length go together, so that there is no padding. `prefix`: tokens
+    before every row, of whose keys and values each row has a copy.
     """
     batch: list[Row] = []
     needed = 0
@@ -58,6 +64,7 @@ def split(
             or (level and len(row) != len(batch[0]))
             or len(batch[0]) * (len(batch) + 1) > budget.tokens
             or (needed + positions) * vocabulary > budget.logits
+            or (prefix and (prefix + len(batch[0])) * (len(batch) + 1) > budget.kept)
         ):
             yield batch
             batch, needed = [], 0

@@ -7,6 +7,10 @@ CPU_TOKENS = 2048
 """Larger batches fall out of the caches of a CPU, smaller ones leave its units waiting."""
 LOGITS = 1 << 26
 """Logits at a time, in numbers: in float32 256 MiB, and as much again for their softmax."""
+KEPT = 1 << 16
+"""Tokens of keys and values, if the model's are small."""
+KEPT_BYTES = 1 << 30
+"""Bytes of keys and values on a CPU."""
 
 
 @dataclass
@@ -17,11 +21,14 @@ class Budget:
     """Rows times the length of the longest."""
     logits: int = LOGITS
     """Needed positions times the size of the vocabulary."""
+    kept: int = KEPT
+    """Tokens whose keys and values are held: of rows after a prefix, each with a copy of it."""
 
     def halve(self, tokens: int) -> None:
         """Allow half of the `tokens` that were too many."""
         self.tokens = max(1, min(self.tokens, tokens) // 2)
         self.logits = max(1, self.logits // 2)
+        self.kept = max(1, self.kept // 2)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -46,7 +53,7 @@ def probe_budget(model: Any, longest: int) -> Budget:
 
     device = model.device
     if device.type != "cuda":
-        return Budget()
+        return Budget(kept=min(KEPT, KEPT_BYTES // bytes_a_token(model)))
     gpu: Any = torch.cuda
     rows = max(1, 1024 // longest)
     ids = torch.zeros((rows, longest), dtype=torch.long, device=device)
@@ -57,7 +64,17 @@ def probe_budget(model: Any, longest: int) -> Budget:
         used = gpu.max_memory_allocated(device) - before
     gpu.empty_cache()
     free, _ = gpu.mem_get_info(device)
-    return Budget(fit(free, used, ids.numel()), LOGITS * 4)
+    kept = 1 << (free // 4 // bytes_a_token(model)).bit_length() - 1
+    return Budget(fit(free, used, ids.numel()), LOGITS * 4, min(KEPT * 16, kept))
+
+
+def bytes_a_token(model: Any) -> int:
+    """Return the bytes of one token's keys and values in all layers, at the most."""
+    config = model.config.get_text_config()
+    heads = config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    shared = getattr(config, "num_key_value_heads", None) or heads
+    return int(2 * config.num_hidden_layers * shared * width * model.dtype.itemsize)
 
 
 def fit(free: int, used: int, tokens: int) -> int:

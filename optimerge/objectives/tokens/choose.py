@@ -62,7 +62,7 @@ def choose_plan(
         return Choice(flat, "flat: the model's own answers are not finite, nothing can be checked")
     reasons: list[str] = []
     for name in _worth_trying(make, flat, reasons):
-        trial = Budget(min(budget.tokens, 4096), budget.logits)
+        trial = Budget(min(budget.tokens, 4096), budget.logits, budget.kept)
         wrong = _check(name, model, sample, reference, max_length, trial)
         if wrong is None:
             plan = flat if name == "flat" else make(name)
@@ -74,7 +74,11 @@ def choose_plan(
             return Choice(plan, f"{name}: {'; '.join(reasons)}")
         reasons.append(f"{name} was refused, {wrong}")
     alone = make_plan(
-        "level", requests, model, max_length=max_length, budget=Budget(1, budget.logits)
+        "level",
+        requests,
+        model,
+        max_length=max_length,
+        budget=Budget(1, budget.logits, budget.kept),
     )
     return Choice(alone, f"one by one: {'; '.join(reasons)}")
 

@@ -81,12 +81,18 @@ class RowPlan:
         """Return the batches of each group after its prefix's ids [1, P], made once a budget."""
         import torch
 
-        key = (str(device), self.budget.tokens, self.budget.logits)
+        key = (str(device), self.budget.tokens, self.budget.logits, self.budget.kept)
         if self._made is None or self._made[0] != key:
             made: list[tuple[Tensor | None, list[Batch]]] = []
             for group in self.groups:
                 prefix = torch.tensor([group.prefix], device=device) if group.prefix else None
-                parts = split(group.rows, self.budget, self._vocabulary, level=self._level)
+                parts = split(
+                    group.rows,
+                    self.budget,
+                    self._vocabulary,
+                    level=self._level,
+                    prefix=len(group.prefix),
+                )
                 made.append((prefix, [make_batch(rows, device) for rows in parts]))
             self._made = key, made
         return self._made[1]

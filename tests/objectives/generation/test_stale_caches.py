@@ -98,6 +98,16 @@ def test_what_continuous_batching_cannot_is_said_at_the_start(
         ContinuousWriting(live, asked({**kwargs, "max_gen_toks": 4}))
 
 
+def test_a_model_that_changes_logits_by_its_own_configuration_is_refused(
+    live: LiveModel, model: LlamaForCausalLM, asked: Callable[..., Any]
+) -> None:
+    """lm-eval's generation heeds it; a configuration made anew would not."""
+    model.generation_config.repetition_penalty = 1.6
+    live.point_at(model)
+    with pytest.raises(TaskError, match=r"generation_config sets repetition_penalty.*static"):
+        ContinuousWriting(live, asked(GREEDY))
+
+
 def test_nan_prompts_fail_continuous_batching(
     live: LiveModel, model: LlamaForCausalLM, asked: Callable[..., Any]
 ) -> None:

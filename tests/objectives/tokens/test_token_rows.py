@@ -121,6 +121,16 @@ def test_a_prefix_that_does_not_pay_is_not_shared() -> None:
     assert shared_prefixes(chains, overhead=6) == [Span(0, 3, 0)]
 
 
+@given(requests, st.integers(1, 60), st.integers(1, 30))
+def test_batches_after_a_prefix_hold_so_many_copies_of_it(
+    asked: list[Request], kept: int, prefix: int
+) -> None:
+    rows = flat_rows(chains_of(asked))
+    for batch in split(rows, Budget(1000, 1000, kept), 3, prefix=prefix):
+        longest = max(map(len, batch))
+        assert len(batch) == 1 or (prefix + longest) * len(batch) <= kept
+
+
 @given(requests, st.integers(1, 40), st.integers(1, 60), st.booleans())
 @settings(max_examples=50)
 def test_batches_hold_each_row_once_within_the_budget(

@@ -37,7 +37,7 @@ class RemoteWriting:
                 self._prompts[place], settings[place] = row, batch.settings
         self._settings = [settings[place] for place in range(len(instances))]
         self._sampling = [
-            sampling(self._name, each, OTHER_SEED + place)
+            sampling(self._name, each, OTHER_SEED + place) | _defaults(live, each)
             for place, each in enumerate(self._settings)
         ]
 
@@ -51,6 +51,16 @@ class RemoteWriting:
         texts = self._remote.generate(model, self._prompts, self._sampling)
         pairs = zip(texts, self._settings, strict=True)
         return [read_answer_text(self._live.lm, text, each.until) for text, each in pairs]
+
+
+def _defaults(live: LiveModel, settings: Settings) -> dict[str, Any]:
+    """Return what the model's own generation_config says and the task does not."""
+    own, found = live.lm.model.generation_config, dict[str, Any]()
+    if own.repetition_penalty not in (None, 1.0) and "repetition_penalty" not in settings.rest:
+        found["repetition_penalty"] = own.repetition_penalty
+    if isinstance(own.eos_token_id, list):
+        found["stop_token_ids"] = own.eos_token_id
+    return found
 
 
 def sampling(task: str, settings: Settings, seed: int) -> dict[str, Any]:
