@@ -4,18 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from optimerge.objectives.live import Tokens
-from optimerge.objectives.tokens.request import Answers
+from optimerge.objectives.tokens.plan import TokenPlan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-
-class Plan(Protocol):
-    """Batches made once, that any candidate answers."""
-
-    def answer(self, model: "PreTrainedModel") -> Answers:
-        """Answer every request by the model as it stands now."""
-        ...
 
 
 class Writing(Protocol):
@@ -41,7 +33,7 @@ class Answering(Protocol):
         """Choose how to answer requests like these; the model is a usable one, such as the base."""
         ...
 
-    def plan(self, pairs: Sequence[Tokens]) -> Plan:
+    def plan(self, pairs: Sequence[Tokens]) -> TokenPlan:
         """Return the batches for some contexts and continuations."""
         ...
 

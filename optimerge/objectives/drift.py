@@ -70,15 +70,14 @@ class DriftScorer:
         import torch
         from torch import Tensor
 
-        model, kept = write(self.parent), dict[int, Tensor]()
+        model = write(self.parent)
 
         def read(batch: Sequence[int]) -> list[Tensor]:
             own = self._logits(model, batch)
             return [torch.cat([found.cpu() for _, found in in_parts(row)]) for row in own]
 
         with evaluation_mode(model):
-            for batch, found in self._batches.run(read):
-                kept.update(zip(batch, found, strict=True))
+            kept = self._batches.by_row(read)
         if any(bool(part.isnan().any()) for part in kept.values()):
             raise TrialError(f"objective {self.name!r}: the logits of {self.parent} are NaN")
         self._kept = kept
@@ -88,7 +87,6 @@ class DriftScorer:
         start = perf_counter()
         if self._kept is None:
             raise TrialError(f"objective {self.name!r}: the parent's answers are not there yet")
-        totals = [0.0] * len(self._rows)
         model, kept = candidate.model, self._kept
 
         def compare(batch: Sequence[int]) -> list[float]:
@@ -96,9 +94,8 @@ class DriftScorer:
             return [float(self._distances(own, kept[row]).sum()) for own, row in pairs]
 
         with evaluation_mode(model):
-            for batch, found in self._batches.run(compare):
-                for row, total in zip(batch, found, strict=True):
-                    totals[row] = total
+            by_row = self._batches.by_row(compare)
+        totals = [by_row[row] for row in range(len(self._rows))]
         mean, stderr = ratio(totals, [len(places) for places in self._places])
         if not math.isfinite(mean):
             bad = next(row for row, total in enumerate(totals) if not math.isfinite(total))

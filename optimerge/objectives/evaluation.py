@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from optimerge.front.racing.blocks import looks
-from optimerge.objectives.groups import GroupScorer
+from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.protocol import Candidate, Objective
 from optimerge.objectives.round import Round, Spent
 from optimerge.objectives.runs import TaskAnswers, TaskRun
@@ -69,14 +69,14 @@ class Evaluation:
         self._rests: dict[int, Round] = {}
 
     @property
-    def on_tasks(self) -> list[TaskScorer | GroupScorer]:
+    def on_tasks(self) -> list[OnTasks]:
         """The objectives that are tasks or groups."""
         return _on_tasks(self.objectives)
 
     @property
     def way(self) -> str:
         """How log-likelihoods are run, in words; "" if none is asked for."""
-        return next((str(each.answering.way or "") for each in _on_tasks(self.objectives)), "")
+        return next((str(each.answering.way or "") for each in self.on_tasks), "")
 
     def score(self, candidate: Candidate, race: Race | None = None) -> Scored:
         """Score a candidate on every objective; TrialError if one cannot be scored."""
@@ -84,7 +84,7 @@ class Evaluation:
         known = {
             each.name: each.score(candidate)
             for each in self.objectives
-            if not isinstance(each, TaskScorer | GroupScorer)
+            if not isinstance(each, OnTasks)
         }
         others = perf_counter() - started
         answers: dict[TaskRun, TaskAnswers] = {}
@@ -130,7 +130,7 @@ class Evaluation:
         return [self._rests[number]]
 
     def _read(self, answers: Answers, spent: Spent, *, raced: bool) -> dict[str, Score]:
-        scorers = _on_tasks(self.objectives)
+        scorers = self.on_tasks
         sharers = Counter(run for each in scorers for run in each.runs)
         seconds = {run: spent.seconds[run] / sharers[run] for run in answers}
         return {
@@ -172,8 +172,8 @@ def make_evaluation(
     return Evaluation(objectives, rounds, raced)
 
 
-def _on_tasks(objectives: Sequence[Objective]) -> list[TaskScorer | GroupScorer]:
-    return [each for each in objectives if isinstance(each, TaskScorer | GroupScorer)]
+def _on_tasks(objectives: Sequence[Objective]) -> list[OnTasks]:
+    return [each for each in objectives if isinstance(each, OnTasks)]
 
 
 def _evidence(run: TaskRun, answers: TaskAnswers) -> TaskEvidence:

@@ -1,22 +1,20 @@
 """One metric of an lm-eval group, as an objective: its tasks' scores in one, as lm-eval does it."""
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 from optimerge.errors import TaskError
 from optimerge.objectives.added_metrics import ADDED
 from optimerge.objectives.items import digest_items
 from optimerge.objectives.metrics import Metric, added_metrics, choose_metric, task_metrics
-from optimerge.objectives.protocol import Candidate
-from optimerge.objectives.round import Round
+from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.runs import TaskAnswers, TaskRun
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.records.types import Score
 from optimerge.space.objectives import TaskObjective, objective_name
 
 
-class GroupScorer:
+class GroupScorer(OnTasks):
     """The mean of a metric over a group's tasks: by documents, or plain where the group says so.
 
     Value and standard error are those of lm-eval's `Group.aggregate`.
@@ -25,29 +23,15 @@ class GroupScorer:
     def __init__(
         self, name: str, group: Any, metric: Metric, members: Sequence[TaskScorer]
     ) -> None:
-        self.name, self.metric, self.members = name, metric, tuple(members)
-        self.direction = metric.direction
-        self.runs = tuple(member.run for member in members)
-        self.answering = members[0].answering
-        self.notes: tuple[str, ...] = ()
+        runs = tuple(member.run for member in members)
+        super().__init__(name, metric, runs, members[0].answering)
+        self.members = tuple(members)
         self._group = _one_metric(group, metric, [member.run.task for member in members])
 
     @property
     def digest(self) -> str:
         """32 hex digits of the tasks' names, the ids scored and their prompts."""
         return digest_items(self._group.name, [(0, (m.digest,)) for m in self.members])
-
-    def score(self, candidate: Candidate) -> Score:
-        """Score the candidate's model as it stands now; TrialError if a task's is no number."""
-        spent = self._whole.answer(candidate.model)
-        answers = {
-            run: TaskAnswers(run.read(run.documents), documents=run.documents) for run in self.runs
-        }
-        return self.combine(answers, spent.seconds)
-
-    @cached_property
-    def _whole(self) -> Round:
-        return Round([(run, run.documents) for run in self.runs], self.answering)
 
     def combine(
         self, answers: Mapping[TaskRun, TaskAnswers], seconds: Mapping[TaskRun, float]

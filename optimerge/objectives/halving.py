@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from optimerge.objectives.tokens.budget import is_out_of_memory
+from optimerge.objectives.tokens.memory import free_memory
 
 Found = TypeVar("Found")
 
@@ -20,6 +21,13 @@ class Batches:
 
     def __iter__(self) -> Iterator[Sequence[int]]:
         return iter(self._batches)
+
+    def by_row(self, work: Callable[[Sequence[int]], Sequence[Found]]) -> dict[int, Found]:
+        """Return by row what `work` makes of the rows of each batch, in their order."""
+        found: dict[int, Found] = {}
+        for batch, rows in self.run(work):
+            found.update(zip(batch, rows, strict=True))
+        return found
 
     def run(self, work: Callable[[Sequence[int]], Found]) -> Iterator[tuple[Sequence[int], Found]]:
         """Yield each batch with what `work` makes of it."""
@@ -50,11 +58,3 @@ class Rows:
     def halve(self, rows: int) -> None:
         """Allow half of the `rows` that were too many."""
         self.most = max(1, min(self.most, rows) // 2)
-
-
-def free_memory() -> None:
-    """Give back what torch keeps of the device's memory."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -67,13 +67,12 @@ class LengthScorer:
     def score(self, candidate: Candidate) -> Score:
         """Return the mean length; its items are the prompts."""
         start = perf_counter()
-        model, lengths = candidate.model, [0] * len(self._rows)
+        model = candidate.model
         with evaluation_mode(model):
-            for batch, found in self._batches.run(
+            by_row = self._batches.by_row(
                 lambda batch: self._lengths(model, [self._rows[row] for row in batch])
-            ):
-                for row, length in zip(batch, found, strict=True):
-                    lengths[row] = length
+            )
+        lengths = [by_row[row] for row in range(len(self._rows))]
         stderr = stdev(lengths) / math.sqrt(len(lengths)) if len(lengths) > 1 else None
         seconds = perf_counter() - start
         return Score(fmean(lengths), stderr, len(lengths), self.direction, seconds)

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from optimerge.objectives.answering import Plan, Writing
+from optimerge.objectives.answering import Writing
 from optimerge.objectives.generation.remote.model import RemoteModel
 from optimerge.objectives.halving import Rows
 from optimerge.objectives.live import LiveModel, Tokens
 from optimerge.objectives.tokens.budget import Budget
 from optimerge.objectives.tokens.make import Name, make_plan
 from optimerge.objectives.tokens.pairs import PairPlan
+from optimerge.objectives.tokens.plan import TokenPlan
 from optimerge.objectives.tokens.request import Request
 from optimerge.space.generation import Generation
 
@@ -63,7 +64,7 @@ class LocalAnswering:
         log.info("token plan %s", choice.reason)
         self.way = Way(cast(Name, choice.plan.name), choice.plan.budget)
 
-    def plan(self, pairs: Sequence[Tokens]) -> Plan:
+    def plan(self, pairs: Sequence[Tokens]) -> TokenPlan:
         """Return the batches for some contexts and continuations."""
         model = self.live.lm.model
         self.prepare(pairs, model)

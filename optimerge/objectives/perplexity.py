@@ -70,14 +70,12 @@ class PerplexityScorer:
     def score(self, candidate: Candidate) -> Score:
         """Return the perplexity; its items are the windows."""
         start = perf_counter()
-        losses = [0.0] * len(self._windows)
         model = candidate.model
         with evaluation_mode(model):
-            for batch, found in self._batches.run(
+            by_row = self._batches.by_row(
                 lambda batch: _losses(model, [self._windows[row] for row in batch])
-            ):
-                for row, loss in zip(batch, found, strict=True):
-                    losses[row] = loss
+            )
+        losses = [by_row[row] for row in range(len(self._windows))]
         if not math.isfinite(sum(losses)):
             bad = next(row for row, loss in enumerate(losses) if not math.isfinite(loss))
             with evaluation_mode(model):

@@ -1,7 +1,6 @@
 """One task on one set of documents: prompts and token ids made once, read for any candidate."""
 
 import logging
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -85,12 +84,10 @@ class TaskRun:
     def read(self, documents: Sequence[int]) -> Values:
         """Return what the answers to the requests of these documents come to.
 
-        Answers are in the instances' `resps`. TrialError if a log-likelihood is not finite, or the
+        Answers are in the instances' `resps`, where `Round` puts finite ones. TrialError if the
         task's own code raises.
         """
         requests = self.requests(documents)
-        for ready in requests:
-            self._check_finite(ready.instance)
         task, found = self.task, defaultdict[str, dict[int, Any]](dict)
         task._instances = [r.instance for r in requests]  # apply_filters takes no argument
         try:
@@ -126,15 +123,6 @@ class TaskRun:
             choices = [str(r.instance.args[1]) for r in same if r.kind == "loglikelihood"]
             found[doc_id] = Item(str(same[0].instance.args[0]), choices)
         return found
-
-    def _check_finite(self, instance: Any) -> None:
-        for answer in instance.resps:
-            found = answer[0] if isinstance(answer, tuple) else answer
-            if isinstance(found, float) and not math.isfinite(found):
-                raise TrialError(
-                    f"task {self.name!r}: the log-likelihood of document {instance.doc_id} is "
-                    f"{found}"
-                )
 
     def _warn_of_cuts(self) -> None:
         requests = [ready for same in self._by_document.values() for ready in same]

@@ -2,14 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from optimerge.errors import TrialError
 from optimerge.objectives.items import ItemSets, digest_items
 from optimerge.objectives.metrics import Metric, aggregation, standard_error
-from optimerge.objectives.protocol import Candidate
-from optimerge.objectives.round import Round
+from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.runs import TaskAnswers, TaskRun
 from optimerge.records.types import Score
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from optimerge.objectives.answering import Answering
 
 
-class TaskScorer:
+class TaskScorer(OnTasks):
     """One metric of one task on one set of documents.
 
     Metrics of the same task on the same documents share a run; an `Evaluation` answers it once.
@@ -26,12 +24,9 @@ class TaskScorer:
     def __init__(
         self, name: str, metric: Metric, items: ItemSets, run: TaskRun, answering: "Answering"
     ) -> None:
-        self.name, self.metric, self.items, self.run = name, metric, items, run
-        self.direction = metric.direction
-        self.answering = answering
+        super().__init__(name, metric, (run,), answering)
+        self.items, self.run = items, run
         self.test_digest = ""
-        self.notes: tuple[str, ...] = ()
-        self.runs = (run,)
 
     def combine(
         self, answers: Mapping[TaskRun, TaskAnswers], seconds: Mapping[TaskRun, float]
@@ -43,17 +38,6 @@ class TaskScorer:
     def digest(self) -> str:
         """32 hex digits of the task's name, the ids scored, their prompts, and the test's items."""
         return digest_items(self.run.digest, [(0, (self.test_digest,))])
-
-    def score(self, candidate: Candidate) -> Score:
-        """Score the candidate's model as it stands now; TrialError if that is not a number."""
-        run = self.run
-        spent = self._whole.answer(candidate.model)
-        answers = TaskAnswers(run.read(run.documents), documents=run.documents)
-        return self.read(answers, spent.seconds[run])
-
-    @cached_property
-    def _whole(self) -> Round:
-        return Round([(self.run, self.run.documents)], self.answering)
 
     def read(self, answers: TaskAnswers, seconds: float) -> Score:
         """Reduce a run's answers to this metric; an estimate, if not all documents are in it."""

@@ -17,6 +17,7 @@ from optimerge.objectives.metrics import (
     choose_metric,
     task_metrics,
 )
+from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.records.types import Direction
 from optimerge.space.generation import Generation
@@ -70,7 +71,7 @@ def load_tasks(
     allow_code: bool = False,
     strict: bool = False,
     generation: Generation | None = None,
-) -> list[TaskScorer | GroupScorer]:
+) -> list[OnTasks]:
     """Build a scorer for each spec; `items` says which of its two sets it scores on.
 
     `allow_code`: whether local task files may name Python functions that are then run.
@@ -96,7 +97,7 @@ def load_tasks(
             )
     _build(prepared, items, live)
     runs: dict[tuple[int, tuple[int, ...]], TaskRun] = {}
-    scorers: list[TaskScorer | GroupScorer] = []
+    scorers: list[OnTasks] = []
     for each, (metric, having) in zip(prepared, chosen, strict=True):
         members = [
             _scorer(each.spec, metric, part, items, answering, runs)

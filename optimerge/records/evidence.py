@@ -9,7 +9,6 @@ imported only to read or write one.
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 from optimerge.errors import RunError
+from optimerge.records.whole import written_whole
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -103,29 +103,9 @@ def write_evidence(folder: Path, name: str, evidence: Evidence) -> int:
         for place, values in enumerate(task.values.values()):
             arrays[f"{number}.{place}"] = values
     path = folder / FOLDER / f"{name}.npz"
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    try:
-        path.parent.mkdir(exist_ok=True)
-        try:
-            with draft.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-        return path.stat().st_size
-    except OSError as error:
-        raise RunError(cannot_write(path, error)) from error
-
-
-def cannot_write(path: Path, error: OSError) -> str:
-    """Say that a part of a run cannot be written, and what to do."""
-    why = error.strerror or str(error)
-    return (
-        f"{path}: cannot be written ({why}); make room there or make it writable, and run the "
-        "same command again: the trial is repeated, earlier ones are kept"
-    )
+    with written_whole(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    return path.stat().st_size
 
 
 def read_evidence(folder: Path, name: str) -> Evidence | None:

@@ -7,7 +7,6 @@ One line of JSON a document: `id`, `prompt`, and `choices` where the model picks
 
 import gzip
 import json
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from optimerge.errors import RunError
 from optimerge.records.evidence import FOLDER
+from optimerge.records.whole import written_whole
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,17 @@ class Item:
 
 
 def write_items(folder: Path, digest: str, items: Mapping[int, Item]) -> None:
-    """Write the documents of a task, by id, unless the run has them already."""
+    """Write the documents of a task, by id, unless the run has them already.
+
+    RunError if the disk is full or cannot be written.
+    """
     path = _path(folder, digest)
     if path.exists():
         return
-    path.parent.mkdir(exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    try:
-        with gzip.GzipFile(draft, "wb", mtime=0) as file:
-            for doc_id, item in items.items():
-                line = {"id": doc_id, "prompt": item.prompt, "choices": list(item.choices)}
-                file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with written_whole(path) as whole, gzip.GzipFile("", "wb", fileobj=whole, mtime=0) as file:
+        for doc_id, item in items.items():
+            line = {"id": doc_id, "prompt": item.prompt, "choices": list(item.choices)}
+            file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
 
 
 def read_items(folder: Path, digest: str) -> dict[int, Item]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from optimerge.errors import OptimergeError
 from optimerge.objectives.evaluation import Race, Scored
 from optimerge.objectives.protocol import Candidate
+from optimerge.objectives.tokens.memory import free_memory
 from optimerge.recipe.schema import Recipe
 from optimerge.records.types import MergeStats
 from optimerge.search.parent_answers import look_at_parents
@@ -48,7 +49,7 @@ def attempt(session: Session, recipe: Recipe, race: Race | None = None) -> Outco
         return Outcome(stats=stats, error=str(error))
     except Exception as error:  # the one place where a candidate's failure is caught
         log.exception("candidate failed")
-        _free_memory()
+        free_memory()  # an out-of-memory candidate is to cost only itself
         return Outcome(stats=stats, error=f"{type(error).__name__}: {_first_line(error)}")
     seconds = {"merge": merged - started, "score": time.perf_counter() - merged, **scored.seconds}
     kept = {b.name: b.excess(scored.scores[b.objective].value) for b in session.space.bounds}
@@ -58,11 +59,3 @@ def attempt(session: Session, recipe: Recipe, race: Race | None = None) -> Outco
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or "no message"
-
-
-def _free_memory() -> None:
-    """Give memory back after a failure, so that an out-of-memory candidate costs only itself."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -10,10 +10,9 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import RunError
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.objectives.evaluation import Evaluation, make_evaluation
-from optimerge.objectives.groups import GroupScorer
 from optimerge.objectives.make import make_objectives
+from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.protocol import Objective
-from optimerge.objectives.scorer import TaskScorer
 from optimerge.recipe.read import parse_yaml
 from optimerge.recipe.schema import Dtype, InputModel, OptimergeBlock, Recipe
 from optimerge.recipe.statistics import needed_statistics, with_statistics
@@ -210,7 +209,7 @@ def _open_or_create(folder: Path, info: RunInfo) -> Run:
 
 def _keep_items(run: Run, objectives: Sequence[Objective]) -> None:
     for each in objectives:
-        for task in each.runs if isinstance(each, TaskScorer | GroupScorer) else ():
+        for task in each.runs if isinstance(each, OnTasks) else ():
             write_items(run.folder, task.digest, task.items())
 
 

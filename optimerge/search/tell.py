@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError
 from optimerge.records.attributes import trial_attributes
-from optimerge.records.evidence import cannot_write, write_evidence
+from optimerge.records.evidence import write_evidence
 from optimerge.records.run import WITHDRAWN, Run
+from optimerge.records.whole import cannot_write
 from optimerge.search.candidate import Outcome
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import TrialError
 from optimerge.objectives.generation.batches import PromptBatch, make_batches, read_answer
-from optimerge.objectives.halving import Rows, free_memory
+from optimerge.objectives.halving import Rows
 from optimerge.objectives.live import LiveModel
 from optimerge.objectives.nonfinite import Finite, NotFiniteError, where_it_began
 from optimerge.objectives.tokens.budget import is_out_of_memory
+from optimerge.objectives.tokens.memory import free_memory
 
 if TYPE_CHECKING:
     from torch import Tensor

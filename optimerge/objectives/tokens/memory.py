@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from optimerge.objectives.tokens.budget import Budget, is_out_of_memory
 from optimerge.objectives.tokens.request import Answers
@@ -24,7 +23,7 @@ def needs(rows: int, size: int) -> Iterator[None]:
         raise
 
 
-def until_it_fits(budget: Budget, device: Any, run: Callable[[], Answers]) -> Answers:
+def until_it_fits(budget: Budget, run: Callable[[], Answers]) -> Answers:
     """Run without gradients; halve the budget and begin again for as long as `needs` asks."""
     import torch
 
@@ -35,5 +34,12 @@ def until_it_fits(budget: Budget, device: Any, run: Callable[[], Answers]) -> An
         except _TooMuch as error:
             budget.halve(error.size)
         # Not in the except clause: the error's frames still hold the tensors of the batch.
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+        free_memory()
+
+
+def free_memory() -> None:
+    """Give back what torch keeps of the device's memory."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

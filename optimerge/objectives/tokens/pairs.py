@@ -29,7 +29,7 @@ class PairPlan:
 
     def answer(self, model: Any) -> Answers:
         """Answer all requests, in their order."""
-        return until_it_fits(self.budget, model.device, lambda: self._answer(model))
+        return until_it_fits(self.budget, lambda: self._answer(model))
 
     def _batches(self) -> Iterator[list[int]]:
         """Yield numbers of requests, longest first; one is always allowed."""

@@ -75,7 +75,7 @@ class RowPlan:
 
     def answer(self, model: Any) -> Answers:
         """Answer all requests, in their order; needs as much memory as the budget says."""
-        return until_it_fits(self.budget, model.device, lambda: self._answer(model))
+        return until_it_fits(self.budget, lambda: self._answer(model))
 
     def batches(self, device: Any) -> "list[tuple[Tensor | None, list[Batch]]]":
         """Return the batches of each group after its prefix's ids [1, P], made once a budget."""

@@ -1,0 +1,39 @@
+"""Files of a run folder that are written whole or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from optimerge.errors import RunError
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file that takes the place of `path`, on the disk, if all goes well.
+
+    RunError if the disk is full or cannot be written; nothing is left of the attempt.
+    """
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        try:
+            with draft.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(cannot_write(path, error)) from error
+
+
+def cannot_write(path: Path, error: OSError) -> str:
+    """Say that a part of a run cannot be written, and what to do."""
+    why = error.strerror or str(error)
+    return (
+        f"{path}: cannot be written ({why}); make room there or make it writable, and run the "
+        "same command again: the trial is repeated, earlier ones are kept"
+    )
