@@ -1,0 +1,1 @@
+"""What a candidate is worth: expected gains of hypervolume, and where to look for them."""

@@ -1,0 +1,1 @@
+"""Surrogates of objectives: Gaussian processes that know how noisy each score is."""
