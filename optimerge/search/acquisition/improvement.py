@@ -34,12 +34,15 @@ class Improvement:
     normals: Array
     """[s, m]"""
 
-    def __call__(self, features: Array) -> Array:
-        """Return the expected improvement [a] of candidates with features [a, f], in units of the box."""
+    def __call__(self, features: Array, trends: Sequence[Array]) -> Array:
+        """Return the expected improvement [a] of candidates, in units of the box.
+
+        `features` [a, f], and by objective its trend [a, t].
+        """
         m = len(self.draws)
         sides = np.empty((len(self.normals), len(features), m))
         for place, draws in enumerate(self.draws):
-            mean, deviation = draws.at(features)
+            mean, deviation = draws.at(features, trends[place])
             loss = mean + self.normals[:, place, None] * deviation
             sides[..., place] = (self.reference[place] - loss) / self.unit[place]
         gain = np.zeros(len(features))
@@ -51,18 +54,23 @@ class Improvement:
 def improvement(
     processes: Sequence[GaussianProcess],
     pending: Array,
+    trends: Sequence[Array],
     reference: Array,
     feasible: NDArray[np.bool_],
     rng: np.random.Generator,
     samples: int = 32,
     count: int = 128,
 ) -> Improvement:
-    """Prepare the improvement over what is observed and what is pending (features [p, f]).
+    """Prepare the improvement over what is observed and what is pending.
 
-    `feasible` [n]: which observed points may be on the front.
+    `pending` are features [p, f], `trends` by objective their trends [p, t], `feasible` [n]: which observed points may be on the front.
     """
     m, n = len(processes), len(processes[0].values)
-    draws = [p.draws(pending, rng.standard_normal((samples, n + len(pending)))) for p in processes]
+    size = (samples, n + len(pending))
+    draws = [
+        process.draws(pending, trend, rng.standard_normal(size))
+        for process, trend in zip(processes, trends, strict=True)
+    ]
     losses = np.stack([d.values for d in draws], axis=-1)
     counted = np.append(feasible, np.ones(len(pending), dtype=np.bool_))
     losses = losses[:, counted]

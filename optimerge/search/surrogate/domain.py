@@ -74,6 +74,20 @@ class Domain:
         width = np.where(high > low, high - low, 1.0)
         return np.where(self.numeric, (rows - low) / width, rows)
 
+    def values(self, rows: Rows, names: Sequence[str]) -> Rows:
+        """Return the values [n, k] of numbers and choices of numbers; NaN for what a row lacks."""
+        low, high, _, log = self._bounds
+        columns = [self.names.index(name) for name in names]
+        found = low + rows * (high - low)
+        found[:, log] = np.exp(found[:, log])
+        for column in columns:
+            if self.levels[column]:
+                choices = np.array(self.distributions[self.names[column]].choices, dtype=np.float64)  # type: ignore[attr-defined]
+                gone = np.isnan(rows[:, column])
+                index = np.where(gone, 0, rows[:, column]).astype(np.int64)
+                found[:, column] = np.where(gone, np.nan, choices[index])
+        return found[:, columns]
+
     def decode(self, row: Rows) -> dict[str, Any]:
         """Return a row as the point it stands for, inside the space and on its steps."""
         low, high, step, log = self._bounds

@@ -50,6 +50,8 @@ class GaussianProcess:
     noise: Array
     """[n], the variance of each observation in units of the values."""
     hyper: Hyper
+    trend: Array
+    """[n, t], what the mean is a linear combination of; a constant first."""
     centre: float = 0.0
     unit: float = 1.0
 
@@ -68,34 +70,39 @@ class GaussianProcess:
         return cho_factor(noisy, lower=True)  # type: ignore[no-any-return]
 
     @cached_property
-    def mean_level(self) -> float:
-        """The constant mean, the best given the covariance."""
-        ones = cho_solve(self._observed, np.ones(len(self.values)))
-        return float(ones @ self.values / ones.sum())
+    def slopes(self) -> Array:
+        """What the mean takes of each trend [t], the best given the covariance."""
+        return _slopes(self.trend, self.values, cho_solve(self._observed, self.trend))
 
-    def posterior(self, features: Array) -> tuple[Array, Array]:
+    @cached_property
+    def _pull(self) -> Array:
+        """The weights [n] of the kernel between a point and the observed ones, for its mean."""
+        return cho_solve(self._observed, self.values - self.trend @ self.slopes)  # type: ignore[no-any-return]
+
+    def posterior(self, features: Array, trend: Array) -> tuple[Array, Array]:
         """Return mean [a] and variance [a] of the noiseless value at features [a, f]."""
         cross = self.kernel(features, self.features)
-        mean = self.mean_level + cross @ cho_solve(self._observed, self.values - self.mean_level)
+        mean = trend @ self.slopes + cross @ self._pull
         half = solve_triangular(self._observed[0], cross.T, lower=True)
         variance = np.exp(self.hyper.signal) - np.einsum("ij,ij->j", half, half)
         least = JITTER * np.exp(self.hyper.signal)
         return self.centre + self.unit * mean, self.unit**2 * np.maximum(variance, least)
 
-    def draws(self, extra: Array, normals: Array) -> "Draws":
+    def draws(self, extra: Array, trend: Array, normals: Array) -> "Draws":
         """Draw noiseless values at the observed and some extra features [a, f], jointly.
 
         `normals` [s, n + a] are standard normal. The extra ones are points that are still scored.
         """
-        everywhere = np.concatenate([self.features, extra]) if len(extra) else self.features
+        everywhere = np.concatenate([self.features, extra])
+        level = np.concatenate([self.trend, trend]) @ self.slopes
         prior = self.kernel(everywhere, everywhere)
         cross = prior[:, : len(self.features)]
-        mean = self.mean_level + cross @ cho_solve(self._observed, self.values - self.mean_level)
+        mean = level + cross @ self._pull
         half = solve_triangular(self._observed[0], cross.T, lower=True)
         root = _root(prior - half.T @ half, np.exp(self.hyper.signal))
         drawn = mean + normals[:, : len(mean)] @ root.T
         factor = (_root(prior, np.exp(self.hyper.signal)), True)
-        weights = cho_solve(factor, (drawn - self.mean_level).T)
+        weights = cho_solve(factor, (drawn - level).T)
         return Draws(self, everywhere, drawn, weights, factor[0])
 
 
@@ -116,10 +123,10 @@ class Draws:
         """The drawn values [s, n] in the objective's units."""
         return self.process.centre + self.process.unit * self.drawn
 
-    def at(self, features: Array) -> tuple[Array, Array]:
-        """Return the mean [s, a] and the deviation [a] of the value at new features, given each draw."""
+    def at(self, features: Array, trend: Array) -> tuple[Array, Array]:
+        """Return, given each draw, the value's mean [s, a] and deviation [a] at new features."""
         cross = self.process.kernel(features, self.features)
-        mean = self.process.mean_level + (cross @ self.weights).T
+        mean = trend @ self.process.slopes + (cross @ self.weights).T
         half = solve_triangular(self.factor, cross.T, lower=True)
         left = np.exp(self.process.hyper.signal) - np.einsum("ij,ij->j", half, half)
         return (
@@ -133,10 +140,13 @@ def fit(
     group: NDArray[np.int64],
     values: Array,
     known: Array | None,
+    trend: Array,
     steps: int = 60,
     most: int = 300,
 ) -> GaussianProcess:
     """Fit a process to values [n] at features [n, f] whose noise variances [n] may be known.
+
+    `trend` [n, t]: what the mean is a linear combination of, a constant first.
 
     The hyperparameters are fitted to at most `most` observations, the latest and best being as
     good as any: the first and every so-manyth; the posterior uses all.
@@ -149,10 +159,10 @@ def fit(
     count = int(group.max()) + 1 if len(group) else 0
     kept = np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).astype(int))
     start = _start(count, given, float(variances.mean()))
-    problem = _Problem(features[kept], group, scaled[kept], variances[kept], start)
+    problem = _Problem(features[kept], group, scaled[kept], variances[kept], trend[kept], start)
     found = problem.solve(steps)
     noise = np.exp(found.share) * variances + np.exp(found.extra)
-    return GaussianProcess(features, group, scaled, noise, found, centre, unit)
+    return GaussianProcess(features, group, scaled, noise, found, trend, centre, unit)
 
 
 def _start(count: int, given: bool, known: float) -> Hyper:
@@ -168,6 +178,7 @@ class _Problem:
     group: NDArray[np.int64]
     values: Array
     known: Array
+    trend: Array
     start: Hyper
 
     def solve(self, steps: int) -> Hyper:
@@ -199,8 +210,7 @@ class _Problem:
         except np.linalg.LinAlgError:
             return 1e10, np.zeros_like(vector)
         inverse = cho_solve((lower, True), np.eye(n), check_finite=False)
-        ones = inverse.sum(axis=1)
-        rest = self.values - ones @ self.values / ones.sum()
+        rest = self.values - self.trend @ _slopes(self.trend, self.values, inverse @ self.trend)
         alpha = inverse @ rest
         loss = 0.5 * rest @ alpha + np.log(np.diag(lower)).sum()
         slope = 0.5 * (inverse - np.outer(alpha, alpha))
@@ -227,6 +237,12 @@ class _Problem:
         width = np.append(np.full(len(middle) - 3, 1.0), [1.0, 1.0, 2.0])
         off = (vector - middle) / width
         return float(0.5 * off @ off), off / width
+
+
+def _slopes(trend: Array, values: Array, solved: Array) -> Array:
+    """Return the generalised least squares fit [t] of values [n]; `solved` is inverse @ trend."""
+    found = np.linalg.lstsq(trend.T @ solved, solved.T @ values, rcond=1e-10)[0]
+    return np.asarray(found)
 
 
 def _distances(one: Array, other: Array) -> Array:

@@ -1,0 +1,47 @@
+"""What is known of a search space's objectives before anything is scored."""
+
+from typing import Any
+
+from optimerge.search.surrogate.trends import Changed, Part
+from optimerge.space.objectives import objective_name
+from optimerge.space.space import SearchSpace
+
+NONZERO = "nonzero"
+
+
+def trends_of(space: SearchSpace) -> tuple[Changed | None, ...]:
+    """Return by optimised objective, in the space's order, what its mean follows; None: nothing."""
+    found = {objective_name(s): s for s in space.objectives}
+    share = _changed(space)
+    return tuple(
+        share if getattr(found[name], "sparsity", None) == NONZERO else None
+        for name in space.optimized
+    )
+
+
+def _changed(space: SearchSpace) -> Changed | None:
+    """Return the share of entries that differ from the base, where experts are listed as models."""
+    base = space.template.get("base_model")
+    models = space.template.get("models") or []
+    experts = [place for place, each in enumerate(models) if each.get("model") != base]
+    if not base or not experts:
+        return None
+    parts = (
+        Part(_of(space, place, "weight"), _of(space, place, "density")) for place in experts
+    )
+    return Changed(tuple(parts))
+
+
+def _of(space: SearchSpace, model: int, parameter: str) -> tuple[str, ...] | float:
+    site = ("models", model, "parameters", parameter)
+    names = tuple(
+        d.name
+        for d in space.dimensions
+        if d.site[: len(site)] == site and d.range.ends[0] != d.range.ends[-1]
+    )
+    if names:
+        return names
+    own: Any = space.template["models"][model].get("parameters", {}).get(parameter)
+    if own is None:
+        own = space.template.get("parameters", {}).get(parameter)
+    return float(own) if isinstance(own, int | float) else 1.0
