@@ -15,16 +15,17 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from optimerge.search.acquisition.directions import directions, reach
-from optimerge.search.surrogate.gp import Draws, GaussianProcess
+from optimerge.search.surrogate.domain import Rows
+from optimerge.search.surrogate.model import Model, ModelDraws
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Improvement:
-    """The expected improvement by a candidate, given processes of all losses."""
+    """The expected improvement by a candidate, given surrogates of all losses."""
 
-    draws: Sequence[Draws]
+    draws: Sequence[ModelDraws]
     """By objective; of losses."""
     reference: Array
     unit: Array
@@ -34,43 +35,36 @@ class Improvement:
     normals: Array
     """[s, m]"""
 
-    def __call__(self, features: Array, trends: Sequence[Array]) -> Array:
-        """Return the expected improvement [a] of candidates, in units of the box.
-
-        `features` [a, f], and by objective its trend [a, t].
-        """
+    def __call__(self, rows: Rows) -> Array:
+        """Return the expected improvement [a] of candidates [a, d], in units of the box."""
         m = len(self.draws)
-        sides = np.empty((len(self.normals), len(features), m))
+        sides = np.empty((len(self.normals), len(rows), m))
         for place, draws in enumerate(self.draws):
-            mean, deviation = draws.at(features, trends[place])
+            mean, deviation = draws.at(rows)
             loss = mean + self.normals[:, place, None] * deviation
             sides[..., place] = (self.reference[place] - loss) / self.unit[place]
-        gain = np.zeros(len(features))
+        gain = np.zeros(len(rows))
         for own, best in zip(sides, self.best, strict=True):
             gain += np.maximum(reach(own, self.along) ** m - best, 0.0).mean(axis=1)
         return gain / len(self.normals)
 
 
 def improvement(
-    processes: Sequence[GaussianProcess],
-    pending: Array,
-    trends: Sequence[Array],
+    models: Sequence[Model],
+    pending: Rows,
     reference: Array,
     feasible: NDArray[np.bool_],
     rng: np.random.Generator,
     samples: int = 32,
     count: int = 128,
 ) -> Improvement:
-    """Prepare the improvement over what is observed and what is pending.
+    """Prepare the improvement over what is observed and what is pending (rows [p, d]).
 
-    `pending` are features [p, f], `trends` by objective their trends [p, t], `feasible` [n]: which observed points may be on the front.
+    `feasible` [n]: which observed points may be on the front.
     """
-    m, n = len(processes), len(processes[0].values)
+    m, n = len(models), len(models[0].process.values)
     size = (samples, n + len(pending))
-    draws = [
-        process.draws(pending, trend, rng.standard_normal(size))
-        for process, trend in zip(processes, trends, strict=True)
-    ]
+    draws = [model.draws(pending, rng.standard_normal(size)) for model in models]
     losses = np.stack([d.values for d in draws], axis=-1)
     counted = np.append(feasible, np.ones(len(pending), dtype=np.bool_))
     losses = losses[:, counted]

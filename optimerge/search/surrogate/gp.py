@@ -52,6 +52,8 @@ class GaussianProcess:
     hyper: Hyper
     trend: Array
     """[n, t], what the mean is a linear combination of; a constant first."""
+    loss: float
+    """The negative logarithm of the hyperparameters' posterior, less a constant."""
     centre: float = 0.0
     unit: float = 1.0
 
@@ -160,14 +162,14 @@ def fit(
     kept = np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).astype(int))
     start = _start(count, given, float(variances.mean()))
     problem = _Problem(features[kept], group, scaled[kept], variances[kept], trend[kept], start)
-    found = problem.solve(steps)
+    found, loss = problem.solve(steps)
     noise = np.exp(found.share) * variances + np.exp(found.extra)
-    return GaussianProcess(features, group, scaled, noise, found, trend, centre, unit)
+    return GaussianProcess(features, group, scaled, noise, found, trend, loss, centre, unit)
 
 
 def _start(count: int, given: bool, known: float) -> Hyper:
     scales = np.full(count, np.log(0.5) + 0.5 * np.log(max(count, 1) / 2.0))
-    return Hyper(scales, 0.0, np.log(0.5), np.log(1e-4) if given else np.log(1e-2))
+    return Hyper(scales, 0.0, np.log(0.5), np.log(1e-3) if given else np.log(1e-2))
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class _Problem:
     trend: Array
     start: Hyper
 
-    def solve(self, steps: int) -> Hyper:
+    def solve(self, steps: int) -> tuple[Hyper, float]:
         begin = self.start.vector
         count = len(begin) - 3
         bounds = [(np.log(0.02), np.log(50.0))] * count
@@ -193,7 +195,7 @@ class _Problem:
         found = minimize(
             self.loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps}
         )
-        return Hyper.of(found.x if np.isfinite(found.fun) else begin)
+        return Hyper.of(found.x), float(found.fun)
 
     def loss(self, vector: Array) -> tuple[float, Array]:
         hyper = Hyper.of(vector)

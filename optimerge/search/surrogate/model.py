@@ -1,0 +1,83 @@
+"""The surrogate of one objective over rows of a domain: features, trend and process in one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimerge.search.surrogate.domain import Domain, Rows
+from optimerge.search.surrogate.features import Features
+from optimerge.search.surrogate.gp import Draws, GaussianProcess, fit
+from optimerge.search.surrogate.trends import Changed
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted surrogate."""
+
+    features: Features
+    trend: Changed | None
+    process: GaussianProcess
+
+    def posterior(self, rows: Rows) -> tuple[Array, Array]:
+        """Return mean [a] and variance [a] of the noiseless value at rows [a, d]."""
+        return self.process.posterior(self.features.of(rows), self.level(rows))
+
+    def draws(self, pending: Rows, normals: Array) -> "ModelDraws":
+        """Draw values at the observed and the pending rows [p, d]; `normals` [s, n + p]."""
+        where = self.features.of(pending)
+        return ModelDraws(self, self.process.draws(where, self.level(pending), normals))
+
+    def level(self, rows: Rows) -> Array:
+        """Return what the mean is a combination of [a, t]."""
+        return level(self.trend, rows, self.features.domain)
+
+
+@dataclass(frozen=True)
+class ModelDraws:
+    """Joint draws of a surrogate."""
+
+    model: Model
+    draws: Draws
+
+    @property
+    def values(self) -> Array:
+        """The drawn values [s, n + p]."""
+        return self.draws.values
+
+    def at(self, rows: Rows) -> tuple[Array, Array]:
+        """Return, given each draw, the value's mean [s, a] and deviation [a] at rows [a, d]."""
+        return self.draws.at(self.model.features.of(rows), self.model.level(rows))
+
+
+def fit_model(
+    rows: Rows,
+    values: Array,
+    known: Array | None,
+    domain: Domain,
+    trend: Changed | None = None,
+) -> Model:
+    """Fit a surrogate to values [n] at rows [n, d] with noise variances [n], NaN where unknown.
+
+    Where the domain has families the one of two kernels is taken that the data speak for: a length
+    scale a dimension, or two a family.
+    """
+    if known is not None:
+        seen = np.isfinite(known)
+        known = np.where(seen, known, known[seen].mean()) if seen.any() else None
+    kinds = [Features(domain, by_family=True)]
+    if domain.family_columns:
+        kinds.append(Features(domain, by_family=False))
+    means = level(trend, rows, domain)
+    fitted = [
+        Model(kind, trend, fit(kind.of(rows), kind.scales, values, known, means)) for kind in kinds
+    ]
+    return min(fitted, key=lambda model: model.process.loss)
+
+
+def level(trend: Changed | None, rows: Rows, domain: Domain) -> Array:
+    """Return what a mean is a combination of [a, t]: a constant, and the trend."""
+    ones = np.ones((len(rows), 1))
+    return ones if trend is None else np.hstack([ones, trend.of(rows, domain)[:, None]])
