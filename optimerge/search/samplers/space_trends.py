@@ -26,9 +26,7 @@ def _changed(space: SearchSpace) -> Changed | None:
     experts = [place for place, each in enumerate(models) if each.get("model") != base]
     if not base or not experts:
         return None
-    parts = (
-        Part(_of(space, place, "weight"), _of(space, place, "density")) for place in experts
-    )
+    parts = (Part(_of(space, place, "weight"), _of(space, place, "density")) for place in experts)
     return Changed(tuple(parts))
 
 

@@ -46,6 +46,35 @@ class Features:
             count += 1
         return np.array(found, dtype=np.int64)
 
+    def main(self, rows: Rows) -> Rows:
+        """Return what each number does alone, as a line and a bow [n, b] with mean 0 over [-1, 1].
+
+        The same length scale is meant by `scales_of_main`: what matters little does so here too.
+        """
+        found = self.of(rows)[:, self._numbers]
+        whole = 2.0 * found - self._centred
+        return np.hstack([whole, 1.5 * whole**2 - 0.5])
+
+    @cached_property
+    def scales_of_main(self) -> NDArray[np.int64]:
+        """The length scale of each column of `main` [b], as an index."""
+        return np.tile(self.scales[self._numbers], 2)
+
+    @cached_property
+    def _numbers(self) -> NDArray[np.int64]:
+        """The features [k] that are numbers."""
+        single, families, _ = self._layout
+        return np.arange(len(single) + sum(1 + len(columns) for columns in families))
+
+    @cached_property
+    def _centred(self) -> NDArray[np.float64]:
+        """1 for features in [0, 1], 0 for deviations, which lie in [-1, 1]."""
+        single, families, _ = self._layout
+        found = [1.0] * len(single)
+        for columns in families:
+            found += [1.0] + [0.0] * len(columns)
+        return np.array(found)
+
     @property
     def count(self) -> int:
         """How many length scales there are."""

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from optimerge.search.surrogate.domain import Domain, Rows
 from optimerge.search.surrogate.features import Features
-from optimerge.search.surrogate.gp import Draws, GaussianProcess, fit
+from optimerge.search.surrogate.gp import Draws, GaussianProcess, Groups, Inputs, fit
 from optimerge.search.surrogate.trends import Changed
 
 Array = NDArray[np.float64]
@@ -23,12 +23,16 @@ class Model:
 
     def posterior(self, rows: Rows) -> tuple[Array, Array]:
         """Return mean [a] and variance [a] of the noiseless value at rows [a, d]."""
-        return self.process.posterior(self.features.of(rows), self.level(rows))
+        return self.process.posterior(self.inputs(rows), self.level(rows))
 
     def draws(self, pending: Rows, normals: Array) -> "ModelDraws":
         """Draw values at the observed and the pending rows [p, d]; `normals` [s, n + p]."""
-        where = self.features.of(pending)
+        where = self.inputs(pending)
         return ModelDraws(self, self.process.draws(where, self.level(pending), normals))
+
+    def inputs(self, rows: Rows) -> Inputs:
+        """Return rows as the kernel sees them."""
+        return Inputs(self.features.of(rows), self.features.main(rows))
 
     def level(self, rows: Rows) -> Array:
         """Return what the mean is a combination of [a, t]."""
@@ -49,7 +53,7 @@ class ModelDraws:
 
     def at(self, rows: Rows) -> tuple[Array, Array]:
         """Return, given each draw, the value's mean [s, a] and deviation [a] at rows [a, d]."""
-        return self.draws.at(self.model.features.of(rows), self.model.level(rows))
+        return self.draws.at(self.model.inputs(rows), self.model.level(rows))
 
 
 def fit_model(
@@ -67,13 +71,16 @@ def fit_model(
     if known is not None:
         seen = np.isfinite(known)
         known = np.where(seen, known, known[seen].mean()) if seen.any() else None
+    few = len(rows) < 2 * len(domain.names)
     kinds = [Features(domain, by_family=True)]
-    if domain.family_columns:
+    if domain.family_columns and not few:
         kinds.append(Features(domain, by_family=False))
     means = level(trend, rows, domain)
-    fitted = [
-        Model(kind, trend, fit(kind.of(rows), kind.scales, values, known, means)) for kind in kinds
-    ]
+    fitted = []
+    for kind in kinds:
+        groups = Groups(kind.scales, kind.scales_of_main)
+        inputs = Inputs(kind.of(rows), kind.main(rows))
+        fitted.append(Model(kind, trend, fit(inputs, groups, values, known, means)))
     return min(fitted, key=lambda model: model.process.loss)
 
 
