@@ -52,7 +52,7 @@ class Features:
         The same length scale is meant by `scales_of_main`: what matters little does so here too.
         """
         found = self.of(rows)[:, self._numbers]
-        whole = 2.0 * found - self._centred
+        whole = 2.0 * found - 1.0
         return np.hstack([whole, 1.5 * whole**2 - 0.5])
 
     @cached_property
@@ -62,18 +62,13 @@ class Features:
 
     @cached_property
     def _numbers(self) -> NDArray[np.int64]:
-        """The features [k] that are numbers."""
+        """The features [k] that act alone: numbers and means, not deviations."""
         single, families, _ = self._layout
-        return np.arange(len(single) + sum(1 + len(columns) for columns in families))
-
-    @cached_property
-    def _centred(self) -> NDArray[np.float64]:
-        """1 for features in [0, 1], 0 for deviations, which lie in [-1, 1]."""
-        single, families, _ = self._layout
-        found = [1.0] * len(single)
+        found, place = list(range(len(single))), len(single)
         for columns in families:
-            found += [1.0] + [0.0] * len(columns)
-        return np.array(found)
+            found.append(place)
+            place += 1 + len(columns)
+        return np.array(found, dtype=np.int64)
 
     @property
     def count(self) -> int:
