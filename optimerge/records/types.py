@@ -10,6 +10,11 @@ Direction = Literal["maximize", "minimize"]
 State = Literal["complete", "failed", "pruned", "running", "waiting"]
 
 
+def is_parent(origin: str) -> bool:
+    """Whether a trial of that origin is the base or an expert as given."""
+    return origin == "base" or origin.startswith("expert:")
+
+
 @dataclass(frozen=True)
 class MergeStats:
     """What one merge did to the resident model, counted on the weights as written."""
@@ -78,7 +83,7 @@ class Trial:
     @property
     def is_parent(self) -> bool:
         """Whether this is the base or an expert as given."""
-        return self.origin == "base" or self.origin.startswith("expert:")
+        return is_parent(self.origin)
 
     @property
     def violations(self) -> dict[str, float]:

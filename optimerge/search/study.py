@@ -17,12 +17,13 @@ from optimerge.errors import RunError
 from optimerge.recipe.write import recipe_text
 from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
+from optimerge.search.begin import begin_proposal, begin_waiting
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import attempt
 from optimerge.search.parents import add_parent_points, fix_reference, score_parents
-from optimerge.search.proposals import propose
+from optimerge.search.proposals import propose_point
 from optimerge.search.samplers.registry import NamedSampler
-from optimerge.search.seen import SeenStudy
+from optimerge.search.seen import view_of
 from optimerge.search.session import Session
 from optimerge.search.tell import finish, put_back, put_back_on_failure, telling_of_disk
 from optimerge.search.warm_start import AVERAGE, average_points
@@ -72,9 +73,14 @@ def search(
 def _one_trial(session: Session, sampler: NamedSampler) -> Trial:
     study, run = session.run.search, session.run
     started = time.perf_counter()
-    seen = SeenStudy(run.search, run.info.objectives)
     with telling_of_disk(run):
-        asked, params = propose(seen, session.space, sampler, run.info.seed, run.finished())
+        begun = begin_waiting(study, session.space)
+        if begun is None:
+            view = view_of(run, session.space, ahead=sampler.ahead)
+            proposal = propose_point(view, sampler)
+            asked = begin_proposal(study, session.space, proposal, {})
+            begun = asked, dict(proposal.params)
+    asked, params = begun
     with put_back_on_failure(run, study, asked._trial_id):
         return _score(session, asked, params, time.perf_counter() - started)
 

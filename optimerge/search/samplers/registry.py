@@ -1,11 +1,12 @@
 """The samplers there are: name, what it does, paper, and how one is made."""
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError, did_you_mean
+from optimerge.records.types import Direction
 from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -18,8 +19,17 @@ class Ask:
 
     space: SearchSpace
     seed: int
+    """Of this proposal."""
     finished: int
-    """Trials finished so far."""
+    """Trials in view that have ended, parents and failures included."""
+    number: int = 0
+    """Of the proposal: how many candidates the search began before it, parents not counted."""
+    reference: Sequence[float] | None = None
+    """The run's reference point, in losses; None before it is fixed."""
+    scales: Sequence[float] | None = None
+    """The parents' range by objective; None before it is fixed."""
+    directions: Mapping[str, Direction] = field(default_factory=dict)
+    """By objective that is optimised, in the order of the trials' values."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,11 @@ class NamedSampler:
     summary: str
     paper: str
     make: "Callable[[Ask], BaseSampler]"
+    ahead: bool = False
+    """Whether proposing takes so long that it is done while the trial before is scored.
+
+    Then that trial is seen as RUNNING, without its scores. `make` must be picklable.
+    """
 
 
 def _random(ask: Ask) -> "BaseSampler":
@@ -78,12 +93,14 @@ SAMPLERS = {
             "among the dimensions, or conditional spaces",
             "",
             _auto,
+            ahead=True,
         ),
         NamedSampler(
             "gp",
             "Gaussian process an objective, expected hypervolume improvement (Optuna)",
             "Ament et al. 2023, arXiv:2310.20708",
             _gp,
+            ahead=True,
         ),
         NamedSampler(
             "nsga2",
