@@ -49,7 +49,7 @@ def run_search(
         budget = make_budget(space.search.trials, space.search.hours)
         before = session.run.finished()
         with SearchProgress(session.run, budget) as progress:
-            search(session, budget, sampler, stop, progress)
+            search(session, budget, sampler, stop, progress, warn=_warn)
     if last_words:
         done = session.run.finished() - before
         out().print(f"{done} trials in {duration(time.monotonic() - started)}; run folder {folder}")

@@ -17,7 +17,7 @@ class Activity:
 
     running: bool
     seconds_per_trial: float | None
-    """Median over the last trials, proposing included; None before the first."""
+    """Median over the last trials, waits for proposals included; None before the first."""
     goal: int | None
     """Trials that the last search was asked for."""
 
@@ -27,7 +27,7 @@ def activity(run: Run) -> Activity:
     recent = [t for t in run.trials() if t.state == "complete" and t.seconds][-RECENT:]
     return Activity(
         running=_held(run),
-        seconds_per_trial=median(sum(t.seconds.values()) for t in recent) if recent else None,
+        seconds_per_trial=median(t.elapsed for t in recent) if recent else None,
         goal=run.search.user_attrs.get("goal"),
     )
 

@@ -19,6 +19,8 @@ _STATES: dict[str, State] = {
 
 PLACE = "place"
 """Key of the number of the trial that an interrupted one repeats."""
+FIXED, CONSTRAINTS = "fixed_params", "constraints"
+"""Optuna's own system attributes: the point of a trial that waited; what constraints begin with."""
 
 
 def score_attributes(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:

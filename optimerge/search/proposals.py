@@ -94,6 +94,8 @@ def _study(view: View) -> "optuna.Study":
     storage = InMemoryStorage()
     directions = [StudyDirection[d.upper()] for d in view.directions.values()]
     of = storage.create_new_study(directions, "view")
+    storage.set_study_user_attr(of, "reference", view.reference)
+    storage.set_study_user_attr(of, "scales", view.scales)
     study = Study("view", storage)
     for trial in view.trials:
         study.add_trial(trial)

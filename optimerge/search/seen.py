@@ -15,14 +15,15 @@ that was stopped or killed, anywhere and however often, goes on as the uninterru
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from optimerge.records.attributes import origin_of, partial_values, place
-from optimerge.records.run import WITHDRAWN, Run
+from optimerge.records.attributes import CONSTRAINTS, FIXED, origin_of, partial_values, place
+from optimerge.records.run import WITHDRAWN
 from optimerge.records.types import Direction, is_parent
 from optimerge.search.proposals import View, space_distributions
 from optimerge.space.space import SearchSpace
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 _THEN = datetime(2000, 1, 1)
 """When all trials were begun and ended, as far as samplers can tell."""
-_CONSTRAINTS, _FIXED = "constraints", "fixed_params"
-"""Optuna's keys: of constraints, and of the point of a trial that waited."""
 
 
 class SeenTrial(FrozenTrial):
@@ -51,33 +50,26 @@ class SeenTrial(FrozenTrial):
         return made
 
 
-def view_of(run: Run, space: SearchSpace, *, ahead: bool) -> View:
-    """Return what the proposal of the run's next candidate depends on."""
-    return make_view(
-        run.search.get_trials(deepcopy=False),
-        space,
-        run.info.objectives,
-        run.info.seed,
-        run.reference,
-        run.search.user_attrs.get("scales"),
-        ahead=ahead,
-    )
-
-
 def make_view(
-    trials: Sequence[FrozenTrial],
+    study: Study,
     space: SearchSpace,
     directions: Mapping[str, Direction],
     seed: int,
-    reference: Sequence[float] | None = None,
-    scales: Sequence[float] | None = None,
     *,
-    ahead: bool = False,
+    ahead: bool,
 ) -> View:
-    """Return what the next proposal depends on, given a study's trials, by the rule above."""
+    """Return what the next proposal depends on, by the rule above.
+
+    Args:
+        study: Read only; `reference` and `scales` are user attributes of it once they are known.
+        space: Where its trials lie.
+        directions: By objective, in the order of the trials' values.
+        seed: Of the run.
+        ahead: Whether the sampler proposes while the last candidate is scored.
+    """
     begun = [
         trial
-        for trial in sorted(trials, key=place)
+        for trial in sorted(study.get_trials(deepcopy=False), key=place)
         if trial.state is not TrialState.WAITING and origin_of(trial) != WITHDRAWN
     ]
     candidates = [trial for trial in begun if not is_parent(origin_of(trial))]
@@ -92,8 +84,8 @@ def make_view(
         ),
         seed=seed,
         number=len(candidates),
-        reference=reference,
-        scales=scales,
+        reference=study.user_attrs.get("reference"),
+        scales=study.user_attrs.get("scales"),
     )
 
 
@@ -107,6 +99,7 @@ def _seen(
 ) -> SeenTrial:
     state, values = (TrialState.RUNNING, None) if hide else _outcome(trial, directions)
     unscored = state is TrialState.RUNNING
+    names = [n for n in known if n in trial.params]  # in one order, whatever the trial's
     return SeenTrial(
         number=index,
         trial_id=index,
@@ -115,13 +108,13 @@ def _seen(
         values=values,
         datetime_start=_THEN,
         datetime_complete=None if unscored else _THEN,
-        params=dict(trial.params),
-        distributions={n: known.get(n, d) for n, d in trial.distributions.items()},
+        params={n: trial.params[n] for n in names},
+        distributions={n: known[n] for n in names},
         user_attrs=_user_attributes(trial, unscored=unscored),
         system_attrs={
             key: value
             for key, value in trial.system_attrs.items()
-            if key != _FIXED and not (unscored and key.startswith(_CONSTRAINTS))
+            if key != FIXED and not (unscored and key.startswith(CONSTRAINTS))
         },
         intermediate_values={},
     )
