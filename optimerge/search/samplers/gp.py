@@ -33,4 +33,5 @@ SAMPLER = NamedSampler(
     "Gaussian process an objective, expected hypervolume improvement (Optuna)",
     "Ament et al. 2023, arXiv:2310.20708",
     make,
+    ahead=True,
 )
