@@ -69,6 +69,8 @@ class NamedSampler:
 
     Then that trial is seen as RUNNING, without its scores. `make` must be picklable.
     """
+    most_objectives: int | None = None
+    """More are refused; None: as many as one likes."""
 
     @property
     def options(self) -> tuple[Option, ...]:
