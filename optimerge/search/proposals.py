@@ -5,12 +5,13 @@ may be made in any process, before it is needed, and again after a kill, and is 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 from optimerge.records.types import Direction
 from optimerge.search.samplers.registry import Ask, NamedSampler
+from optimerge.search.samplers.unrepeated import known_keys, unrepeated
 from optimerge.space.ranges import Dimension, Param
 from optimerge.space.space import SearchSpace
 
@@ -66,19 +67,40 @@ class Proposal:
 
 
 def propose_point(view: View, sampler: NamedSampler) -> Proposal:
-    """Return the sampler's next point in view of the trials.
+    """Return the sampler's next point in view of the trials; none of theirs again.
 
     Neither the sampler nor its study outlives the call. `after_trial` of samplers is never called.
+    SpaceUsedUpError if there is no other point.
     """
-    seed = keyed_seed(view.seed, view.number)
+    drawn: list[Proposal] = []
+
+    def draw(attempt: int) -> Mapping[str, Param]:
+        drawn.append(_drawn(view, sampler, attempt))
+        return drawn[-1].params
+
+    known = known_keys(view.space, view.trials)
+    attempt, params = unrepeated(view.space, known, keyed_seed(view.seed, view.number), draw)
+    return replace(drawn[attempt], params=params)
+
+
+def _drawn(view: View, sampler: NamedSampler, attempt: int) -> Proposal:
     study, number = _study(view), view.number
     study.sampler = sampler.make(
-        Ask(view.space, seed, view.finished, number, view.reference, view.scales, view.directions)
+        Ask(
+            space=view.space,
+            seed=keyed_seed(view.seed, number, attempt),
+            finished=view.finished,
+            number=number,
+            reference=view.reference,
+            scales=view.scales,
+            directions=view.directions,
+            run_seed=view.seed,
+            attempt=attempt,
+        )
     )
     known = dict(study._storage.get_study_system_attrs(study._study_id))
     trial = study.ask()
     params = suggest_point(trial, view.space)
-    # Exact repeats of a point in view are replaced here, before the proposal leaves.
     found = study._storage.get_study_system_attrs(study._study_id)
     kept = study._storage.get_trial(trial._trial_id).system_attrs
     attributes = {k: v for k, v in kept.items() if not k.startswith(_SHARED)}
@@ -149,10 +171,13 @@ def known_trial(
     )
 
 
-def keyed_seed(seed: int, number: int) -> int:
-    """Return the seed of a run's proposal of that number, for a run with that seed."""
-    digest = blake2b(f"optimerge proposal {seed} {number}".encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "little")
+def keyed_seed(seed: int, number: int, attempt: int = 0) -> int:
+    """Return the seed of a run's proposal of that number, for a run with that seed.
+
+    `attempt`: how many points that the sampler proposed in its place were known already.
+    """
+    text = f"optimerge proposal {seed} {number}" + (f" again {attempt}" if attempt else "")
+    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "little")
 
 
 def suggest(trial: "optuna.trial.BaseTrial", dimension: Dimension) -> Param:

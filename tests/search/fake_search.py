@@ -182,10 +182,10 @@ def fake_search(
 def told(run: Run) -> list[Any]:
     """What a run came to, but for clocks, numbers and what was taken back."""
     return [
-        (t.origin, t.state, dict(t.params), t.recipe, t.error, t.stopped, dict(t.constraints))
-        + tuple((s.value, s.stderr) for s in t.scores.values())
+        (t.origin, t.state, dict(t.params), t.recipe, t.error, t.stopped, dict(t.constraints),
+         *((s.value, s.stderr) for s in t.scores.values()))
         for t in run.trials()
-    ]
+    ]  # fmt: skip
 
 
 class Telltale(BaseSampler):
@@ -209,21 +209,17 @@ class Telltale(BaseSampler):
 
     def digest(self, study: Any, trial: Any) -> str:
         ask = self._ask
-        seen = [
-            [t.number, t._trial_id, t.state.name, t.params, t.values, t.user_attrs, t.constraints]
-            + [
-                t.system_attrs,
-                str(t.datetime_start),
-                str(t.datetime_complete),
-                str(t.distributions),
-            ]
-            for t in study.get_trials(deepcopy=False)
-            if t.number != trial.number
-        ]
+        seen = [_all_of(t) for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         known = study._storage.get_study_system_attrs(study._study_id)
         asked = [ask.seed, ask.finished, ask.number, ask.reference, ask.scales, trial.params]
         text = json.dumps([seen, study.user_attrs, known, asked, dict(ask.directions)])
         return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _all_of(trial: Any) -> list[Any]:
+    found = [trial.number, trial._trial_id, trial.state.name, trial.params, trial.values]
+    found += [trial.user_attrs, trial.constraints, trial.system_attrs]
+    return [*found, str([trial.datetime_start, trial.datetime_complete, trial.distributions])]
 
 
 TELLTALE = {

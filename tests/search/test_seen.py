@@ -21,7 +21,7 @@ TRIALS = 24
 
 
 def values(params: Any) -> list[float]:
-    weight, density = float(params["a.weight"]), float(params["a.density"])
+    weight, density = float(params["a.weight"]), float(params.get("a.density", 1.0))
     return [weight * density, 1 - weight**2, weight / 2]
 
 
