@@ -148,17 +148,17 @@ def test_a_distribution_for_every_dimension_the_same_as_is_suggested() -> None:
 def test_proposing_keeps_nothing(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "optuna")  # pytest keeps what is logged
     study = optuna.create_study(directions=["maximize"] * 3)
-    for _ in range(60):
-        proposal = propose_point(view_of(study), TELLTALE[False])
+    sampler = NamedSampler("nsga2", "", "", nsga2)
+    for _ in range(16):
+        proposal = propose_point(view_of(study), sampler)
         asked = begin_proposal(study, SPACE, proposal, {})
         study.tell(asked, values(asked.params, 3))
-    view, sampler = view_of(study), NamedSampler("nsga2", "", "", nsga2)
-    sizes = []
+    view, sizes = view_of(study), []
     tracemalloc.start()
     try:
-        for number in range(60):
+        for number in range(45):
             propose_point(view, sampler)
-            if number in (19, 59):
+            if number in (14, 44):
                 gc.collect()
                 sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
