@@ -82,13 +82,13 @@ def helpers_of(pid: int) -> list[int]:
 @pytest.mark.slow
 def test_kill_9_of_search_and_of_helper(made_family: Path, tmp_path: Path) -> None:
     """Twice the search is killed, once its helper: the points are the same, and none is left."""
-    trials, space = 22, made_family / "space.yaml"
+    trials, space = 18, made_family / "space.yaml"
     whole = start(space, tmp_path / "whole", trials)
     said = whole.communicate(timeout=300)[0]
     assert whole.returncode == 0, said
     journal = tmp_path / "parts" / JOURNAL
     left: list[int] = []
-    for count in (13, 17):
+    for count in (12, 15):
         process = start(space, tmp_path / "parts", trials)
         wait_for(lambda n=count: journal.exists() and journal.read_text().count('"tokens"') >= n)
         left += helpers_of(process.pid)

@@ -252,7 +252,7 @@ def test_what_is_no_bounded_mean_is_scored_whole_and_decides_who_is_a_rival(
     (racing_family / "text.txt").write_text(" ".join(f"w{i * i % 20}" for i in range(90)))
     session = opened(racing_family, tmp_path / "run")
     assert [each.name for each in session.evaluation.raced] == list(TASKS)
-    trials = {t.name: t for t in searched(session, 14)}
+    trials = {t.name: t for t in searched(session, 24)}
     lost = stopped(list(trials.values()))
     assert lost
     for trial in lost:
@@ -294,7 +294,7 @@ def test_a_stopped_search_goes_on_as_if_it_had_not_stopped(
     begin_next(cut, Proposer(sampler_named(sampler)), Stop(), print)  # and then killed
     searched(opened(made_racing_family, tmp_path / "parts"), 18, sampler)
     parts = open_run(tmp_path / "parts").trials()
-    assert len(stopped(whole)) > 2
+    assert stopped(whole[:14])  # the sampler goes on from them
     assert [t.params for t in parts] == [t.params for t in whole]
     assert [t.stopped for t in parts] == [t.stopped for t in whole]
     assert [values(t) for t in parts] == [values(t) for t in whole]
