@@ -22,7 +22,6 @@ from optimerge.search.next_trial import Begun, begin_next, prepare_next
 from optimerge.search.parents import add_parent_points, fix_reference, score_parents
 from optimerge.search.proposer import Proposer
 from optimerge.search.samplers.registry import NamedSampler
-from optimerge.search.samplers.unrepeated import SpaceUsedUpError
 from optimerge.search.session import Session
 from optimerge.search.tell import finish, put_back, put_back_on_failure, telling_of_disk
 from optimerge.search.warm_start import AVERAGE, average_points
@@ -50,8 +49,8 @@ def search(
     """Search until the budget is used or a stop is asked for; earlier trials of the run count.
 
     `warn` is told what the user should know and the search can live with. RunError after ten
-    failed trials in a row, or three failures of the sampler. Ends early where every point of a
-    small space has been tried.
+    failed trials in a row, or three failures of the sampler. SpaceUsedUpError where
+    every point of a small space has been tried.
     """
     session.run.search.set_user_attr("goal", budget.trials)
     put_back_interrupted(session)
@@ -64,12 +63,8 @@ def search(
     failures = 0
     with Proposer(sampler, warn) as proposer:
         while not stop.requested and budget.left(session.run.finished()):
-            try:
-                with telling_of_disk(session.run):
-                    begun = begin_next(session, proposer, stop, warn)
-            except SpaceUsedUpError as done:
-                warn(str(done))
-                break
+            with telling_of_disk(session.run):
+                begun = begin_next(session, proposer, stop, warn)
             if begun is None:
                 break
             last = stop.requested or not budget.left(session.run.finished() + 1)

@@ -58,16 +58,19 @@ def moved(
     free = [d for d in _own(space, _method(space, point)) if len(values(d) or (0, 1)) > 1]
     found = dict(point)
     for dimension in rng.sample(free, min(count, len(free))):
-        known = values(dimension)
+        value, known = point[dimension.name], values(dimension)
         if dimension.range.choices is not None:
-            others = [v for v in dimension.range.choices if v != point[dimension.name]]
-            found[dimension.name] = rng.choice(others)
+            found[dimension.name] = rng.choice([v for v in known or () if v != value])
             continue
-        least = 0.0 if known is None else 1 / len(known)
         by = rng.gauss(0, 1) * reach
-        by = math.copysign(max(abs(by), least), by)
-        unit = (_unit(dimension, float(point[dimension.name])) + by) % 2
-        found[dimension.name] = _at(dimension, min(unit, 2 - unit))
+        if known is None:
+            unit = (_unit(dimension, float(value)) + by) % 2
+            found[dimension.name] = _at(dimension, min(unit, 2 - unit))  # mirrored at the ends
+        else:
+            place = _nearest(known, float(value))
+            target = place + math.copysign(max(abs(by) * len(known), 1), by)
+            others = (k for k in range(len(known)) if k != place)
+            found[dimension.name] = known[min(others, key=lambda k: abs(k - target))]
     return found
 
 
@@ -123,11 +126,11 @@ def _at(dimension: Dimension, unit: float) -> Param:
     return min(max(found, low), high)
 
 
+def _nearest(known: Sequence[Param], value: float) -> int:
+    return min(range(len(known)), key=lambda k: abs(float(known[k]) - value))
+
+
 def _unit(dimension: Dimension, value: float) -> float:
-    known = values(dimension)
-    if known is not None:
-        nearest = min(range(len(known)), key=lambda k: abs(float(known[k]) - value))
-        return (nearest + 0.5) / len(known)
     low, high = _ends(dimension)
     if dimension.range.log:
         return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))

@@ -163,16 +163,21 @@ def elsewhere(sampler: NamedSampler, views: Sequence[View]) -> list[Any]:
         "import pickle, sys; from optimerge.testing import sampler_cases as cases;"
         "sys.stdout.write(cases.as_text(*pickle.load(sys.stdin.buffer)))"
     )
+    return list(json.loads(run_python(code, pickle.dumps((sampler, views)))))
+
+
+def run_python(code: str, given: bytes = b"") -> str:
+    """Return what code prints in a process of its own, with another hash seed."""
     path = os.pathsep.join(each for each in sys.path if each)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
-        input=pickle.dumps((sampler, views)),
+        input=given,
         capture_output=True,
         env={**os.environ, "PYTHONHASHSEED": "123", "PYTHONPATH": path},
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
-    return list(json.loads(done.stdout))
+    return done.stdout.decode()
 
 
 def as_text(sampler: NamedSampler, views: Sequence[View]) -> str:

@@ -14,8 +14,6 @@ keeps any sampler from repeating a point; a sampler that needs that all the time
 import json
 import math
 import random
-import subprocess
-import sys
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -32,6 +30,7 @@ from optimerge.testing.sampler_cases import (
     continued,
     elsewhere,
     outside,
+    run_python,
     space_named,
     told,
     trial,
@@ -164,13 +163,12 @@ class SamplerLaws:
         assert len({key_of(start.space, each.params) for each in found}) == len(found)
         assert not any(outside(start.space, each.params) for each in found)
 
-    def test_leaves_random_state_and_trials_alone(self, sampler: NamedSampler) -> None:
+    def test_leaves_the_global_random_state_alone(self, sampler: NamedSampler) -> None:
         """Nobody else's random numbers change because a point was proposed."""
         now = view("numbers", ORDINARY)
-        before = random.getstate(), repr(np.random.get_state()), repr(now.trials)
+        before = random.getstate(), repr(np.random.get_state())
         propose_point(now, sampler)
-        after = random.getstate(), repr(np.random.get_state()), repr(now.trials)
-        assert after == before
+        assert (random.getstate(), repr(np.random.get_state())) == before
 
     def test_says_what_it_is(self, sampler: NamedSampler) -> None:
         """A reader finds what the sampler does, and what each option means."""
@@ -189,10 +187,7 @@ class SamplerLaws:
             f"import sys, {module};"
             "print(*{'optuna', 'numpy', 'torch', 'scipy'} & set(sys.modules), sep=' ')"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code], check=True, capture_output=True, text=True
-        )
-        assert done.stdout.split() == []
+        assert run_python(code).split() == []
 
 
 def _rising(height: float, objective: int, trial: int) -> float:

@@ -18,9 +18,10 @@ def chosen_sampler(space: SearchSpace, *, allow_code: bool = False) -> NamedSamp
     if ":" in name:
         return external_sampler(name, options, space, allow_code=allow_code)
     sampler = sampler_named(name).having(options, f"{space.file}: search.sampler")
-    if (count := len(space.optimized)) > (sampler.most_objectives or count):
+    count, most = len(space.optimized), sampler.most_objectives
+    if most is not None and count > most:
         raise RunError(
-            f"{space.file}: sampler {name!r} takes at most {sampler.most_objectives} objectives and "
-            f"there are {count}; choose another, or give some `optimize: false`"
+            f"{space.file}: sampler {name!r} takes at most {most} objectives, not {count}; "
+            "choose another, or give some `optimize: false`"
         )
     return sampler

@@ -85,11 +85,8 @@ class NamedSampler:
         known = [option.name for option in self.options]
         for name in options:
             if name not in known:
-                says = did_you_mean(name, known) or (
-                    f"; known: {', '.join(known)}" if known else ""
-                )
-                has = "has no option" if known else "takes no options, so none is called"
-                raise RecipeError(f"{where}: sampler {self.name!r} {has} {name!r}{says}")
+                hint = did_you_mean(name, known) or f"; known: {', '.join(known) or 'none'}"
+                raise RecipeError(f"{where}: sampler {self.name!r} has no option {name!r}{hint}")
         fields: dict[str, Any] = {n: (a, default) for n, a, default in _declared(self.make)}
         schema = create_model("Options", __config__=ConfigDict(strict=True), **fields)
         checked = validate(schema, options, where)
