@@ -28,6 +28,7 @@ from optimerge.search.samplers.registry import Ask, NamedSampler
 from optimerge.search.session import Session
 from optimerge.search.study import search
 from optimerge.space.read import make_space
+from optimerge.space.space import SearchSpace
 
 SPACE = """
 merge_method: {choices: [linear, task_arithmetic]}
@@ -39,6 +40,23 @@ parameters: {normalize: false, lambda: {low: 1.0, high: 1.5}}
 objectives: [{task: t, at_least: 0.3}, {task: u}]
 """
 FOLDER = Path("fake")
+MIXED = """
+merge_method: {method}
+base_model: base
+models:
+  - model: a
+    parameters: {{weight: {{low: 0.0, high: 1.0}}, density: {{low: 0.1, high: 1.0, step: 0.1}}}}
+  - model: b
+    parameters: {{weight: {{low: 0.001, high: 1.0, log: true, layer_groups: 2}}}}
+parameters: {{lambda: {{choices: [0.5, 1.0]}}, normalize: {{choices: [true, false]}}}}
+objectives: [{{task: t}}, {{task: u}}, {{sparsity: l1}}]
+"""
+ONE_METHOD, TWO_METHODS = "ties", "{choices: [ties, linear]}"
+
+
+def space_of(method: str) -> SearchSpace:
+    """A space with dimensions of every kind."""
+    return make_space(yaml.safe_load(MIXED.format(method=method)), Path("space.yaml"))
 
 
 class KilledError(BaseException):

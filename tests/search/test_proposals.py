@@ -9,9 +9,8 @@ from typing import Any
 
 import optuna
 import pytest
-from fake_search import TELLTALE, Telltale
+from fake_search import ONE_METHOD, TELLTALE, Telltale, space_of
 from optuna.samplers import BaseSampler, CmaEsSampler, NSGAIIISampler, NSGAIISampler
-from test_samplers import ONE_METHOD, space_of
 
 from optimerge.records.types import Direction
 from optimerge.search import proposals

@@ -6,8 +6,8 @@ from typing import Any
 
 import optuna
 import pytest
+from fake_search import ONE_METHOD, TWO_METHODS, space_of
 from optuna.trial import TrialState
-from test_samplers import ONE_METHOD, TWO_METHODS, space_of
 
 from optimerge.records.types import Direction
 from optimerge.search import seen
