@@ -38,9 +38,7 @@ class MergekitEvolve(BaseSampler):
     A failed merge counts as the worst sum so far.
     """
 
-    def __init__(
-        self, space: SearchSpace, directions: Mapping[str, Direction], seed: int
-    ) -> None:
+    def __init__(self, space: SearchSpace, directions: Mapping[str, Direction], seed: int) -> None:
         self._tasks = [i for i, d in enumerate(directions.values()) if d == "maximize"]
         method = space.methods[0]
         self._dimensions = [

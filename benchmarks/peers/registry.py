@@ -118,7 +118,7 @@ def _mergekit_evolve(problem: Problem) -> "BaseSampler":
     return MergekitEvolve(problem.space, problem.directions, problem.seed)
 
 
-def _experimental() -> warnings.catch_warnings[None]:
+def _experimental() -> "warnings.catch_warnings[None]":
     from optuna.exceptions import ExperimentalWarning
 
     return warnings.catch_warnings(action="ignore", category=ExperimentalWarning)

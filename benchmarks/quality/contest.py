@@ -16,7 +16,15 @@ Start = Literal["native", "shared"]
 
 PEER_OF_OURS = "mmmo_as_released"
 """Among optimerge's samplers by name, but another's method."""
-_COSTS = {"random": 0, "qmc": 0, "nsga2": 1, "nsga3": 1, "cmaes": 1, "tpe": 2, "mmmo_as_released": 3}
+_COSTS = {
+    "random": 0,
+    "qmc": 0,
+    "nsga2": 1,
+    "nsga3": 1,
+    "cmaes": 1,
+    "tpe": 2,
+    "mmmo_as_released": 3,
+}
 """CPU time of optimerge's samplers, ranked as the peers' `cost` is; others are the costliest."""
 _COSTLIEST = 6
 

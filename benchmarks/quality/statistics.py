@@ -1,4 +1,4 @@
-"""Means with intervals, paired tests, Holm's correction, evaluations to reach: plain numbers in, out."""
+"""Means with intervals, paired tests, Holm's correction, evaluations to reach: of plain numbers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -113,7 +113,7 @@ class Paired(NamedTuple):
 def paired(
     first: Mapping[tuple[str, int], float], second: Mapping[tuple[str, int], float]
 ) -> Paired:
-    """Compare two contestants' values by (surface, seed); pairs that one of them lacks are left out."""
+    """Compare two contestants' values by (surface, seed); what one of them lacks is left out."""
     both = sorted(first.keys() & second.keys())
     by_surface: dict[str, list[float]] = {}
     for key in both:

@@ -1,6 +1,6 @@
-"""The best that the synthetic surfaces allow: known for known fronts, else the result of a long search.
+"""The best that the synthetic surfaces allow: known, or else the result of a long search.
 
-    python benchmarks/surfaces/bounds.py [--evaluations 60000]     # writes data/synthetic_fronts.json
+    python benchmarks/surfaces/bounds.py [--evaluations 60000]   # data/synthetic_fronts.json
 
 The long search sees true values and needs a thousand times a user's budget; its front is the unit
 in which the benchmark states gains, and nothing else depends on it.
