@@ -64,7 +64,6 @@ def _tpe_multivariate(problem: Problem) -> "BaseSampler":
             seed=problem.seed,
             multivariate=True,
             group=problem.space.conditional,
-            warn_independent_sampling=False,
         )
 
 

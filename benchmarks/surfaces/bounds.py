@@ -77,8 +77,10 @@ def _random(surface: Synthetic, stream: np.random.Generator) -> dict[str, Param]
     point: dict[str, Param] = {}
     for dimension in surface.space.active(method):
         low, high = dimension.range.low, dimension.range.high
-        choice = low is None or high is None
-        point[dimension.name] = method if choice else float(stream.uniform(low or 0.0, high))
+        if low is None or high is None:
+            point[dimension.name] = method
+        else:
+            point[dimension.name] = float(stream.uniform(low, high))
     return point
 
 
