@@ -1,6 +1,5 @@
 """From a run to its curves: hypervolume after each merge, on search values and on test values."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.quality.records import Kept, Key, Row
+from benchmarks.quality.records import Kept, Key, Row, append_line, whole_lines
 from benchmarks.surfaces.bounds import best_known
 from optimerge.front.dominance import non_dominated
 from optimerge.front.hypervolume import history, hypervolume
@@ -20,6 +19,8 @@ from optimerge.records.types import Direction
 Array = NDArray[np.float64]
 
 FILE = "curves.jsonl"
+VERSION = 1
+"""Of what is computed here: kept curves of another are made anew."""
 
 
 @dataclass(frozen=True)
@@ -88,23 +89,16 @@ def tested_history(search: Array, test: Array, corner: Array, first: int) -> lis
 def curves_of(folder: Path, runs: Mapping[Key, Kept]) -> dict[Key, Curve]:
     """Return the curves of all runs without a failure; kept in the folder, as they take time."""
     path = folder / FILE
-    kept: dict[str, Curve] = {}
-    if path.exists():
-        for line in path.read_text().splitlines():
-            data = json.loads(line)
-            kept[data.pop("of")] = Curve(**data)
-    found, new = {}, []
+    kept = {data["of"]: Curve(**data["curve"]) for data in whole_lines(path)}
+    found = {}
     for key, run in runs.items():
         if run.failure:
             continue
-        digest = blake2b(repr(run).encode(), digest_size=12).hexdigest()
+        digest = blake2b(repr((VERSION, run)).encode(), digest_size=12).hexdigest()
         if digest not in kept:
             kept[digest] = curve_of(run)
-            new.append(json.dumps({"of": digest, **asdict(kept[digest])}))
+            append_line(path, {"of": digest, "curve": asdict(kept[digest])})
         found[key] = kept[digest]
-    if new:
-        with path.open("a") as file:
-            file.write("\n".join(new) + "\n")
     return found
 
 

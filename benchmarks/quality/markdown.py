@@ -22,13 +22,15 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def interval(found: Interval, digits: int = 3) -> str:
-    """Return a mean with its interval; nothing of NaN.
+    """Return a mean with its interval, if it has one; nothing of NaN.
 
     >>> interval(Interval(0.5, 0.4, 0.6))
     '0.500 [0.400, 0.600]'
     """
     if found.mean != found.mean:
         return ""
+    if found.low != found.low:
+        return f"{found.mean:.{digits}f}"
     return f"{found.mean:.{digits}f} [{found.low:.{digits}f}, {found.high:.{digits}f}]"
 
 

@@ -6,7 +6,7 @@ several processes may write, and a benchmark that was stopped goes on where it w
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,13 +62,28 @@ class Kept:
 
 
 def append(folder: Path, run: Kept) -> None:
-    """Add a run to a folder's file; a torn last line is cut off first."""
+    """Add a run to a folder's file."""
     folder.mkdir(parents=True, exist_ok=True)
-    line = json.dumps({"format": FORMAT, **asdict(run)}, separators=(",", ":")).encode() + b"\n"
-    with (folder / FILE).open("a+b") as file:
+    append_line(folder / FILE, {"format": FORMAT, **asdict(run)})
+
+
+def append_line(path: Path, data: Mapping[str, Any]) -> None:
+    """Add a line of JSON to a file, alone at it; a torn last line is cut off first."""
+    line = json.dumps(data, separators=(",", ":")).encode() + b"\n"
+    with path.open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(_whole(file))
         file.write(line)
+
+
+def whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield what a file's whole lines say; nothing of a file that there is not."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
 
 
 def _whole(file: Any) -> int:
@@ -98,16 +113,10 @@ def kept_runs(folder: Path) -> dict[Key, Kept]:
 
 
 def _lines(path: Path) -> Iterator[Kept]:
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            data = json.loads(line)
-            if data.pop("format", None) != FORMAT:
-                raise RunError(
-                    f"{path}: line {number} is of another format than {FORMAT}; keep runs of "
-                    "another version in a folder of their own"
-                )
-            yield Kept(**data)
+    for number, data in enumerate(whole_lines(path), 1):
+        if data.pop("format", None) != FORMAT:
+            raise RunError(
+                f"{path}: line {number} is of another format than {FORMAT}; keep runs of "
+                "another version in a folder of their own"
+            )
+        yield Kept(**data)

@@ -12,6 +12,8 @@ Array = NDArray[np.float64]
 
 RESAMPLINGS = 10_000
 LEVEL = 0.95
+FEWEST = 6
+"""Pairs for a verdict: of fewer, chance alone has all of one sign in more than one case of 20."""
 
 
 class Interval(NamedTuple):
@@ -26,7 +28,8 @@ def mean_interval(groups: Sequence[ArrayLike], seed: int = 0) -> Interval:
     """Return the mean of the groups' means with its percentile bootstrap interval of 95 %.
 
     Members are resampled within each group (Efron and Tibshirani 1993, chapter 13, strata); groups
-    weigh the same whatever their size. NaN of no group or an empty one.
+    weigh the same whatever their size. NaN of no group or an empty one; a group of one member says
+    nothing of how members differ, so that with it there is a mean and no interval.
 
     >>> mean_interval([[1.0, 1.0], [3.0, 3.0]])
     Interval(mean=2.0, low=2.0, high=2.0)
@@ -34,6 +37,9 @@ def mean_interval(groups: Sequence[ArrayLike], seed: int = 0) -> Interval:
     arrays = [np.asarray(group, dtype=np.float64) for group in groups]
     if not arrays or any(len(array) == 0 for array in arrays):
         return Interval(math.nan, math.nan, math.nan)
+    mean = float(np.mean([array.mean() for array in arrays]))
+    if any(len(array) == 1 for array in arrays):
+        return Interval(mean, math.nan, math.nan)
     stream = np.random.default_rng(seed)
     total = np.zeros(RESAMPLINGS)
     for array in arrays:
@@ -41,7 +47,7 @@ def mean_interval(groups: Sequence[ArrayLike], seed: int = 0) -> Interval:
         total += array[drawn].mean(axis=1)
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(total / len(arrays), [tail, 1 - tail])
-    return Interval(float(np.mean([array.mean() for array in arrays])), float(low), float(high))
+    return Interval(mean, float(low), float(high))
 
 
 def signed_rank(differences: ArrayLike) -> float:
@@ -105,7 +111,9 @@ class Paired(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """ahead, behind, or undecided, by the interval."""
+        """ahead, behind, or undecided, by the interval; of fewer than 6 pairs undecided."""
+        if self.pairs < FEWEST:
+            return "undecided"
         if self.difference.low > 0:
             return "ahead"
         return "behind" if self.difference.high < 0 else "undecided"

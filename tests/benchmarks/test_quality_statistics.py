@@ -23,7 +23,7 @@ def gains(shift: float, spread: float, seed: int = 0) -> dict[tuple[str, int], f
 
 
 def test_interval_of_constants_is_a_point_and_weighs_groups_equally() -> None:
-    found = mean_interval([[1.0, 1.0, 1.0], [3.0]])
+    found = mean_interval([[1.0, 1.0, 1.0], [3.0, 3.0]])
     assert found == Interval(2.0, 2.0, 2.0)
 
 
@@ -41,6 +41,18 @@ def test_interval_resamples_within_groups_and_not_across_them() -> None:
     # Pooled, the spread between the groups would make the interval wide.
     found = mean_interval([[0.0, 0.1] * 5, [10.0, 10.1] * 5])
     assert found.high - found.low < 0.1
+
+
+def test_one_seed_has_no_interval_and_few_pairs_no_verdict() -> None:
+    found = mean_interval([[1.0, 1.1], [3.0]])
+    assert found.mean == pytest.approx(2.025)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    for seeds in (1, 2, 5):
+        few = {("a", n): 1.0 + n / 10 for n in range(seeds)}
+        assert paired(few, dict.fromkeys(few, 0.0)).verdict == "undecided"
+    enough = {("a", n): 1.0 + n / 10 for n in range(6)}
+    assert paired(enough, dict.fromkeys(enough, 0.0)).verdict == "ahead"
 
 
 def test_interval_of_nothing_is_not_a_number() -> None:
