@@ -59,7 +59,7 @@ def curve_of(run: Kept) -> Curve:
     corner = reference_point(of_parents["values"])
     test_corner = reference_point(of_parents["test"])
     first = len(parents)
-    tested = tested_history(search, test, test_corner, first)
+    tested = users_history(search, test, test_corner, first)
     return Curve(
         history(search, corner)[first - 1 :].tolist(),
         tested,
@@ -68,7 +68,7 @@ def curve_of(run: Kept) -> Curve:
     )
 
 
-def tested_history(search: Array, test: Array, corner: Array, first: int) -> list[float]:
+def users_history(search: Array, test: Array, corner: Array, first: int) -> list[float]:
     """Return the test hypervolume of the front by search values of the first rows, then of more.
 
     It may fall: a member that the search took for better can be worse on test items.

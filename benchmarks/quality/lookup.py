@@ -40,10 +40,6 @@ def surface_named(name: str, *, real: bool = False) -> Surface:
         known = zoos if real else [n for names in GROUPS.values() for n in names]
         hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
         raise RunError(f"surface {name!r} is not known{hint}")
-    if real:
-        from benchmarks.surfaces.real import real as measured
+    from benchmarks import surfaces
 
-        return measured(name)
-    from benchmarks.surfaces.emulated import emulated
-
-    return emulated(name)
+    return surfaces.real(name) if real else surfaces.load(name)

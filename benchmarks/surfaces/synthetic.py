@@ -148,6 +148,8 @@ class _MergeTruth:
 
     def of(self, method: str, weights: Array, densities: Array) -> tuple[float, ...]:
         """Return the true values for weights and densities [E, G]."""
+        if method == "task_arithmetic":
+            densities = np.ones_like(densities)  # it has the parameter and drops nothing
         strengths = weights * densities ** LEFT[method]
         constants = replace(self.constants, hurt=self.constants.hurt * HARM[method])
         scores = FAMILIES[self.made.family](constants, strengths[None])[0]
