@@ -8,12 +8,12 @@
 
 from typing import TYPE_CHECKING
 
-from .definitions import SURFACES
-from .emulated import EmulatedSurface, load_emulator
-from .surface import Measured, Surface
+from benchmarks.surfaces.definitions import SURFACES
+from benchmarks.surfaces.emulated import EmulatedSurface, load_emulator
+from benchmarks.surfaces.surface import Measured, Surface
 
 if TYPE_CHECKING:
-    from .real import RealSurface
+    from benchmarks.surfaces.merged import RealSurface
 
 NAMES: tuple[str, ...] = tuple(SURFACES)
 """All surfaces."""
@@ -28,6 +28,6 @@ def load(name: str) -> EmulatedSurface:
 
 def real(name: str) -> "RealSurface":
     """Return a surface measured for real; its zoo is trained at first use. Imports torch."""
-    from .real import RealSurface
+    from benchmarks.surfaces.merged import RealSurface
 
     return RealSurface(SURFACES[name])

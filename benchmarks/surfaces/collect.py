@@ -18,14 +18,14 @@ from typing import Any
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from surfaces.definitions import NONZERO, SURFACES
-from surfaces.points import Coordinates
-from surfaces.proposals import ISLANDS, Known, Proposer
-from surfaces.real import RealSurface
-from surfaces.store import save
-from surfaces.surface import ITEMS
+from benchmarks.surfaces.definitions import NONZERO, SURFACES
+from benchmarks.surfaces.merged import RealSurface
+from benchmarks.surfaces.points import Coordinates
+from benchmarks.surfaces.proposals import ISLANDS, Known, Proposer
+from benchmarks.surfaces.store import save
+from benchmarks.surfaces.surface import ITEMS
 
 POINTS: Mapping[str, int] = {
     "A6": 350,

@@ -17,16 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.surfaces import nonzero
+from benchmarks.surfaces.definitions import NONZERO, Definition
+from benchmarks.surfaces.network import Networks, Numbers, inputs
+from benchmarks.surfaces.points import Coordinates
+from benchmarks.surfaces.store import DATA
+from benchmarks.surfaces.surface import ITEMS, Measured, binomial
 from optimerge.records.types import Direction
 from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
-
-from . import nonzero
-from .definitions import NONZERO, Definition
-from .network import Networks, Numbers, inputs
-from .points import Coordinates
-from .store import DATA
-from .surface import ITEMS, Measured, binomial
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,20 @@ from pathlib import Path
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from surfaces import nonzero
-from surfaces.definitions import NONZERO, SURFACES, Definition
-from surfaces.emulated import Emulator, load_emulator
-from surfaces.fit import FOLDS, MEMBERS, fit, fold_of
-from surfaces.network import Networks, Numbers, inputs
-from surfaces.points import Coordinates
-from surfaces.store import DATA, Data, load
-from surfaces.surface import ITEMS
+from benchmarks.surfaces import nonzero
+from benchmarks.surfaces.definitions import NONZERO, SURFACES, Definition
+from benchmarks.surfaces.emulated import Emulator, load_emulator
+from benchmarks.surfaces.fit import FOLDS, MEMBERS, fit, fold_of
+from benchmarks.surfaces.network import Networks, Numbers, inputs
+from benchmarks.surfaces.points import Coordinates
+from benchmarks.surfaces.store import DATA, Data, load
+from benchmarks.surfaces.surface import ITEMS
 
 HEAD = (
     f"{'surface':8}{'points':>7}  {'RMSE by task':24}{'shared':>7}{'best tenth':>11}"

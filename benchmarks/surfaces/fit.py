@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .network import Networks, Numbers, inputs
-from .points import Coordinates
-from .proposals import ISLANDS
-from .store import Data
+from benchmarks.surfaces.network import Networks, Numbers, inputs
+from benchmarks.surfaces.points import Coordinates
+from benchmarks.surfaces.proposals import ISLANDS
+from benchmarks.surfaces.store import Data
 
 FOLDS = 4
 MEMBERS = 2

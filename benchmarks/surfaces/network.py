@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .points import Unit
+from benchmarks.surfaces.points import Unit
 
 Numbers = NDArray[np.float64]
 

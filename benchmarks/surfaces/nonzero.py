@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from .network import Numbers
-from .points import Coordinates, Unit
+from benchmarks.surfaces.network import Numbers
+from benchmarks.surfaces.points import Coordinates, Unit
 
 WHOLE = frozenset({"task_arithmetic"})
 """Methods that keep all of a task vector."""

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from scipy.stats import qmc
 
+from benchmarks.surfaces.points import Coordinates, Unit
 from optimerge.front.dominance import non_dominated
 from optimerge.space.ranges import Param
-
-from .points import Coordinates, Unit
 
 ISLANDS = 8
 Kind = Literal["box", "structured", "local"]

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.surfaces.definitions import Definition
+from benchmarks.surfaces.points import DECIMALS, Coordinates
+from benchmarks.surfaces.proposals import ISLANDS, PATTERN
+from benchmarks.surfaces.surface import Measured
 from optimerge.space.ranges import Param
-
-from .definitions import Definition
-from .points import DECIMALS, Coordinates
-from .proposals import ISLANDS, PATTERN
-from .surface import Measured
 
 DATA = Path(__file__).parent / "data"
 ABSENT = 65535

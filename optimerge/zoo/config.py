@@ -58,7 +58,7 @@ HARD = ZooConfig(
     expert_steps=300,
     expert_rate=2.5e-3,
 )
-"""Four experts, twice the layers, more forgetting: good merges are a narrow region of small weights.
+"""Four experts of a deeper base: good merges are a narrow region of small weights.
 
 Made in five CPU minutes. Experts at 1e-3 forgot next to nothing of the other tasks.
 """

@@ -10,6 +10,8 @@ from functools import cached_property
 
 import torch
 
+from benchmarks.surfaces.definitions import NONZERO, Definition
+from benchmarks.surfaces.surface import ITEMS, Measured, binomial
 from optimerge.merge.engine import load_engine
 from optimerge.recipe.schema import InputModel, Recipe
 from optimerge.records.types import Direction
@@ -20,9 +22,6 @@ from optimerge.zoo.batches import NO_TARGET, Tokens
 from optimerge.zoo.folder import BASE
 from optimerge.zoo.make import cached_zoo
 from optimerge.zoo.score import eval_tokens
-
-from .definitions import NONZERO, Definition
-from .surface import ITEMS, Measured, binomial
 
 BATCH = 100
 
