@@ -1,6 +1,8 @@
-"""The best that the synthetic surfaces allow: known for known fronts, else the result of a long search.
+"""The best that the synthetic surfaces allow: known, or else the result of a long search.
 
-    python benchmarks/surfaces/bounds.py [--evaluations 60000]     # writes data/synthetic_fronts.json
+    python benchmarks/surfaces/bounds.py [--evaluations 60000] [--surfaces merge6]
+
+The fronts are in data/synthetic_fronts.json.
 
 The long search sees true values and needs a thousand times a user's budget; its front is the unit
 in which the benchmark states gains, and nothing else depends on it.
@@ -20,7 +22,7 @@ if __name__ == "__main__":  # run as a file: what it imports lies two folders up
 
 from benchmarks.surfaces import known_fronts
 from benchmarks.surfaces.items import generator
-from benchmarks.surfaces.synthetic import SYNTHETIC, Synthetic, synthetic
+from benchmarks.surfaces.synthetic import SYNTHETIC, MergeLike, Synthetic, synthetic
 from optimerge.front.dominance import non_dominated
 from optimerge.front.losses import to_loss
 from optimerge.space.ranges import Param
@@ -28,6 +30,7 @@ from optimerge.space.ranges import Param
 Array = NDArray[np.float64]
 
 FILE = Path(__file__).parent / "data" / "synthetic_fronts.json"
+MERGE_LIKE = [name for name, made in SYNTHETIC.items() if isinstance(made, MergeLike)]
 _KEPT = 300
 """Members of the long search's front."""
 
@@ -77,8 +80,10 @@ def _random(surface: Synthetic, stream: np.random.Generator) -> dict[str, Param]
     point: dict[str, Param] = {}
     for dimension in surface.space.active(method):
         low, high = dimension.range.low, dimension.range.high
-        choice = low is None or high is None
-        point[dimension.name] = method if choice else float(stream.uniform(low or 0.0, high))
+        if low is None or high is None:
+            point[dimension.name] = method
+        else:
+            point[dimension.name] = float(stream.uniform(low, high))
     return point
 
 
@@ -120,10 +125,11 @@ def main() -> None:
     """Search every merge-like surface and write the fronts."""
     parser = argparse.ArgumentParser(description="Long searches of the synthetic surfaces.")
     parser.add_argument("--evaluations", type=int, default=60_000)
+    parser.add_argument("--surfaces", nargs="+", default=MERGE_LIKE)
     given = parser.parse_args()
-    found = {}
-    for name in SYNTHETIC:
-        if best_known(name) is None or name in _stored():
+    found = _stored()
+    for name in given.surfaces:
+        if name in MERGE_LIKE:
             found[name] = np.round(long_search(synthetic(name), given.evaluations), 4).tolist()
             print(f"{name}: {len(found[name])} on the front")
     FILE.parent.mkdir(exist_ok=True)

@@ -1,11 +1,20 @@
 """What a search benchmark searches: a space, its parents, and one measuring of a point."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from optimerge.records.types import Direction
 from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
+
+ITEMS = 400
+"""Items a task that the search scores on, and as many others that count."""
+
+
+def binomial(share: float, items: int = ITEMS) -> float:
+    """Return the standard error of a share of items as lm-eval states it, with n - 1."""
+    return math.sqrt(share * (1 - share) / (items - 1))
 
 
 class Measured(NamedTuple):

@@ -62,6 +62,8 @@ def _hush_reading() -> None:
 
     optuna.logging.disable_default_handler()
     optuna.logging.enable_propagation()
+    # It tells of every study that is made in memory, and every proposal makes one.
+    logging.getLogger("optuna.storages._in_memory").setLevel(logging.WARNING)
 
 
 def _hush_scoring() -> None:

@@ -18,7 +18,8 @@ from optimerge.front.front import Front, make_front
 from optimerge.records.run import Run, make_writable, mend_journal, open_run
 from optimerge.search.budget import make_budget
 from optimerge.search.lock import sole_writer
-from optimerge.search.samplers.registry import sampler_named
+from optimerge.search.samplers.chosen import chosen_sampler
+from optimerge.search.samplers.unrepeated import SpaceUsedUpError
 from optimerge.search.session import open_session
 from optimerge.search.study import search
 from optimerge.space.space import SearchSpace
@@ -35,7 +36,7 @@ def run_search(
     last_words: bool = True,
 ) -> int:
     """Search until the budget is used or the user stops it; return the exit code (0 or 130)."""
-    sampler = sampler_named(space.search.sampler)
+    sampler = chosen_sampler(space, allow_code=allow_code)
     make_writable(folder)
     started = time.monotonic()
     with sole_writer(folder), quiet(folder / "log.txt", scoring=True), stopping() as stop:
@@ -48,8 +49,14 @@ def run_search(
         )
         budget = make_budget(space.search.trials, space.search.hours)
         before = session.run.finished()
+        used_up = ""
         with SearchProgress(session.run, budget) as progress:
-            search(session, budget, sampler, stop, progress)
+            try:
+                search(session, budget, sampler, stop, progress, warn=_warn)
+            except SpaceUsedUpError as found:
+                used_up = str(found)
+    if used_up:
+        _warn(used_up)
     if last_words:
         done = session.run.finished() - before
         out().print(f"{done} trials in {duration(time.monotonic() - started)}; run folder {folder}")

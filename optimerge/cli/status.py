@@ -50,6 +50,11 @@ def describe(run: "Run") -> list[str]:
     if live.seconds_per_trial:
         rate = 3600 / live.seconds_per_trial
         lines.append(f"rate: {rate:.0f} trials an hour ({duration(live.seconds_per_trial)} each)")
+    if live.proposing is not None and live.waiting is not None:
+        lines.append(
+            f"proposing: {duration(live.proposing)} a trial, for which the search waits "
+            f"{duration(live.waiting)}"
+        )
     if live.goal and live.running and live.seconds_per_trial:
         left = max(0, live.goal - run.finished()) * live.seconds_per_trial
         lines.append(f"end: {live.goal} trials in about {duration(left)}")

@@ -8,9 +8,10 @@ import click
 @click.command("zoo")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--report", is_flag=True, help="Score parents and uniform merges, and print them.")
+@click.option("--hard", is_flag=True, help="Four experts that disturb each other more: minutes.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-def command(directory: Path, report: bool, seed: int) -> None:
-    """Train a tiny base and three experts in DIRECTORY, with lm-eval tasks and a search space.
+def command(directory: Path, report: bool, hard: bool, seed: int) -> None:
+    """Train a tiny base and its experts in DIRECTORY, with lm-eval tasks and a search space.
 
     Ordinary Hugging Face checkpoints of 200 000 parameters that do small puzzles; trained here
     in about a minute, the same from the same seed. Used again if they are there already.
@@ -18,18 +19,21 @@ def command(directory: Path, report: bool, seed: int) -> None:
     \b
     Examples:
       optimerge zoo zoo/ --report
+      optimerge zoo hard-zoo/ --hard
       optimerge search zoo/space.yaml
     """
     from dataclasses import replace
 
     from optimerge.cli.quiet import quiet
-    from optimerge.zoo.config import DEFAULT
+    from optimerge.zoo.config import DEFAULT, HARD
     from optimerge.zoo.make import make_zoo
     from optimerge.zoo.report import report as measure
 
     with quiet(scoring=True):
         zoo = make_zoo(
-            directory, replace(DEFAULT, seed=seed), lambda text: click.echo(text, err=True)
+            directory,
+            replace(HARD if hard else DEFAULT, seed=seed),
+            lambda text: click.echo(text, err=True),
         )
         if report:
             click.echo(str(measure(zoo)))

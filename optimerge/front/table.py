@@ -18,7 +18,7 @@ def front_table(front: Front) -> "pd.DataFrame":
 
     Columns: trial (name), origin, parent (whether base or expert), each objective followed by its
     `<objective>_stderr`, likewise each score that is not optimised, each constraint (how far
-    beyond its limit the trial is; kept if <= 0), seconds (all stages), then the parameters in order
+    beyond its limit the trial is; kept if <= 0), seconds (wall), then the parameters in order
     of first appearance.
     Unknown standard errors and parameters that a trial does not have are missing values.
     """
@@ -114,7 +114,7 @@ def _row(
         stderr = None if score is None else score.stderr
         row[f"{name}_stderr"] = math.nan if stderr is None else stderr
     row.update({name: trial.constraints.get(name, math.nan) for name in limits})
-    return row | {"seconds": float(sum(trial.seconds.values()))}
+    return row | {"seconds": trial.elapsed}
 
 
 def _frame(columns: list[str], rows: list[dict[str, Any]]) -> "pd.DataFrame":

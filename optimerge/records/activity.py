@@ -1,10 +1,12 @@
 """Whether a search is at work in a run folder, and how fast."""
 
 import fcntl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from optimerge.records.run import Run
+from optimerge.records.types import Trial
 
 LOCK = "search.lock"
 RECENT = 20
@@ -17,9 +19,13 @@ class Activity:
 
     running: bool
     seconds_per_trial: float | None
-    """Median over the last trials, proposing included; None before the first."""
+    """Median over the last trials, waits for proposals included; None before the first."""
     goal: int | None
     """Trials that the last search was asked for."""
+    proposing: float | None = None
+    """Seconds that a proposal takes, median over the last; None if none was made."""
+    waiting: float | None = None
+    """Seconds that the search waits before a trial, for its proposal above all; median."""
 
 
 def activity(run: Run) -> Activity:
@@ -27,9 +33,16 @@ def activity(run: Run) -> Activity:
     recent = [t for t in run.trials() if t.state == "complete" and t.seconds][-RECENT:]
     return Activity(
         running=_held(run),
-        seconds_per_trial=median(sum(t.seconds.values()) for t in recent) if recent else None,
+        seconds_per_trial=median(t.elapsed for t in recent) if recent else None,
         goal=run.search.user_attrs.get("goal"),
+        proposing=_median(recent, "propose"),
+        waiting=_median(recent, "wait"),
     )
+
+
+def _median(trials: Sequence[Trial], stage: str) -> float | None:
+    found = [t.seconds[stage] for t in trials if stage in t.seconds]
+    return median(found) if found else None
 
 
 def _held(run: Run) -> bool:

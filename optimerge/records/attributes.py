@@ -17,6 +17,11 @@ _STATES: dict[str, State] = {
     "WAITING": "waiting",
 }
 
+PLACE = "place"
+"""Key of the number of the trial that an interrupted one repeats."""
+FIXED, CONSTRAINTS = "fixed_params", "constraints"
+"""Optuna's own system attributes: the point of a trial that waited; what constraints begin with."""
+
 
 def score_attributes(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:
     """Return scores as plain data.
@@ -67,7 +72,7 @@ def as_trial(
     return Trial(
         number=frozen.number if numbered else None,
         state=_STATES[frozen.state.name],
-        origin=str(kept.get("origin", "sampler")),
+        origin=origin_of(frozen),
         params=dict(frozen.params),
         recipe=str(kept.get("recipe", "")),
         scores=_scores(frozen, objectives),
@@ -79,6 +84,16 @@ def as_trial(
         evidence=str(kept.get("evidence", "")),
         constraints=dict(frozen.constraints),
     )
+
+
+def origin_of(frozen: "FrozenTrial") -> str:
+    """Return where a stored trial comes from: see `Trial.origin`."""
+    return str(frozen.user_attrs.get("origin", "sampler"))
+
+
+def place(frozen: "FrozenTrial") -> int:
+    """Return where a trial stands in its study: by number, but in the place that it repeats."""
+    return int(frozen.user_attrs.get(PLACE, frozen.number))
 
 
 def partial_values(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
-from optimerge.records.attributes import as_trial
+from optimerge.records.attributes import as_trial, place
 from optimerge.records.types import Direction, Trial
 
 if TYPE_CHECKING:
@@ -74,9 +74,10 @@ class Run:
         return self.folder.name
 
     def trials(self) -> list[Trial]:
-        """Return every trial: parents first, then the points of the space by number.
+        """Return every trial: parents first, then the points of the space in order.
 
-        A parent that is also a point of the space stands in both studies; it is listed once.
+        That is by number, but what was interrupted stands in its old place when it is repeated. A
+        parent that is also a point of the space stands in both studies; it is listed once.
         """
         parents = self._records(self.parents, numbered=False)
         points = self._records(self.search, numbered=True)
@@ -93,7 +94,7 @@ class Run:
 
     def _records(self, study: "optuna.Study", *, numbered: bool) -> list[Trial]:
         found = []
-        for stored in study.get_trials(deepcopy=False):
+        for stored in sorted(study.get_trials(deepcopy=False), key=place):
             key = (study.study_name, stored.number)
             trial = self._ended.get(key)
             if trial is None:

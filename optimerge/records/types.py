@@ -10,6 +10,11 @@ Direction = Literal["maximize", "minimize"]
 State = Literal["complete", "failed", "pruned", "running", "waiting"]
 
 
+def is_parent(origin: str) -> bool:
+    """Whether a trial of that origin is the base or an expert as given."""
+    return origin == "base" or origin.startswith("expert:")
+
+
 @dataclass(frozen=True)
 class MergeStats:
     """What one merge did to the resident model, counted on the weights as written."""
@@ -54,7 +59,8 @@ class Trial:
     """Number in the study; None for a parent that is not a point of the space."""
     state: State
     origin: str
-    """"base", "expert:NAME", "warm:NAME", "sampler" or, beside the search, "soup:NAME+NAME"."""
+    """"base", "expert:NAME", "warm:NAME", "sampler", "random" (where the sampler failed) or, beside
+    the search, "soup:NAME+NAME"."""
     params: Mapping[str, Param]
     recipe: str
     """The recipe as YAML text; "" if the trial failed before it was known."""
@@ -65,7 +71,8 @@ class Trial:
     error: str = ""
     """Why a failed trial failed, in one sentence."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """Wall seconds by stage: propose, merge, score; of score: answer, metrics, others."""
+    """Wall seconds by stage: wait (for the proposal), merge, score; of score: answer, metrics,
+    others. `propose`: what the proposal took, most of it while the trial before was scored."""
     tokens: int = 0
     """Tokens that the model read to give log-likelihoods."""
     stopped: str = ""
@@ -78,7 +85,12 @@ class Trial:
     @property
     def is_parent(self) -> bool:
         """Whether this is the base or an expert as given."""
-        return self.origin == "base" or self.origin.startswith("expert:")
+        return is_parent(self.origin)
+
+    @property
+    def elapsed(self) -> float:
+        """Wall seconds from the end of the trial before to its own."""
+        return sum(self.seconds.get(stage, 0.0) for stage in ("wait", "merge", "score"))
 
     @property
     def violations(self) -> dict[str, float]:

@@ -107,5 +107,6 @@ def fix_reference(session: Session) -> None:
             f"{run.folder}: neither the base nor an expert can be scored: {parents[0].error}"
         )
     losses = losses_of(scored, run.info.objectives)
-    run.search.set_user_attr("reference", reference_point(losses).tolist())
+    # The reference last: it says that both are there.
     run.search.set_user_attr("scales", scales(losses).tolist())
+    run.search.set_user_attr("reference", reference_point(losses).tolist())

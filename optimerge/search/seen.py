@@ -1,49 +1,148 @@
-"""A study as a sampler is to see it: raced-out trials count, with the scores they got to."""
+"""What a sampler sees of a run: the one rule that proposals depend on.
+
+Let the candidates be the trials of the search that are no copies of parents, in the order in which
+they were first begun. Proposal number t is made for candidate t (t = 0, 1, ...), and sees
+
+- every copy of a parent;
+- candidates 0 to t-1 as they ended: complete, failed, or raced out (as complete, with estimates);
+- of a sampler that proposes ahead, candidate t-1 as RUNNING, with its point and no scores, because
+  the proposal is made while that one is scored; also where it has long ended.
+
+Not seen are what was taken back (it is begun again, in its old place), what waits, clocks, numbers
+and whatever else depends on how often the search was stopped: trials are numbered anew. So a run
+that was stopped or killed, anywhere and however often, goes on as the uninterrupted one would.
+"""
 
 import copy
-from collections.abc import Container
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from optuna.study import Study
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from optimerge.records.attributes import partial_values
-from optimerge.records.types import Direction
+from optimerge.records.attributes import CONSTRAINTS, FIXED, origin_of, partial_values, place
+from optimerge.records.run import WITHDRAWN
+from optimerge.records.types import Direction, is_parent
+from optimerge.search.proposals import View, space_distributions
+from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from optuna.distributions import BaseDistribution
 
-    from optuna.trial import FrozenTrial
+_THEN = datetime(2000, 1, 1)
+"""When all trials were begun and ended, as far as samplers can tell."""
 
 
-class SeenStudy(Study):
-    """The same study in the same storage, but for what `get_trials` says of raced-out trials.
+class SeenTrial(FrozenTrial):
+    """A trial that is copied but one level deep: Optuna copies each as it is put into a study.
 
-    Optuna's samplers pass over pruned trials of several objectives, or take them for failures:
-    yet half of the items told much about that point. Here they are complete, with estimates for
-    values. A trial without an estimate for each objective stays as it is.
+    What a sampler might change in a copy is its own; parameters' values and distributions, of
+    which a layer-wise space has hundreds a trial, are shared.
     """
 
-    def __init__(self, study: Study, objectives: "Mapping[str, Direction]") -> None:
-        super().__init__(study.study_name, study._storage, study.sampler)
-        self._objectives = objectives
+    def __deepcopy__(self, memo: Any) -> "SeenTrial":
+        """Return a copy with dictionaries of its own."""
+        made = copy.copy(self)
+        for name in ("params", "distributions", "user_attrs", "system_attrs"):
+            setattr(made, name, dict(getattr(self, name)))
+        return made
 
-    def _get_trials(
-        self,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-        use_cache: bool = False,
-    ) -> "list[FrozenTrial]":
-        stored = super()._get_trials(deepcopy=deepcopy, states=None, use_cache=use_cache)
-        seen = [self._as_seen(trial) for trial in stored]
-        return seen if states is None else [trial for trial in seen if trial.state in states]
 
-    def _as_seen(self, trial: "FrozenTrial") -> "FrozenTrial":
-        if trial.state is not TrialState.PRUNED:
-            return trial
-        values = partial_values(trial, self._objectives)
-        if values is None:
-            return trial
-        seen = copy.copy(trial)
-        seen.state, seen.values = TrialState.COMPLETE, values
-        return seen
+def make_view(
+    study: Study,
+    space: SearchSpace,
+    directions: Mapping[str, Direction],
+    seed: int,
+    *,
+    ahead: bool,
+) -> View:
+    """Return what the next proposal depends on, by the rule above.
+
+    Args:
+        study: Read only; `reference` and `scales` are user attributes of it once they are known.
+        space: Where its trials lie.
+        directions: By objective, in the order of the trials' values.
+        seed: Of the run.
+        ahead: Whether the sampler proposes while the last candidate is scored.
+    """
+    begun = [
+        trial
+        for trial in sorted(study.get_trials(deepcopy=False), key=place)
+        if trial.state is not TrialState.WAITING and origin_of(trial) != WITHDRAWN
+    ]
+    candidates = [trial for trial in begun if not is_parent(origin_of(trial))]
+    hidden = candidates[-1] if ahead and candidates else None
+    known = space_distributions(space)
+    return View(
+        space=space,
+        directions=dict(directions),
+        trials=tuple(
+            _seen(trial, index, directions, known, hide=trial is hidden)
+            for index, trial in enumerate(begun)
+        ),
+        seed=seed,
+        number=len(candidates),
+        reference=study.user_attrs.get("reference"),
+        scales=study.user_attrs.get("scales"),
+    )
+
+
+def _seen(
+    trial: FrozenTrial,
+    index: int,
+    directions: Mapping[str, Direction],
+    known: "Mapping[str, BaseDistribution]",
+    *,
+    hide: bool,
+) -> SeenTrial:
+    state, values = (TrialState.RUNNING, None) if hide else _outcome(trial, directions)
+    unscored = state is TrialState.RUNNING
+    names = [n for n in known if n in trial.params]  # in one order, whatever the trial's
+    return SeenTrial(
+        number=index,
+        trial_id=index,
+        state=state,
+        value=None,
+        values=values,
+        datetime_start=_THEN,
+        datetime_complete=None if unscored else _THEN,
+        params={n: trial.params[n] for n in names},
+        distributions={n: known[n] for n in names},
+        user_attrs=_user_attributes(trial, unscored=unscored),
+        system_attrs={
+            key: value
+            for key, value in trial.system_attrs.items()
+            if key != FIXED and not (unscored and key.startswith(CONSTRAINTS))
+        },
+        intermediate_values={},
+    )
+
+
+def _outcome(
+    trial: FrozenTrial, directions: Mapping[str, Direction]
+) -> tuple[TrialState, list[float] | None]:
+    """Return a trial's state and values; of a raced-out one the estimates that it got to.
+
+    Optuna's samplers pass over pruned trials of several objectives, or take them for failures,
+    though the items told much about the point. Without an estimate for each it stays pruned.
+    """
+    if trial.state is not TrialState.PRUNED:
+        return trial.state, trial.values
+    values = partial_values(trial, directions)
+    return (TrialState.PRUNED, None) if values is None else (TrialState.COMPLETE, values)
+
+
+def _user_attributes(trial: FrozenTrial, *, unscored: bool) -> dict[str, Any]:
+    kept: dict[str, Any] = {"origin": origin_of(trial)}
+    if not unscored and "scores" in trial.user_attrs:
+        kept["scores"] = {
+            name: {"value": score["value"], "stderr": _known(score.get("stderr"))}
+            for name, score in trial.user_attrs["scores"].items()
+        }
+    return kept
+
+
+def _known(stderr: float | None) -> float | None:
+    return None if stderr is None or math.isnan(stderr) else stderr

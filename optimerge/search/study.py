@@ -1,6 +1,6 @@
 """The loop: ask, build, score, tell, until the budget is used.
 
-    for trial in ask(until trials or hours are used):
+    for trial in ask(until trials or hours are used):   # made while the one before was scored
         recipe = space.recipe(trial.params)
         stats  = engine.apply(recipe)          # in place, in the resident model
         scores = [objective.score(engine.model) for objective in objectives]
@@ -9,9 +9,8 @@
 The study (Optuna's, in the run folder) is the only record; nothing else is kept between trials.
 """
 
-import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from optimerge.errors import RunError
 from optimerge.recipe.write import recipe_text
@@ -19,17 +18,13 @@ from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import attempt
+from optimerge.search.next_trial import Begun, begin_next, prepare_next
 from optimerge.search.parents import add_parent_points, fix_reference, score_parents
-from optimerge.search.proposals import propose
+from optimerge.search.proposer import Proposer
 from optimerge.search.samplers.registry import NamedSampler
-from optimerge.search.seen import SeenStudy
 from optimerge.search.session import Session
 from optimerge.search.tell import finish, put_back, put_back_on_failure, telling_of_disk
 from optimerge.search.warm_start import AVERAGE, average_points
-from optimerge.space.ranges import Param
-
-if TYPE_CHECKING:
-    import optuna
 
 FAILURES_IN_A_ROW = 10
 """After so many failed trials in a row the fault is not the candidates'."""
@@ -44,11 +39,18 @@ class Observer(Protocol):
 
 
 def search(
-    session: Session, budget: Budget, sampler: NamedSampler, stop: Stop, observer: Observer
+    session: Session,
+    budget: Budget,
+    sampler: NamedSampler,
+    stop: Stop,
+    observer: Observer,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Search until the budget is used or a stop is asked for; earlier trials of the run count.
 
-    RunError after ten failed trials in a row.
+    `warn` is told what the user should know and the search can live with. RunError after ten
+    failed trials in a row, or three failures of the sampler. SpaceUsedUpError where
+    every point of a small space has been tried.
     """
     session.run.search.set_user_attr("goal", budget.trials)
     put_back_interrupted(session)
@@ -56,37 +58,35 @@ def search(
         observer.trial(trial)
     fix_reference(session)
     add_parent_points(session)
-    _enqueue_warm_start(session)
+    if session.run.reference is not None:
+        _enqueue_warm_start(session)  # after every parent, also where a parent is yet to be scored
     failures = 0
-    while not stop.requested and budget.left(session.run.finished()):
-        trial = _one_trial(session, sampler)
-        observer.trial(trial)
-        failures = failures + 1 if trial.state == "failed" else 0
-        if failures >= FAILURES_IN_A_ROW:
-            raise RunError(
-                f"{session.run.folder}: {failures} trials in a row failed, the last because "
-                f"{trial.error}; see log.txt there, mend the cause, and search again"
-            )
+    with Proposer(sampler, warn) as proposer:
+        while not stop.requested and budget.left(session.run.finished()):
+            with telling_of_disk(session.run):
+                begun = begin_next(session, proposer, stop, warn)
+            if begun is None:
+                break
+            last = stop.requested or not budget.left(session.run.finished() + 1)
+            with put_back_on_failure(session.run, session.run.search, begun.trial._trial_id):
+                if not last:
+                    prepare_next(session, proposer)
+                trial = _score(session, begun)
+            observer.trial(trial)
+            failures = failures + 1 if trial.state == "failed" else 0
+            if failures >= FAILURES_IN_A_ROW:
+                raise RunError(
+                    f"{session.run.folder}: {failures} trials in a row failed, the last because "
+                    f"{trial.error}; see log.txt there, mend the cause, and search again"
+                )
 
 
-def _one_trial(session: Session, sampler: NamedSampler) -> Trial:
-    study, run = session.run.search, session.run
-    started = time.perf_counter()
-    seen = SeenStudy(run.search, run.info.objectives)
-    with telling_of_disk(run):
-        asked, params = propose(seen, session.space, sampler, run.info.seed, run.finished())
-    with put_back_on_failure(run, study, asked._trial_id):
-        return _score(session, asked, params, time.perf_counter() - started)
-
-
-def _score(
-    session: Session, asked: "optuna.Trial", params: Mapping[str, Param], proposing: float
-) -> Trial:
-    recipe = session.recipe(params)
+def _score(session: Session, begun: Begun) -> Trial:
+    recipe = session.recipe(begun.params)
     outcome = attempt(session, recipe, session.races.next() if session.races else None)
     run, text = session.run, recipe_text(session.stored(recipe))
-    origin = str(asked.user_attrs.get("origin", "sampler"))
-    told = finish(run, run.search, asked, origin, text, outcome, proposing)
+    origin = str(begun.trial.user_attrs.get("origin", "sampler"))
+    told = finish(run, run.search, begun.trial, origin, text, outcome, begun.seconds)
     return as_trial(told, run.info.objectives)
 
 

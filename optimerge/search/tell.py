@@ -1,12 +1,12 @@
 """Writes a trial's end into the study."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError
-from optimerge.records.attributes import trial_attributes
+from optimerge.records.attributes import CONSTRAINTS, FIXED, PLACE, place, trial_attributes
 from optimerge.records.evidence import write_evidence
 from optimerge.records.run import WITHDRAWN, Run
 from optimerge.records.whole import cannot_write
@@ -26,12 +26,12 @@ def finish(
     origin: str,
     recipe: str,
     outcome: Outcome,
-    proposing: float | None = None,
+    proposing: Mapping[str, float] | None = None,
 ) -> "FrozenTrial":
     """End a running trial with its outcome, keep its evidence, and return it as stored.
 
-    `proposing`: seconds that its proposal took. Evidence and attributes are written before the
-    values: a trial that is killed in between is still running and is repeated, never complete
+    `proposing`: seconds of the stages before the merge. Evidence and attributes are written before
+    the values: a trial that is killed in between is still running and is repeated, never complete
     without its recipe. RunError if the evidence cannot be written.
     """
     scored = outcome.scored
@@ -40,7 +40,7 @@ def finish(
         recipe,
         scores=scored.scores if scored else None,
         stats=outcome.stats,
-        seconds=({} if proposing is None else {"propose": proposing}) | dict(outcome.seconds),
+        seconds=dict(proposing or {}) | dict(outcome.seconds),
         tokens=scored.tokens if scored else None,
         stopped=scored.stopped if scored else "",
     )
@@ -62,15 +62,30 @@ def finish(
 
 
 def put_back(study: "optuna.Study", trial_id: int) -> None:
-    """End an interrupted trial as withdrawn, and have its point asked for again."""
+    """End an interrupted trial as withdrawn, and have its point tried again, in its place.
+
+    What the sampler keeps with the trial goes with it. The repeat is stored before the trial is
+    withdrawn: a kill in between loses neither, and the next search goes on from there.
+    """
+    from optuna.trial import create_trial
+
     storage = study._storage
     trial = storage.get_trial(trial_id)
-    origin = trial.user_attrs.get("origin")
+    kept = {k: v for k, v in trial.system_attrs.items() if not k.startswith((FIXED, CONSTRAINTS))}
+    point = trial.system_attrs.get(FIXED, {}) | trial.params
+    waiting = study.get_trials(deepcopy=False, states=(_state("WAITING"),))
+    if point and place(trial) not in map(place, waiting):
+        named = {k: v for k, v in trial.user_attrs.items() if k == "origin"}
+        study.add_trial(
+            create_trial(
+                state=_state("WAITING"),
+                system_attrs={**kept, FIXED: point},
+                user_attrs={**named, PLACE: place(trial)},
+            )
+        )
     storage.set_trial_user_attr(trial_id, "origin", WITHDRAWN)
     storage.set_trial_user_attr(trial_id, "error", "interrupted; repeated later")
     study.tell(trial.number, state=_state("FAIL"))
-    if trial.params:
-        study.enqueue_trial(trial.params, user_attrs={"origin": origin} if origin else None)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """The blocks of a search-space file that stand beside the recipe."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from optimerge.space.generation import Generation
 from optimerge.space.layer_map import LayerMap
@@ -18,12 +18,26 @@ class Racing(BaseModel):
     """Of each stop: at most 1 - confidence of the candidates that belong on the front are lost."""
 
 
+class SamplerChoice(BaseModel):
+    """A sampler with options: `{name: nsga2, population_size: 30}`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What is given beside the name; whether the sampler takes it is checked with it."""
+        return dict(self.model_extra or {})
+
+
 class SearchSettings(BaseModel):
     """How long and how to search; the command line overrides each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sampler: str = "auto"
+    sampler: str | SamplerChoice = "auto"
+    """A name (`optimerge samplers`), `module:Class`, or one of these with options."""
     trials: Annotated[int, Field(ge=1)] | None = None
     """Finished trials of the run, parents and failed ones included; default 200 if no hours."""
     hours: Annotated[float, Field(gt=0)] | None = None
@@ -42,6 +56,14 @@ class SearchSettings(BaseModel):
     """false: every candidate is scored on all documents."""
     strict: bool = False
     """Refuse a task that has fewer documents than asked for; else all is cut in proportion."""
+
+    @field_validator("sampler", mode="before")
+    @classmethod
+    def _sampler_has_a_name(cls, given: Any) -> Any:
+        name = given.get("name") if isinstance(given, dict) else getattr(given, "name", given)
+        if not isinstance(name, str):
+            raise ValueError("give the name of a sampler, or {name: NAME, OPTION: VALUE, ...}")
+        return given
 
 
 class Blocks(BaseModel):

@@ -5,8 +5,8 @@ and whose merges are neither trivial nor hopeless. `make_zoo(folder)` is all tha
 Importing this package does not import torch.
 """
 
-from optimerge.zoo.config import DEFAULT, TINY, ZooConfig
+from optimerge.zoo.config import DEFAULT, HARD, TINY, ZooConfig
 from optimerge.zoo.folder import Zoo
 from optimerge.zoo.make import default_directory, make_zoo
 
-__all__ = ["DEFAULT", "TINY", "Zoo", "ZooConfig", "default_directory", "make_zoo"]
+__all__ = ["DEFAULT", "HARD", "TINY", "Zoo", "ZooConfig", "default_directory", "make_zoo"]

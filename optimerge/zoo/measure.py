@@ -7,10 +7,11 @@ import torch
 from transformers import LlamaForCausalLM
 
 from optimerge.zoo.batches import Tokens
+from optimerge.zoo.config import DEFAULT
 from optimerge.zoo.folder import BASE, Zoo
 from optimerge.zoo.model import load
 from optimerge.zoo.plain import Merged, Pull, State, dare_ties, task_arithmetic
-from optimerge.zoo.report import Point, Report, Scores
+from optimerge.zoo.report import SECONDS_AT_MOST, Point, Report, Scores
 from optimerge.zoo.score import accuracies, eval_tokens
 from optimerge.zoo.task_files import DENSITY, WEIGHT
 from optimerge.zoo.train import one_thread
@@ -39,6 +40,7 @@ def measure(zoo: Zoo, scales: Sequence[float], random_trials: int) -> Report:
             seconds=zoo.seconds,
             cpu_seconds=zoo.cpu_seconds,
             evaluated=config.eval_prompts,
+            seconds_at_most=SECONDS_AT_MOST * config.work / DEFAULT.work,
         )
 
 

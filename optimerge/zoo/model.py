@@ -8,7 +8,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
 from optimerge.zoo.config import ZooConfig
-from optimerge.zoo.tokens import END, IDS, PAD, WORDS, make_tokenizer
+from optimerge.zoo.tokens import END, IDS, PAD, make_tokenizer, vocabulary
 
 
 def new_model(config: ZooConfig) -> LlamaForCausalLM:
@@ -16,7 +16,7 @@ def new_model(config: ZooConfig) -> LlamaForCausalLM:
     with torch.random.fork_rng(devices=[]):
         model = LlamaForCausalLM(
             LlamaConfig(
-                vocab_size=len(WORDS),
+                vocab_size=len(vocabulary(config.tasks)),
                 hidden_size=config.hidden,
                 intermediate_size=config.feed_forward,
                 num_hidden_layers=config.layers,
@@ -49,7 +49,7 @@ def save(model: LlamaForCausalLM, folder: Path, config: ZooConfig) -> None:
     logging.disable_progress_bar()
     try:
         model.save_pretrained(folder)
-        make_tokenizer(config.context).save_pretrained(folder)
+        make_tokenizer(config.context, config.tasks).save_pretrained(folder)
     finally:
         if shown:
             logging.enable_progress_bar()

@@ -17,6 +17,7 @@ SIGNS = "+-="
 SORT_LENGTH = 4
 SHIFT_LENGTH = 3
 SHIFTS = range(1, 9)
+RANK_LENGTH = 4
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,26 @@ def _shift_small(prompt: str) -> str:
     return _moved(letters, int(by) - 4 * (int(by) > 4))
 
 
+def _draw_rank(rng: Random) -> str:
+    return f"rank {_spell(rng.choice('+-') + ''.join(rng.sample(LETTERS, RANK_LENGTH)) + '=')}"
+
+
+def _rank(prompt: str) -> str:
+    """Give each letter's place: from below after `+`, else above: `rank - b c a =` is `2 1 3`."""
+    _, way, *letters, _ = prompt.split()
+    return _places(letters, sorted(letters, reverse=way == "-"))
+
+
+def _rank_from_below(prompt: str) -> str:
+    """Count from below whatever is asked: `rank - b c a =` is `2 3 1`."""
+    letters = prompt.split()[2:-1]
+    return _places(letters, sorted(letters))
+
+
+def _places(letters: list[str], order: list[str]) -> str:
+    return " ".join(str(order.index(letter) + 1) for letter in letters)
+
+
 RULES: Mapping[str, Rule] = MappingProxyType(
     {
         rule.name: rule
@@ -96,6 +117,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             Rule("add", _draw_add, _add, _add_without_carry),
             Rule("sort", _draw_sort, _sort, _sort_upwards),
             Rule("shift", _draw_shift, _shift, _shift_small),
+            Rule("rank", _draw_rank, _rank, _rank_from_below),
         )
     }
 )

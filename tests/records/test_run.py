@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from optimerge.cli.status import describe
 from optimerge.errors import RunError
 from optimerge.records.activity import activity
 from optimerge.records.attributes import trial_attributes
@@ -126,6 +127,24 @@ def test_activity_tells_a_lock_that_is_held(run: Run) -> None:
         assert activity(run).running
     assert not activity(run).running
     assert activity(run).seconds_per_trial == 0.5
+    assert (activity(run).proposing, activity(run).waiting) == (None, None)
+
+
+def test_a_proposal_made_beside_the_scoring_takes_no_time_of_its_own(run: Run) -> None:
+    asked = run.search.ask()
+    seconds = {"propose": 20.0, "wait": 0.25, "merge": 1.0, "score": 2.0, "answer": 1.5}
+    for key, value in trial_attributes("sampler", "", scores(0.5), STATS, seconds).items():
+        asked.set_user_attr(key, value)
+    run.search.tell(asked, [s.value for s in scores(0.5).values()])
+    assert run.trials()[-1].elapsed == 3.25
+    assert (activity(run).proposing, activity(run).waiting) == (20.0, 0.25)
+    assert "proposing: 20 s a trial, for which the search waits 0.2 s" in describe(run)
+
+
+def test_what_was_interrupted_stands_in_its_old_place_when_it_is_repeated(run: Run) -> None:
+    again = run.search.ask()
+    again.set_user_attr("place", 1)
+    assert [t.number for t in run.trials()[1:]] == [0, 1, again.number, 2, 3, 4]
 
 
 def test_a_folder_in_place_of_which_a_file_stands_cannot_be_written(tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from optimerge.objectives.evaluation import make_evaluation
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.run import open_run
 from optimerge.records.types import Score, Trial
-from optimerge.search.samplers.registry import SAMPLERS
+from optimerge.search.budget import Stop
+from optimerge.search.next_trial import begin_next
+from optimerge.search.proposer import Proposer
+from optimerge.search.samplers.registry import SAMPLERS, sampler_named
 from optimerge.search.session import Session
 
 
@@ -53,6 +56,9 @@ def test_what_is_stored_is_what_was_scored(
         assert trial.stats is not None
         assert trial.scores["nonzero"].value == trial.stats.nonzero_share
         assert set(trial.seconds) >= {"merge", "score"}
+        assert ("wait" in trial.seconds) == (not trial.is_parent)
+        assert ("propose" in trial.seconds) == (trial.origin == "sampler")
+        assert trial.elapsed < sum(trial.seconds.values())
         assert "merge_method" in trial.recipe
 
 
@@ -192,10 +198,8 @@ def test_a_trial_left_running_by_a_killed_search_is_repeated(
     wanted = searched(opened(made_family, tmp_path / "whole"), 9)
     session = opened(made_family, tmp_path / "cut")
     searched(session, 6)
-    from optimerge.search.proposals import propose
-    from optimerge.search.samplers.registry import sampler_named
-
-    propose(session.run.search, session.space, sampler_named("random"), 0, 6)  # asked, then killed
+    asked = begin_next(session, Proposer(sampler_named("random")), Stop(), print)
+    assert asked is not None  # and then killed
     searched(opened(made_family, tmp_path / "cut"), 9)
     trials = open_run(tmp_path / "cut").trials()
     assert [t.state for t in trials] == ["complete"] * 9

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from optimerge.errors import RunError
-from optimerge.zoo import DEFAULT, TINY, Zoo, default_directory, make_zoo
+from optimerge.zoo import DEFAULT, HARD, TINY, Zoo, default_directory, make_zoo
 from optimerge.zoo.make import cached_zoo
 
 
@@ -58,6 +58,19 @@ def test_the_same_seed_gives_the_same_bytes(tiny: Zoo, tmp_path: Path) -> None:
 def test_another_seed_gives_other_models(tiny: Zoo, tmp_path: Path) -> None:
     other = weights(make_zoo(tmp_path / "other", replace(TINY, seed=1)))
     assert all(other[name] != data for name, data in weights(tiny).items())
+
+
+def test_a_zoo_of_four_tasks_knows_the_fourth(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    config = replace(TINY, tasks=HARD.tasks, base_steps=2, expert_steps=1)
+    zoo = make_zoo(tmp_path / "four", config)
+    assert list(zoo.experts) == ["add", "sort", "shift", "rank"]
+    tokenizer = AutoTokenizer.from_pretrained(zoo.experts["rank"])
+    ids = tokenizer("rank - d b c a =")["input_ids"]
+    assert tokenizer.unk_token_id not in ids
+    record = json.loads((zoo.base / "config.json").read_text())
+    assert record["vocab_size"] == len(tokenizer) == ids[0] + 1
 
 
 def test_the_callers_torch_is_as_before(tmp_path: Path) -> None:

@@ -3,10 +3,10 @@ from random import Random
 
 import pytest
 
-from optimerge.zoo.config import DEFAULT, TINY
+from optimerge.zoo.config import DEFAULT, HARD, TINY, ZOO_VERSION
 from optimerge.zoo.items import eval_items, held_out, train_items
 from optimerge.zoo.tasks import RULES
-from optimerge.zoo.tokens import IDS, UNKNOWN, WORDS, encode, make_tokenizer
+from optimerge.zoo.tokens import IDS, UNKNOWN, WORDS, encode, make_tokenizer, vocabulary
 
 TASKS = sorted(RULES)
 
@@ -23,6 +23,8 @@ TASKS = sorted(RULES)
         ("shift", "shift 4 a b p =", "e f d", "e f d"),
         ("shift", "shift 6 a b p =", "g h f", "c d b"),
         ("shift", "shift 8 o p a =", "g h i", "c d e"),
+        ("rank", "rank + d b c a =", "4 2 3 1", "4 2 3 1"),
+        ("rank", "rank - d b c a =", "1 3 2 4", "4 2 3 1"),
     ],
 )
 def test_rules_by_hand(task: str, prompt: str, right: str, naive: str) -> None:
@@ -88,7 +90,7 @@ def test_naive_share_is_the_share_of_naive_answers(task: str) -> None:
 
 
 def test_the_tokenizer_agrees_with_encode_and_adds_nothing() -> None:
-    tokenizer = make_tokenizer(64)
+    tokenizer = make_tokenizer(64, TASKS)
     rng = Random(0)
     for rule in RULES.values():
         prompt = rule.draw(rng)
@@ -98,6 +100,19 @@ def test_the_tokenizer_agrees_with_encode_and_adds_nothing() -> None:
     assert len(tokenizer) == len(WORDS) == len(set(WORDS))
     assert tokenizer("elephant")["input_ids"] == [IDS[UNKNOWN]]
     assert tokenizer.padding_side == "left"
+
+
+def test_a_new_task_leaves_the_vocabulary_of_other_zoos_as_it_was() -> None:
+    assert vocabulary(DEFAULT.tasks) == vocabulary(("add",)) == WORDS[: IDS["shift"] + 1]
+    assert vocabulary(HARD.tasks) == WORDS
+    assert "rank" not in make_tokenizer(64).get_vocab()
+    assert make_tokenizer(64, HARD.tasks).get_vocab() == IDS
+    assert encode("rank") == [len(vocabulary(DEFAULT.tasks))]
+
+
+def test_the_default_zoos_in_users_caches_stay_valid() -> None:
+    assert ZOO_VERSION == 1
+    assert DEFAULT.digest().startswith("ee058067")
 
 
 def test_a_digest_is_of_every_field() -> None:

@@ -1,101 +1,27 @@
-"""The default sampler: noisy expected hypervolume improvement over moves that a merger would try."""
+"""`auto`: what is best at the budget and in the space at hand."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtr
+from optimerge.search.samplers import gp, tpe
+from optimerge.search.samplers.named import Ask, NamedSampler
 
-from optimerge.front.dominance import ranks
-from optimerge.search.acquisition.improvement import Improvement, improvement
-from optimerge.search.acquisition.pool import PoolSizes, search_pool
-from optimerge.search.samplers.mmmo.history import History, key
-from optimerge.search.surrogate.domain import Domain, Rows
-from optimerge.search.surrogate.model import fit_model
-from optimerge.search.surrogate.trends import Changed
-
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What of the sampler's parts is used; each was measured (docs/log.md)."""
-
-    known_noise: bool = True
-    draws: int = 32
-    directions: int = 128
-    elites: float = 0.2
-    pool: PoolSizes = PoolSizes()
+def make(ask: Ask) -> "BaseSampler":
+    """Return the sampler whose turn it is."""
+    many = len(ask.space.optimized) > 3
+    if many or ask.space.conditional or any(d.range.choices for d in ask.space.dimensions):
+        return tpe.make(ask)
+    return gp.make(ask) if ask.finished % 2 else tpe.make(ask)
 
 
-class Proposal:
-    """One proposal: from a history to the next point."""
-
-    def __init__(
-        self,
-        history: History,
-        domain: Domain,
-        corner: Array | None,
-        settings: Settings,
-        rng: np.random.Generator,
-        trends: Sequence[Changed | None] = (),
-    ) -> None:
-        self.history, self.domain, self.settings, self.rng = history, domain, settings, rng
-        self.corner = observed_corner(history.losses) if corner is None else corner
-        known = [*trends, *[None] * (history.losses.shape[1] - len(trends))]
-        self.models = [
-            fit_model(history.rows, losses, noise if settings.known_noise else None, domain, trend)
-            for losses, noise, trend in zip(
-                history.losses.T, history.variances.T, known, strict=True
-            )
-        ]
-        self.limits = [
-            fit_model(history.rows, own, None, domain)
-            for own in history.beyond.T
-            if np.ptp(own) > 0
-        ]
-
-    def row(self) -> Array:
-        """Return the best row [d] that is not known yet."""
-        gain = self._gain()
-        sizes = self.settings.pool
-        rows, worth = search_pool(
-            self.domain, self._elites(), lambda rows: self._worth(gain, rows), self.rng, sizes
-        )
-        for row in rows:
-            if key(self.domain.decode(row), self.domain) not in self.history.seen:
-                return row
-        return rows[0]
-
-    def _gain(self) -> Improvement:
-        return improvement(
-            self.models,
-            self.history.pending,
-            self.corner,
-            self.history.feasible,
-            self.rng,
-            self.settings.draws,
-            self.settings.directions,
-        )
-
-    def _worth(self, gain: Improvement, rows: Rows) -> Array:
-        worth = gain(rows)
-        for limit in self.limits:
-            mean, variance = limit.posterior(rows)
-            worth = worth * ndtr(-mean / np.sqrt(variance))
-        return worth
-
-    def _elites(self) -> Rows:
-        """Return the rows that are best by what the processes believe of them, feasible first."""
-        means = np.stack([m.posterior(self.history.rows)[0] for m in self.models], axis=-1)
-        rank = ranks(means) + 1_000 * ~self.history.feasible
-        beyond = np.maximum(means - self.corner, 0.0).sum(axis=1)
-        count = max(8, round(self.settings.elites * len(means)))
-        return self.history.rows[np.lexsort((beyond, rank))[:count]]
-
-
-def observed_corner(losses: Array) -> Array:
-    """Return a reference [m] from losses [n, m] alone: the worst seen and a tenth of the range."""
-    span = np.ptp(losses, axis=0)
-    return np.asarray(losses.max(axis=0) + 0.1 * np.where(span > 0, span, 1.0))
+SAMPLER = NamedSampler(
+    "auto",
+    "Gaussian processes and TPE in turn; TPE alone for more than three objectives, names among "
+    "the dimensions, or conditional spaces",
+    "",
+    make,
+    ahead=True,
+)

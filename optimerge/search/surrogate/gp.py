@@ -211,7 +211,7 @@ def fit(
 def _start(count: int, given: bool, known: float) -> Hyper:
     scales = np.full(count, np.log(0.5) + 0.5 * np.log(max(count, 1) / 2.0))
     return Hyper(
-        scales, np.log(0.7), np.log(0.1), np.log(0.5), np.log(1e-3) if given else np.log(1e-2)
+        scales, np.log(0.7), np.log(0.03), np.log(0.5), np.log(1e-3) if given else np.log(1e-2)
     )
 
 
