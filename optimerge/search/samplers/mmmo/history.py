@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from optimerge.front.losses import to_loss
-from optimerge.search.samplers.mmmo.coding import Coding
+from optimerge.search.surrogate.domain import Domain
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.study import Study
 
 Array = NDArray[np.float64]
@@ -24,10 +24,10 @@ POINT = "mmmo:point"
 
 @dataclass(frozen=True)
 class History:
-    """A study as a sampler sees it."""
+    """A study as a sampler sees it; n scored trials in the order of their numbers."""
 
     rows: Array
-    """[n, d], one for each scored trial, in the order of their numbers."""
+    """[n, d]; NaN for dimensions that a trial does not have."""
     losses: Array
     """[n, m], finite."""
     variances: Array
@@ -45,7 +45,7 @@ class History:
         return np.asarray((self.beyond <= 0).all(axis=1), dtype=np.bool_)
 
 
-def union_space(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
+def union_space(trials: Iterable[FrozenTrial]) -> "dict[str, BaseDistribution]":
     """Return every dimension of any trial with its latest range; ranges of one value are no choice.
 
     Optuna's own samplers take the intersection, so that in a conditional space (parameters that
@@ -58,71 +58,87 @@ def union_space(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
 
 
 def read_history(
-    study: "Study", current: int, coding: Coding, objectives: Sequence[str] = ()
+    study: "Study", current: int, domain: Domain, objectives: Sequence[str] = ()
 ) -> History:
     """Read a study's trials; `current` is the number of the trial that is being asked for.
 
     Failed and pruned trials, and those whose values are not finite, are no evidence, but not
     proposed again. `objectives`: the names that scores carry their standard errors under.
     """
-    signs = [direction.name.lower() for direction in study.directions]
+    directions = [direction.name.lower() for direction in study.directions]
     scored: list[FrozenTrial] = []
-    pending: list[Array] = []
-    seen = set()
+    pending, seen = [], set()
     for trial in study.get_trials(deepcopy=False):
-        if trial.number == current:
-            continue
-        params = _params(trial)
-        if params:
-            seen.add(key(params, coding))
+        point = {} if trial.number == current else _point(trial)
+        if point:
+            seen.add(key(point, domain))
         if trial.state is TrialState.COMPLETE and np.isfinite(trial.values).all():
             scored.append(trial)
-        elif trial.state is TrialState.RUNNING and params:
-            pending.append(coding.row(params))
+        elif trial.state is TrialState.RUNNING and point:
+            pending.append(point)
+    m, names = len(directions), sorted({name for trial in scored for name in trial.constraints})
     losses = [
-        [to_loss(value, sign) for value, sign in zip(trial.values, signs, strict=True)]  # type: ignore[arg-type]
+        [to_loss(v, d) for v, d in zip(trial.values, directions, strict=True)]  # type: ignore[arg-type]
         for trial in scored
     ]
-    names = sorted({name for trial in scored for name in trial.constraints})
+    noise = [_variances(trial, objectives, m) for trial in scored]
+    beyond = [[trial.constraints.get(name, 0.0) for name in names] for trial in scored]
     return History(
-        rows=np.array([coding.row(t.params) for t in scored]).reshape(-1, len(coding)),
-        losses=np.array(losses, dtype=np.float64).reshape(-1, len(signs)),
-        variances=np.array([_variances(t, objectives, len(signs)) for t in scored]).reshape(
-            -1, len(signs)
-        ),
-        beyond=np.array([[t.constraints.get(n, 0.0) for n in names] for t in scored]).reshape(
-            len(scored), len(names)
-        ),
-        pending=np.array(pending).reshape(-1, len(coding)),
+        rows=_encoded([trial.params for trial in scored], domain),
+        losses=np.array(losses, dtype=np.float64).reshape(-1, m),
+        variances=np.array(noise, dtype=np.float64).reshape(-1, m),
+        beyond=np.array(beyond, dtype=np.float64).reshape(len(scored), len(names)),
+        pending=_encoded(pending, domain),
         seen=frozenset(seen),
     )
 
 
-def key(params: Mapping[str, Any], coding: Coding) -> str:
+def key(params: Mapping[str, Any], domain: Domain) -> str:
     """Return a point as text: two points are the same if they read the same."""
-    return repr([(name, params[name]) for name in coding.space if name in params])
+    return repr([(name, params[name]) for name in domain.names if name in params])
 
 
-def with_structure(rows: Array, history: History, coding: Coding) -> Array:
+def with_structure(rows: Array, history: History, domain: Domain) -> Array:
     """Return rows [n, d] without the dimensions that such points do not have (NaN).
 
-    Which those are, nobody tells a sampler: a row is taken to have the dimensions of the latest
-    trial that agrees with it in most choices (of those that all trials have).
+    A domain that has a switch knows them. Else nobody tells a sampler: a row is taken to have the
+    dimensions of the latest trial that agrees with it in most of the choices that all trials have.
     """
     missing = np.isnan(history.rows)
-    if not missing.any():
-        return rows
-    shared = coding.named & ~missing.any(axis=0)
+    if domain.switch is not None or not missing.any():
+        return domain.snapped(rows)
+    shared = ~domain.numeric & ~missing.any(axis=0)
     own = rows[:, None, shared] == history.rows[None, ::-1, shared]
     like = len(missing) - 1 - np.argmax(own.sum(axis=2), axis=1)
-    return np.where(missing[like], np.nan, rows)
+    return np.where(missing[like], np.nan, domain.snapped(rows))
 
 
-def _params(trial: FrozenTrial) -> dict[str, Any]:
+def inside(domain: Domain, name: str, value: Any) -> bool:
+    """Whether the domain has the dimension and the value is one of its."""
+    distribution = domain.distributions.get(name)
+    if distribution is None:
+        return False
+    try:
+        return distribution._contains(distribution.to_internal_repr(value))
+    except ValueError:  # a choice that there no longer is
+        return False
+
+
+def _point(trial: FrozenTrial) -> dict[str, Any]:
     """Return a trial's point, also of one that another process has only begun to ask for."""
     if trial.state is TrialState.RUNNING and POINT in trial.system_attrs:
-        return json.loads(trial.system_attrs[POINT]) | trial.params
+        published: dict[str, Any] = json.loads(trial.system_attrs[POINT])
+        return published | trial.params
     return trial.params
+
+
+def _encoded(points: Sequence[Mapping[str, Any]], domain: Domain) -> Array:
+    """Return points as rows [n, d], without what lies outside the ranges that hold now."""
+    kept = [
+        {name: value for name, value in point.items() if inside(domain, name, value)}
+        for point in points
+    ]
+    return domain.encode(kept)
 
 
 def _variances(trial: FrozenTrial, objectives: Sequence[str], count: int) -> list[float]:
