@@ -20,7 +20,7 @@ from optimerge.search.surrogate.domain import Domain
 Array = NDArray[np.float64]
 
 _TRIES = 50
-"""How often a point that was there already is drawn anew; a space of few points is soon all there."""
+"""How often a point that was there already is drawn anew: of few points soon all were there."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Round:
         self._good, self._front = history.rows[good], means[good, : self._m]
 
     def rows(self) -> Array:
-        """Return at most `kept` rows [k, d], the first to be evaluated first; none of them known."""
+        """Return at most `kept` rows [k, d] in the order to evaluate them; none was there before."""
         pool = self._acquired() if self.parts.acquisition else self._drawn(self.parts.candidates)
         if self.parts.weak_to_strong:
             best = best_by_contribution(self._front, self._corner, self.parts.elites)

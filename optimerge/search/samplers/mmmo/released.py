@@ -54,7 +54,7 @@ def raw_reference(scores: Array) -> Array:
     It is the worst of each, times 0.9 if above 0 and 1.1 if below, and never changes after.
     """
     worst = scores.min(axis=0)
-    return np.where(worst > 0, 0.9 * worst, 1.1 * worst)
+    return np.asarray(np.where(worst > 0, 0.9 * worst, 1.1 * worst))
 
 
 def z_scores(scores: Array) -> Array:
@@ -63,7 +63,8 @@ def z_scores(scores: Array) -> Array:
     The released code divides by zero where a score does not vary (all NaN from there on): here 0.
     """
     deviation = scores.std(axis=0, ddof=1) if len(scores) > 1 else np.zeros(scores.shape[1])
-    return (scores - scores.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+    spread = np.where(deviation > 0, deviation, 1.0)
+    return np.asarray((scores - scores.mean(axis=0)) / spread)
 
 
 class Gain:
@@ -78,7 +79,7 @@ class Gain:
     def __init__(
         self, model: Model, rows: Array, picked: Array, reference: Array, rng: np.random.Generator
     ) -> None:
-        self._features = model.features
+        self._features, self._reference = model.features, reference
         extra, n = model.features.of(picked), len(rows) + len(picked)
         self._draws = [p.draws(extra, _normals(SAMPLES, n, rng)) for p in model.processes]
         self._normals = _normals(SAMPLES, len(model.processes), rng)
@@ -92,14 +93,14 @@ class Gain:
         for draws, normals in zip(self._draws, self._normals.T, strict=True):
             mean, deviation = draws.at(features)
             samples.append(mean + normals[:, None] * deviation)
-        won = [
-            sampled_improvement(sample, cells)
-            for sample, cells in zip(np.stack(samples, axis=-1), self._cells, strict=True)
-        ]
-        return np.asarray(np.mean(won, axis=0))
+        total = np.zeros(len(rows))
+        for sample, cells in zip(np.stack(samples, axis=-1), self._cells, strict=True):
+            inside = (sample < self._reference).all(axis=1)  # the others win nothing
+            total[inside] += sampled_improvement(sample[inside], cells)
+        return total / SAMPLES
 
 
 def _normals(samples: int, count: int, rng: np.random.Generator) -> Array:
-    """Return standard normal draws [samples, count], each column evenly spread over the quantiles."""
+    """Return normal draws [samples, count], each column evenly spread over the quantiles."""
     order = rng.permuted(np.tile(np.arange(samples), (count, 1)), axis=1).T
     return np.asarray(ndtri((order + rng.uniform(1e-6, 1 - 1e-6, size=order.shape)) / samples))

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 QUEUE = "mmmo:queue"
-"""System attribute of the trial that a round was computed for: the other points of it, as JSON."""
+"""System attribute of the trial that a round was computed for: its other points, as JSON."""
 TAKEN = "mmmo:taken"
-"""System attribute of a trial that took a point from a queue: the queue's trial, the place in it."""
+"""System attribute of a trial that took a point from a queue: [the queue's trial, the place]."""
 
 
 class MMMOSampler(BaseSampler):
-    """Mixing models by multi-objective optimisation (MM-MO): BO, weak-to-strong, Fisher information.
+    """MM-MO: multi-objective Bayesian optimisation, weak-to-strong, Fisher information.
 
     "It's Morphing Time: Unleashing the Potential of Multiple LLMs via Multi-objective
     Optimization", arXiv:2407.00487, IEEE TEVC, doi:10.1109/TEVC.2025.3613937; released code:
