@@ -63,7 +63,7 @@ class Round:
         self._good, self._front = history.rows[good], means[good, : self._m]
 
     def rows(self) -> Array:
-        """Return at most `kept` rows [k, d] in the order to evaluate them; none was there before."""
+        """Return at most `kept` rows [k, d], none of which was there before, the first first."""
         pool = self._acquired() if self.parts.acquisition else self._drawn(self.parts.candidates)
         if self.parts.weak_to_strong:
             best = best_by_contribution(self._front, self._corner, self.parts.elites)
