@@ -53,10 +53,10 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
     from optimerge.search.layers import candidate_layers
     from optimerge.search.memory import choose_tier
     from optimerge.search.models import open_models
-    from optimerge.search.samplers.registry import sampler_named
+    from optimerge.search.samplers.chosen import chosen_sampler
     from optimerge.space.objectives import SparsityObjective, TaskObjective, objective_name
 
-    sampler_named(space.search.sampler)
+    sampler = chosen_sampler(space, allow_code=allow_code).name
     models = open_models(space)
     base = models.base
     names = ", ".join(models.names[c.reference] for c in models.checkpoints[models.has_base :])
@@ -133,7 +133,7 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
     )
     racing = space.search.racing
     raced = f"racing at confidence {racing.confidence:g}" if racing else "no racing"
-    click.echo(f"search: {space.search.sampler}, {goal}, seed {space.search.seed}, {raced}")
+    click.echo(f"search: {sampler}, {goal}, seed {space.search.seed}, {raced}")
 
 
 def _task_text(facts: "TaskFacts") -> str:

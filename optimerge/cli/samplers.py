@@ -1,19 +1,60 @@
-"""`optimerge samplers`: the samplers there are."""
+"""`optimerge samplers`: the samplers there are, with their options."""
+
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from optimerge.search.samplers.named import NamedSampler
+
 
 @click.command("samplers")
-def command() -> None:
-    """List the samplers that --sampler and `search: {sampler: ...}` take.
+@click.argument("names", nargs=-1, metavar="[SAMPLER]...")
+def command(names: tuple[str, ...]) -> None:
+    """List the samplers that --sampler and `search: {sampler: ...}` take, or the options of some.
 
     \b
-    Example:
+    Examples:
       optimerge samplers
+      optimerge samplers nsga2
     """
-    from optimerge.search.samplers.registry import SAMPLERS
+    from optimerge.search.samplers.registry import all_samplers, sampler_named
 
-    width = max(map(len, SAMPLERS))
-    for sampler in SAMPLERS.values():
-        paper = f" [{sampler.paper}]" if sampler.paper else ""
-        click.echo(f"{sampler.name:{width}}  {sampler.summary}{paper}")
+    asked = [sampler_named(name) for name in names]
+    if not asked:
+        known = all_samplers()
+        width = max(map(len, known))
+        for sampler in known.values():
+            paper = f" [{sampler.paper}]" if sampler.paper else ""
+            click.echo(f"{sampler.name:{width}}  {sampler.summary}{paper}")
+        click.echo(
+            "\noptimerge samplers NAME shows a sampler's options, given in the space as\n"
+            "`sampler: {name: NAME, OPTION: VALUE}`. Any Optuna sampler: module:Class, as in\n"
+            "`sampler: optuna.samplers:TPESampler`; other modules than Optuna's need --allow-code."
+        )
+    for sampler in asked:
+        click.echo(describe(sampler))
+
+
+def describe(sampler: "NamedSampler") -> str:
+    """Return a sampler's description as text."""
+    rows = [(o.name, _text(o.default), o.kind, o.help) for o in sampler.options]
+    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
+    lines = [
+        f"{sampler.name}: {sampler.summary}",
+        f"  source: {sampler.paper}" if sampler.paper else "",
+        *(
+            "  " + "  ".join(f"{row[i]:{widths[i]}}" for i in range(3)) + f"  {row[3]}"
+            for row in rows
+        ),
+        "" if rows else "  no options",
+    ]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def _text(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, float):
+        return f"{default:g}"
+    return "none" if default is None else str(default)

@@ -18,7 +18,7 @@ from optimerge.front.front import Front, make_front
 from optimerge.records.run import Run, make_writable, mend_journal, open_run
 from optimerge.search.budget import make_budget
 from optimerge.search.lock import sole_writer
-from optimerge.search.samplers.registry import sampler_named
+from optimerge.search.samplers.chosen import chosen_sampler
 from optimerge.search.session import open_session
 from optimerge.search.study import search
 from optimerge.space.space import SearchSpace
@@ -35,7 +35,7 @@ def run_search(
     last_words: bool = True,
 ) -> int:
     """Search until the budget is used or the user stops it; return the exit code (0 or 130)."""
-    sampler = sampler_named(space.search.sampler)
+    sampler = chosen_sampler(space, allow_code=allow_code)
     make_writable(folder)
     started = time.monotonic()
     with sole_writer(folder), quiet(folder / "log.txt", scoring=True), stopping() as stop:

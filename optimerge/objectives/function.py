@@ -1,10 +1,7 @@
 """A Python function of the user's as an objective: `module:function` on the live model."""
 
-import importlib
-import importlib.util
 import inspect
 import math
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
@@ -13,6 +10,7 @@ from typing import Any
 from optimerge.errors import TaskError, TrialError, did_you_mean
 from optimerge.objectives.context import Context
 from optimerge.objectives.guard import evaluation_mode, lm_eval_seeds
+from optimerge.objectives.imports import import_beside
 from optimerge.objectives.prompts_file import digest_parts
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.types import Direction, Score
@@ -89,8 +87,7 @@ def load_function(where: str, name: str, folder: Path) -> Callable[[Any, Any], A
     module_name, _, function = name.partition(":")
     file = folder.joinpath(*module_name.split(".")).with_suffix(".py")
     try:
-        module = _from_file(module_name, file) if file.is_file() else None
-        module = module or importlib.import_module(module_name)
+        module = import_beside(folder, module_name)
     except Exception as error:
         raise TaskError(
             f"{where}: function {name!r}: {module_name} cannot be imported "
@@ -104,18 +101,6 @@ def load_function(where: str, name: str, folder: Path) -> Callable[[Any, Any], A
             f"{did_you_mean(function, known)}"
         )
     return found  # type: ignore[no-any-return]  # what it takes shows when it is called
-
-
-def _from_file(name: str, file: Path) -> Any:
-    """Import a file under a name of its own: another space's file may have the same name."""
-    own = f"{name} of {file.parent.resolve()}"
-    spec = importlib.util.spec_from_file_location(own, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[own] = module  # where dataclasses look for their annotations
-    spec.loader.exec_module(module)
-    return module
 
 
 def _source(function: Callable[..., Any]) -> str:

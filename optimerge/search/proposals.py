@@ -18,7 +18,7 @@ def propose(
     study: "optuna.Study", space: SearchSpace, sampler: NamedSampler, seed: int, finished: int
 ) -> "tuple[optuna.Trial, dict[str, Param]]":
     """Return a new running trial with its point; waiting trials of the study come first."""
-    study.sampler = sampler.make(Ask(space, keyed_seed(seed, finished), finished))
+    study.sampler = sampler.make(Ask(space, keyed_seed(seed, finished), finished, seed))
     trial = study.ask()
     return trial, suggest_point(trial, space)
 

@@ -1,6 +1,6 @@
 """The blocks of a search-space file that stand beside the recipe."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,12 +18,26 @@ class Racing(BaseModel):
     """Of each stop: at most 1 - confidence of the candidates that belong on the front are lost."""
 
 
+class SamplerChoice(BaseModel):
+    """A sampler with options: `{name: nsga2, population_size: 30}`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What is given beside the name; whether the sampler takes it is checked with it."""
+        return dict(self.model_extra or {})
+
+
 class SearchSettings(BaseModel):
     """How long and how to search; the command line overrides each."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sampler: str = "auto"
+    sampler: str | SamplerChoice = "auto"
+    """A name (`optimerge samplers`), `module:Class`, or one with its options."""
     trials: Annotated[int, Field(ge=1)] | None = None
     """Finished trials of the run, parents and failed ones included; default 200 if no hours."""
     hours: Annotated[float, Field(gt=0)] | None = None

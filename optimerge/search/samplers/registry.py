@@ -1,110 +1,48 @@
-"""The samplers there are: name, what it does, paper, and how one is made."""
+"""The samplers there are, by name: a table of those of this folder, and plug-ins.
 
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+A plug-in package announces its samplers under the entry-point group `optimerge.samplers`; each
+entry point is a `NamedSampler`. Any Optuna sampler can be named too, as `module:Class`
+(`optimerge.search.samplers.chosen`).
+"""
+
+from functools import cache
+from importlib.metadata import entry_points
 
 from optimerge.errors import RunError, did_you_mean
-from optimerge.space.space import SearchSpace
+from optimerge.search.samplers import auto, cmaes, gp, nsga2, nsga3, qmc, random_draws, tpe
+from optimerge.search.samplers.named import Ask, NamedSampler
 
-if TYPE_CHECKING:
-    from optuna.samplers import BaseSampler
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What a sampler is made for: one proposal in a space."""
-
-    space: SearchSpace
-    seed: int
-    finished: int
-    """Trials finished so far."""
-
-
-@dataclass(frozen=True)
-class NamedSampler:
-    """A sampler's name, description and factory."""
-
-    name: str
-    summary: str
-    paper: str
-    make: "Callable[[Ask], BaseSampler]"
-
-
-def _random(ask: Ask) -> "BaseSampler":
-    from optuna.samplers import RandomSampler
-
-    return RandomSampler(seed=ask.seed)
-
-
-def _tpe(ask: Ask) -> "BaseSampler":
-    from optuna.exceptions import ExperimentalWarning
-    from optuna.samplers import TPESampler
-
-    # Joint modelling pays in wide spaces; grouping keeps it possible in conditional ones.
-    wide = len(ask.space.dimensions) >= 20
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)  # both options are, since Optuna 2
-        return TPESampler(seed=ask.seed, multivariate=wide, group=wide and ask.space.conditional)
-
-
-def _nsga2(ask: Ask) -> "BaseSampler":
-    from optuna.samplers import NSGAIISampler
-
-    # Optuna's 50 would spend a usual night's budget on the first, random, generation.
-    return NSGAIISampler(seed=ask.seed, population_size=20)
-
-
-def _gp(ask: Ask) -> "BaseSampler":
-    from optuna.samplers import GPSampler
-
-    return GPSampler(seed=ask.seed, warn_independent_sampling=False)
-
-
-def _auto(ask: Ask) -> "BaseSampler":
-    many = len(ask.space.optimized) > 3
-    if many or ask.space.conditional or any(d.range.choices for d in ask.space.dimensions):
-        return _tpe(ask)
-    return _gp(ask) if ask.finished % 2 else _tpe(ask)
-
+__all__ = ["SAMPLERS", "Ask", "NamedSampler", "all_samplers", "sampler_named"]
 
 SAMPLERS = {
-    sampler.name: sampler
-    for sampler in (
-        NamedSampler(
-            "auto",
-            "Gaussian processes and TPE in turn; TPE alone for more than three objectives, names "
-            "among the dimensions, or conditional spaces",
-            "",
-            _auto,
-        ),
-        NamedSampler(
-            "gp",
-            "Gaussian process an objective, expected hypervolume improvement (Optuna)",
-            "Ament et al. 2023, arXiv:2310.20708",
-            _gp,
-        ),
-        NamedSampler(
-            "nsga2",
-            "evolution by non-dominated sorting, population 20 (Optuna)",
-            "Deb et al. 2002, doi:10.1109/4235.996017",
-            _nsga2,
-        ),
-        NamedSampler("random", "independent uniform draws", "", _random),
-        NamedSampler(
-            "tpe",
-            "tree-structured Parzen estimators (Optuna)",
-            "Ozaki et al. 2022, doi:10.1613/jair.1.13188",
-            _tpe,
-        ),
-    )
+    module.SAMPLER.name: module.SAMPLER
+    for module in (auto, cmaes, gp, nsga2, nsga3, qmc, random_draws, tpe)
 }
+"""Those of this folder."""
+
+
+@cache
+def all_samplers() -> dict[str, NamedSampler]:
+    """Return every sampler that has a name, sorted; imports neither optuna, numpy nor torch.
+
+    RunError for a plug-in that is not a sampler, or has the name of another.
+    """
+    found = dict(SAMPLERS)
+    for point in entry_points(group="optimerge.samplers"):
+        plugin, where = point.load(), f"entry point {point.name} = {point.value}"
+        if not isinstance(plugin, NamedSampler):
+            raise RunError(f"{where}: not a NamedSampler but a {type(plugin).__name__}")
+        if found.setdefault(plugin.name, plugin) is not plugin:
+            raise RunError(f"{where}: there is a sampler {plugin.name!r} already; rename it")
+    return dict(sorted(found.items()))
 
 
 def sampler_named(name: str) -> NamedSampler:
     """Return the sampler of that name; RunError with the nearest name if there is none."""
-    if name not in SAMPLERS:
-        hint = did_you_mean(name, SAMPLERS) or f"; known: {', '.join(SAMPLERS)}"
+    known = all_samplers()
+    if name not in known:
+        hint = did_you_mean(name, known) or (
+            f"; known: {', '.join(known)}, and module:Class for an Optuna sampler"
+        )
         raise RunError(f"sampler {name!r} is not known{hint}")
-    return SAMPLERS[name]
+    return known[name]

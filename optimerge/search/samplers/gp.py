@@ -1,0 +1,36 @@
+"""`gp`: a Gaussian process an objective, expected hypervolume improvement."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from optimerge.search.samplers.named import Ask, NamedSampler
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+def make(
+    ask: Ask,
+    *,
+    startup_trials: Annotated[
+        int, Field(ge=0, description="trials before which points are drawn at random")
+    ] = 10,
+) -> "BaseSampler":
+    """Return Optuna's GP sampler.
+
+    It needs the same constraints, in one order, on every completed trial.
+    """
+    from optuna.samplers import GPSampler
+
+    return GPSampler(
+        seed=ask.seed, n_startup_trials=startup_trials, warn_independent_sampling=False
+    )
+
+
+SAMPLER = NamedSampler(
+    "gp",
+    "Gaussian process an objective, expected hypervolume improvement (Optuna)",
+    "Ament et al. 2023, arXiv:2310.20708",
+    make,
+)

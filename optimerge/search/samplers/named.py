@@ -1,0 +1,101 @@
+"""What a sampler is here: a name, what it does, its options, and how one is made."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, create_model
+from pydantic.fields import FieldInfo
+
+from optimerge.errors import RecipeError, did_you_mean
+from optimerge.recipe.read import validate
+from optimerge.space.space import SearchSpace
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a sampler is made for: one proposal in a space."""
+
+    space: SearchSpace
+    seed: int
+    """Of this proposal: made of the run's seed, the trials finished and the attempt."""
+    finished: int
+    """Trials finished so far."""
+    run_seed: int = 0
+    """The same for every proposal of a run."""
+    attempt: int = 0
+    """How many proposals of this sampler for this trial were points that are known already."""
+    scales: tuple[float, ...] | None = None
+    """The unit of each objective: the parents' range; None: not known."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A setting of a sampler, `search: {sampler: {name: NAME, OPTION: VALUE}}`."""
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+
+
+@dataclass(frozen=True)
+class NamedSampler:
+    """A sampler's name, description and factory.
+
+    The factory's keyword-only arguments are the sampler's options: each is declared there once,
+    with type, bounds, meaning (`Annotated[int, Field(ge=2, description="...")]`) and default.
+    """
+
+    name: str
+    summary: str
+    paper: str
+    make: "Callable[..., BaseSampler]"
+    """`make(ask)`; a function of a module (and `partial`s of it), so that it can be pickled."""
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """Its options, in the order of their declaration."""
+        return tuple(
+            Option(name, _kind(annotation), default, _field(annotation).description or "")
+            for name, annotation, default in _declared(self.make)
+        )
+
+    def having(self, options: Mapping[str, Any], where: str) -> "NamedSampler":
+        """Return the sampler with the given options; RecipeError at `where` for what is wrong."""
+        known = [option.name for option in self.options]
+        for name in options:
+            if name not in known:
+                says = did_you_mean(name, known) or (
+                    f"; known: {', '.join(known)}" if known else ""
+                )
+                has = "has no option" if known else "takes no options, so none is called"
+                raise RecipeError(f"{where}: sampler {self.name!r} {has} {name!r}{says}")
+        fields: dict[str, Any] = {n: (a, default) for n, a, default in _declared(self.make)}
+        schema = create_model("Options", __config__=ConfigDict(strict=True), **fields)
+        checked = validate(schema, options, where)
+        chosen = {name: getattr(checked, name) for name in options}
+        return replace(self, make=partial(self.make, **chosen)) if chosen else self
+
+
+def _declared(make: "Callable[..., BaseSampler]") -> Iterator[tuple[str, Any, Any]]:
+    """Yield name, annotation and default of each option."""
+    for name, found in inspect.signature(make).parameters.items():
+        if found.kind is inspect.Parameter.KEYWORD_ONLY:
+            yield name, found.annotation, found.default
+
+
+def _field(annotation: Any) -> FieldInfo:
+    return FieldInfo.from_annotation(annotation)
+
+
+def _kind(annotation: Any) -> str:
+    found: Any = _field(annotation).annotation
+    names = {int: "integer", float: "number", bool: "true/false", str: "name", type(None): "none"}
+    parts = getattr(found, "__args__", (found,))
+    return " or ".join(names.get(part, str(part)) for part in parts)

@@ -1,0 +1,24 @@
+"""`qmc`: a scrambled Sobol sequence."""
+
+from typing import TYPE_CHECKING
+
+from optimerge.search.samplers.named import Ask, NamedSampler
+
+if TYPE_CHECKING:
+    from optuna.samplers import BaseSampler
+
+
+def make(ask: Ask) -> "BaseSampler":
+    """Return a sampler that goes on with the run's sequence; scrambled by the run's seed."""
+    from optimerge.search.samplers.sobol import SobolSampler
+    from optimerge.search.samplers.units import distributions
+
+    return SobolSampler(ask.run_seed, distributions(ask.space), ask.attempt)
+
+
+SAMPLER = NamedSampler(
+    "qmc",
+    "a scrambled Sobol sequence: fills the space evenly",
+    "Owen 1998, doi:10.1006/jcom.1998.0487",
+    make,
+)
