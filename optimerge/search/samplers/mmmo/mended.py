@@ -19,7 +19,7 @@ from optimerge.search.surrogate.domain import Domain
 
 Array = NDArray[np.float64]
 
-_TRIES = 50
+_TRIES = 100
 """How often a point that was there already is drawn anew: of few points soon all were there."""
 
 
@@ -66,8 +66,9 @@ class Round:
         """Return at most `kept` rows [k, d], none of which was there before, the first first."""
         pool = self._acquired() if self.parts.acquisition else self._drawn(self.parts.candidates)
         if self.parts.weak_to_strong:
+            filled = self.domain.filled(pool, self.rng)  # another method has other dimensions
             best = best_by_contribution(self._front, self._corner, self.parts.elites)
-            pool = towards(pool, self._good[best], self.domain.numeric, self.rng)
+            pool = towards(filled, self._good[best], self.domain.numeric, self.rng)
         pool = self._unknown(self._complete(pool))
         if self.parts.fisher:
             pool = pool[least_known_together(pool, self._variances_given, self.parts.kept)]
@@ -112,18 +113,20 @@ class Round:
         return worth
 
     def _unknown(self, pool: Array) -> Array:
-        """Replace rows whose point was there, or is twice in the pool, by uniform draws."""
+        """Replace rows whose point was there, or is twice in the pool, by uniform draws.
+
+        Where draws find nothing new, such rows are left out; of a space that is used up they stay.
+        """
         seen = set(self.history.seen)
         fresh: list[Array] = []
         for row in pool:
-            for _ in range(_TRIES):
-                point = key(self.domain.decode(row), self.domain)
-                if point not in seen:
-                    break
-                row = self._drawn(1)[0]
-            seen.add(point)
-            fresh.append(row)
-        return np.array(fresh)
+            drawn = (row, *self._drawn(_TRIES))
+            points = [key(self.domain.decode(each), self.domain) for each in drawn]
+            new = next((i for i, point in enumerate(points) if point not in seen), None)
+            if new is not None:
+                seen.add(points[new])
+                fresh.append(drawn[new])
+        return np.array(fresh) if fresh else pool
 
     def _drawn(self, count: int) -> Array:
         blank = np.full((count, len(self.domain.names)), np.nan)

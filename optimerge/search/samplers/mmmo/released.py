@@ -44,7 +44,8 @@ def released_round(
         )
         picked = np.concatenate((picked, row[None]))
     elites = history.rows[best_by_sum(scores, ELITES)]
-    adjusted = with_structure(towards(picked, elites, domain.numeric, rng), history, domain)
+    adjusted = towards(domain.filled(picked, rng), elites, domain.numeric, rng)
+    adjusted = with_structure(adjusted, history, domain)
     return adjusted[least_known(model.predict(adjusted)[1], KEPT)]
 
 
@@ -93,10 +94,12 @@ class Gain:
         for draws, normals in zip(self._draws, self._normals.T, strict=True):
             mean, deviation = draws.at(features)
             samples.append(mean + normals[:, None] * deviation)
+        drawn = np.stack(samples, axis=-1)
+        inside = (drawn < self._reference).all(axis=2)  # the others win nothing
         total = np.zeros(len(rows))
-        for sample, cells in zip(np.stack(samples, axis=-1), self._cells, strict=True):
-            inside = (sample < self._reference).all(axis=1)  # the others win nothing
-            total[inside] += sampled_improvement(sample[inside], cells)
+        for which in np.flatnonzero(inside.any(axis=1)):
+            own = inside[which]
+            total[own] += sampled_improvement(drawn[which, own], self._cells[which])
         return total / SAMPLES
 
 
