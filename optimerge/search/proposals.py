@@ -1,10 +1,17 @@
-"""Asks the study for a point of the search space."""
+"""Proposes the next point: a pure function of what a sampler may see.
+
+The sampler works on a study in memory that is made from the view and thrown away, so a proposal
+may be made in any process, before it is needed, and again after a kill, and is the same.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
+from optimerge.records.types import Direction
 from optimerge.search.samplers.registry import Ask, NamedSampler
+from optimerge.search.samplers.unrepeated import known_keys, unrepeated
 from optimerge.space.ranges import Dimension, Param
 from optimerge.space.space import SearchSpace
 
@@ -12,13 +19,117 @@ if TYPE_CHECKING:
     import optuna
 
 METHOD = "merge_method"
+STUDY = "study:"
+"""What the keys of study attributes begin with where a trial keeps them: see `Proposal`."""
+_SHARED = ("tpe:relative_params", "gp:relative_params")
+"""Copies of the parameters, for workers that see the trial before it has them; ours has them."""
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a proposal depends on; frozen and picklable. `seen.make_view` makes it of a run."""
+
+    space: SearchSpace
+    directions: Mapping[str, Direction]
+    """By objective that is optimised, in the order of the trials' values."""
+    trials: "Sequence[optuna.trial.FrozenTrial]"
+    """Oldest first. Raced-out ones are complete, with estimates; what is being scored is RUNNING.
+
+    `user_attrs` hold `origin`, and of scored trials `scores`: by objective value and stderr (None:
+    unknown). Constraints are in `constraints`, in the order of `space.bounds`.
+    """
+    seed: int
+    """Of the run."""
+    number: int
+    """Of the proposal: how many candidates the search began before it, parents not counted."""
+    reference: Sequence[float] | None = None
+    """The reference point, in losses; None before it is fixed."""
+    scales: Sequence[float] | None = None
+    """The parents' range by objective; None before it is fixed."""
+
+    @property
+    def finished(self) -> int:
+        """Count the trials that have ended, parents and failures included."""
+        return sum(trial.state.is_finished() for trial in self.trials)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A point, and what the sampler wants to know of it later on."""
+
+    params: Mapping[str, Param]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """The sampler's system attributes of the trial: generations, the state of CMA-ES.
+
+    What it wrote on the study (the parents of a generation, the place in a sequence) is among
+    them, with keys that begin with `STUDY`: so it is kept with the trial or not at all.
+    """
+
+
+def propose_point(view: View, sampler: NamedSampler) -> Proposal:
+    """Return the sampler's next point in view of the trials; none of theirs again.
+
+    Neither the sampler nor its study outlives the call. `after_trial` of samplers is never called.
+    SpaceUsedUpError if there is no other point.
+    """
+    drawn: list[Proposal] = []
+
+    def draw(attempt: int) -> Mapping[str, Param]:
+        drawn.append(_drawn(view, sampler, attempt))
+        return drawn[-1].params
+
+    known = known_keys(view.space, view.trials)
+    attempt, params = unrepeated(view.space, known, keyed_seed(view.seed, view.number), draw)
+    return replace(drawn[attempt], params=params)
+
+
+def _drawn(view: View, sampler: NamedSampler, attempt: int) -> Proposal:
+    study, number = _study(view), view.number
+    study.sampler = sampler.make(
+        Ask(
+            space=view.space,
+            seed=keyed_seed(view.seed, number, attempt),
+            finished=view.finished,
+            number=number,
+            reference=view.reference,
+            scales=view.scales,
+            directions=view.directions,
+            run_seed=view.seed,
+            attempt=attempt,
+        )
+    )
+    known = dict(study._storage.get_study_system_attrs(study._study_id))
+    trial = study.ask()
+    params = suggest_point(trial, view.space)
+    found = study._storage.get_study_system_attrs(study._study_id)
+    kept = study._storage.get_trial(trial._trial_id).system_attrs
+    attributes = {k: v for k, v in kept.items() if not k.startswith(_SHARED)}
+    attributes |= {STUDY + k: v for k, v in found.items() if k not in known or known[k] != v}
+    return Proposal(params, attributes)
+
+
+def _study(view: View) -> "optuna.Study":
+    """Return a study in memory with the view's trials, and what they keep for the study."""
+    from optuna.storages import InMemoryStorage
+    from optuna.study import Study, StudyDirection
+
+    storage = InMemoryStorage()
+    directions = [StudyDirection[d.upper()] for d in view.directions.values()]
+    of = storage.create_new_study(directions, "view")
+    study = Study("view", storage)
+    for trial in view.trials:
+        study.add_trial(trial)
+        for key, value in trial.system_attrs.items():
+            if key.startswith(STUDY):
+                storage.set_study_system_attr(of, key.removeprefix(STUDY), value)
+    return study
 
 
 def propose(
     study: "optuna.Study", space: SearchSpace, sampler: NamedSampler, seed: int, finished: int
 ) -> "tuple[optuna.Trial, dict[str, Param]]":
     """Return a new running trial with its point; waiting trials of the study come first."""
-    study.sampler = sampler.make(Ask(space, keyed_seed(seed, finished), finished, seed))
+    study.sampler = sampler.make(Ask(space, keyed_seed(seed, finished), finished, run_seed=seed))
     trial = study.ask()
     return trial, suggest_point(trial, space)
 
@@ -34,6 +145,16 @@ def suggest_point(trial: "optuna.trial.BaseTrial", space: SearchSpace) -> dict[s
         if dimension.name != METHOD:
             params[dimension.name] = suggest(trial, dimension)
     return params
+
+
+def space_distributions(space: SearchSpace) -> "dict[str, optuna.distributions.BaseDistribution]":
+    """Return the distribution of every dimension, by name."""
+    import optuna
+
+    anywhere = optuna.trial.FixedTrial({d.name: d.range.ends[0] for d in space.dimensions})
+    for dimension in space.dimensions:
+        suggest(anywhere, dimension)
+    return anywhere.distributions
 
 
 def known_trial(
@@ -57,10 +178,13 @@ def known_trial(
     )
 
 
-def keyed_seed(seed: int, finished: int) -> int:
-    """Return the seed of the proposal after `finished` trials of a run with that seed."""
-    digest = blake2b(f"optimerge proposal {seed} {finished}".encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "little")
+def keyed_seed(seed: int, number: int, attempt: int = 0) -> int:
+    """Return the seed of a run's proposal of that number, for a run with that seed.
+
+    `attempt`: how many points that the sampler proposed in its place were known already.
+    """
+    text = f"optimerge proposal {seed} {number}" + (f" again {attempt}" if attempt else "")
+    return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "little")
 
 
 def suggest(trial: "optuna.trial.BaseTrial", dimension: Dimension) -> Param:

@@ -23,4 +23,5 @@ SAMPLER = NamedSampler(
     "the dimensions, or conditional spaces",
     "",
     make,
+    ahead=True,
 )

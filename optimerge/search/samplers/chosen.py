@@ -1,5 +1,6 @@
 """The sampler that a search space asks for: a name, or `module:Class`, with its options."""
 
+from optimerge.errors import RunError
 from optimerge.search.samplers.external import external_sampler
 from optimerge.search.samplers.named import NamedSampler
 from optimerge.search.samplers.registry import sampler_named
@@ -16,4 +17,10 @@ def chosen_sampler(space: SearchSpace, *, allow_code: bool = False) -> NamedSamp
     name, options = (asked, {}) if isinstance(asked, str) else (asked.name, asked.options)
     if ":" in name:
         return external_sampler(name, options, space, allow_code=allow_code)
-    return sampler_named(name).having(options, f"{space.file}: search.sampler")
+    sampler = sampler_named(name).having(options, f"{space.file}: search.sampler")
+    if (count := len(space.optimized)) > (sampler.most_objectives or count):
+        raise RunError(
+            f"{space.file}: sampler {name!r} takes at most {sampler.most_objectives} objectives and "
+            f"there are {count}; choose another, or give some `optimize: false`"
+        )
+    return sampler

@@ -21,13 +21,13 @@ def make(
     ] = 1 / 6,
 ) -> "BaseSampler":
     """Return a sampler whose first generation is drawn about the plain average of the experts."""
+    from optimerge.search.proposals import space_distributions
     from optimerge.search.samplers.average import average
     from optimerge.search.samplers.evolution import Evolution
     from optimerge.search.samplers.mean_cmaes import MeanCmaEsSampler
-    from optimerge.search.samplers.units import distributions
 
     settings = Evolution(ask.run_seed, sigma, population_size, ask.scales)
-    return MeanCmaEsSampler(ask.seed, settings, distributions(ask.space), average(ask.space))
+    return MeanCmaEsSampler(ask.seed, settings, space_distributions(ask.space), average(ask.space))
 
 
 SAMPLER = NamedSampler(

@@ -23,7 +23,7 @@ class Evolution:
     seed: int
     sigma: float = 1 / 6
     population_size: int | None = None
-    scales: tuple[float, ...] | None = None
+    scales: Sequence[float] | None = None
     """The unit of each objective; None: 1."""
 
 

@@ -19,7 +19,8 @@ def make(
 ) -> "BaseSampler":
     """Return Optuna's GP sampler.
 
-    It needs the same constraints, in one order, on every completed trial.
+    It needs the same constraints, in one order, on every completed trial. Its decomposition of
+    the dominated volume into boxes takes minutes a proposal for six objectives (74 s at 11 trials).
     """
     from optuna.samplers import GPSampler
 
@@ -33,4 +34,6 @@ SAMPLER = NamedSampler(
     "Gaussian process an objective, expected hypervolume improvement (Optuna)",
     "Ament et al. 2023, arXiv:2310.20708",
     make,
+    ahead=True,
+    most_objectives=4,
 )

@@ -1,8 +1,8 @@
 """What a sampler is here: a name, what it does, its options, and how one is made."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from optimerge.errors import RecipeError, did_you_mean
 from optimerge.recipe.read import validate
+from optimerge.records.types import Direction
 from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -23,15 +24,21 @@ class Ask:
 
     space: SearchSpace
     seed: int
-    """Of this proposal: made of the run's seed, the trials finished and the attempt."""
+    """Of this proposal."""
     finished: int
-    """Trials finished so far."""
+    """Trials in view that have ended, parents and failures included."""
+    number: int = 0
+    """Of the proposal: how many candidates the search began before it, parents not counted."""
+    reference: Sequence[float] | None = None
+    """The run's reference point, in losses; None before it is fixed."""
+    scales: Sequence[float] | None = None
+    """The parents' range by objective; None before it is fixed."""
+    directions: Mapping[str, Direction] = field(default_factory=dict)
+    """By objective that is optimised, in the order of the trials' values."""
     run_seed: int = 0
     """The same for every proposal of a run."""
     attempt: int = 0
-    """How many proposals of this sampler for this trial were points that are known already."""
-    scales: tuple[float, ...] | None = None
-    """The unit of each objective: the parents' range; None: not known."""
+    """How many points that were proposed in its place are known already."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,13 @@ class NamedSampler:
     paper: str
     make: "Callable[..., BaseSampler]"
     """`make(ask)`; a function of a module (and `partial`s of it), so that it can be pickled."""
+    ahead: bool = False
+    """Whether proposing takes so long that it is done while the trial before is scored.
+
+    Then that trial is seen as RUNNING, without its scores. `make` must be picklable.
+    """
+    most_objectives: int | None = None
+    """More are refused; None: as many as one likes."""
 
     @property
     def options(self) -> tuple[Option, ...]:

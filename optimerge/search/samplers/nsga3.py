@@ -1,5 +1,6 @@
 """`nsga3`: evolution by non-dominated sorting and reference directions, for many objectives."""
 
+import warnings
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
@@ -19,11 +20,14 @@ def make(
     ] = 3,
 ) -> "BaseSampler":
     """Return Optuna's NSGA-III sampler; population as for `nsga2`, and for the same reason."""
+    from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import NSGAIIISampler
 
-    return NSGAIIISampler(
-        seed=ask.seed, population_size=population_size, dividing_parameter=divisions
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # it is, since Optuna 3.2
+        return NSGAIIISampler(
+            seed=ask.seed, population_size=population_size, dividing_parameter=divisions
+        )
 
 
 SAMPLER = NamedSampler(

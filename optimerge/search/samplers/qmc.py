@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 def make(ask: Ask) -> "BaseSampler":
     """Return a sampler that goes on with the run's sequence; scrambled by the run's seed."""
+    from optimerge.search.proposals import space_distributions
     from optimerge.search.samplers.sobol import SobolSampler
-    from optimerge.search.samplers.units import distributions
 
-    return SobolSampler(ask.run_seed, distributions(ask.space), ask.attempt)
+    return SobolSampler(ask.run_seed, space_distributions(ask.space), ask.attempt)
 
 
 SAMPLER = NamedSampler(

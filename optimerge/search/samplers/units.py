@@ -3,34 +3,8 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from optimerge.space.ranges import Dimension
-from optimerge.space.space import SearchSpace
-
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
-
-
-def distributions(space: SearchSpace) -> "dict[str, BaseDistribution]":
-    """Return the distribution of every dimension that has more than one value, by name.
-
-    Also of those that belong to some methods alone: a point has some of them.
-    """
-    found = {dimension.name: distribution(dimension) for dimension in space.dimensions}
-    return {name: each for name, each in found.items() if not each.single()}
-
-
-def distribution(dimension: Dimension) -> "BaseDistribution":
-    """Return what Optuna's trials say of a dimension."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    r = dimension.range
-    if r.choices is not None:
-        return CategoricalDistribution(r.choices)
-    assert r.low is not None
-    assert r.high is not None
-    if dimension.kind == "integer":
-        return IntDistribution(int(r.low), int(r.high), log=r.log, step=int(r.step or 1))
-    return FloatDistribution(r.low, r.high, log=r.log, step=r.step)
 
 
 def from_unit(distribution: "BaseDistribution", unit: float) -> Any:
