@@ -7,8 +7,13 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from optimerge.front.hypervolume import hypervolume
+from optimerge.search.acquisition.directions import directions
 from optimerge.search.samplers.mmmo.cells import undominated_cells
-from optimerge.search.samplers.mmmo.improvement import expected_improvement, sampled_improvement
+from optimerge.search.samplers.mmmo.improvement import (
+    directed_improvement,
+    expected_improvement,
+    sampled_improvement,
+)
 
 
 @given(seed=st.integers(0, 10**6), m=st.integers(1, 5), n=st.integers(0, 12), grid=st.booleans())
@@ -55,6 +60,20 @@ def test_with_one_objective_it_is_the_expected_improvement() -> None:
     wanted = 0.2 * (z * norm.cdf(z) + norm.pdf(z))
     found = expected_improvement(np.array([[0.5]]), np.array([[0.04]]), cells)
     assert found[0] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("m", [2, 3])
+def test_along_directions_it_is_nearly_the_same(m: int) -> None:
+    rng = np.random.default_rng(m)
+    front, reference = rng.random((6, m)), np.ones(m)
+    mean, variance = 0.2 + 0.5 * rng.random((40, m)), np.full((40, m), 0.04)
+    exact = expected_improvement(mean, variance, undominated_cells(front, reference))
+    along, normals = directions(m, 512, 0), rng.standard_normal((512, m))
+    about = directed_improvement(mean, variance, front, reference, along, normals)
+    assert np.corrcoef(exact, about)[0, 1] > 0.99
+    assert about.sum() == pytest.approx(exact.sum(), rel=0.1)
+    empty = directed_improvement(mean, 0 * variance, front[:0], reference, along, normals)
+    assert empty == pytest.approx(np.prod(1 - mean, axis=1), rel=0.1)
 
 
 def test_a_certain_point_wins_what_it_is() -> None:

@@ -5,6 +5,8 @@ import pytest
 from mmmo_cases import SIX, history
 from numpy.typing import NDArray
 
+from optimerge.front.dominance import non_dominated
+from optimerge.front.hypervolume import contributions
 from optimerge.search.samplers.mmmo.crossover import towards
 from optimerge.search.samplers.mmmo.elites import best_by_contribution, best_by_sum
 from optimerge.search.samplers.mmmo.model import Model, fit_model
@@ -26,6 +28,15 @@ def test_elites_are_those_that_the_front_would_miss_most() -> None:
     assert set(found[2:4]) == {1, 2}
     assert found[4] == 4
     assert len(best_by_contribution(losses, np.ones(2), 99)) == 6
+
+
+def test_with_many_objectives_elites_are_nearly_the_same() -> None:
+    losses = 1 - np.abs(np.random.default_rng(0).normal(size=(60, 4))) / 3
+    front = losses[non_dominated(losses)]
+    exact = contributions(front, np.ones(4))
+    found = best_by_contribution(losses, np.ones(4), 5)
+    of_found = contributions(losses, np.ones(4))[found]
+    assert of_found.sum() > 0.9 * np.sort(exact)[-5:].sum()
 
 
 def test_outside_the_reference_small_losses_count() -> None:

@@ -7,18 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from optimerge.search.acquisition.directions import directions
 from optimerge.search.samplers.mmmo.cells import undominated_cells
 from optimerge.search.samplers.mmmo.climb import climb
 from optimerge.search.samplers.mmmo.crossover import towards
 from optimerge.search.samplers.mmmo.elites import best_by_contribution
 from optimerge.search.samplers.mmmo.history import History, key, with_structure
-from optimerge.search.samplers.mmmo.improvement import expected_improvement
+from optimerge.search.samplers.mmmo.improvement import directed_improvement, expected_improvement
 from optimerge.search.samplers.mmmo.model import Model, fit_model
 from optimerge.search.samplers.mmmo.selection import least_known_together
 from optimerge.search.surrogate.domain import Domain
 
 Array = NDArray[np.float64]
 
+_EXACT = 3
+"""Objectives up to which the improvement is exact: for more there are too many cells."""
 _TRIES = 100
 """How often a point that was there already is drawn anew: of few points soon all were there."""
 
@@ -58,6 +61,8 @@ class Round:
         unknown = np.full_like(history.beyond, np.nan)
         noise = np.concatenate((history.variances / self._unit**2, unknown), axis=1)
         self.model = fit_model(history.rows, outputs, noise, domain).given(history.pending)
+        self._along = directions(self._m, 128, int(rng.integers(2**31)))
+        self._normals = rng.standard_normal((32, self._m))
         means, _ = self.model.predict(history.rows)
         good = history.feasible if history.feasible.any() else np.ones(len(losses), dtype=np.bool_)
         self._good, self._front = history.rows[good], means[good, : self._m]
@@ -97,20 +102,29 @@ class Round:
         return self._climbed(model, front, wide)[0]
 
     def _climbed(self, model: Model, front: Array, corner: Array) -> tuple[Array, float]:
-        worth = self._worth(model, undominated_cells(front, corner))
+        worth = self._worth(model, front, corner)
         return climb(worth, self._complete, self.domain, self._good, self.rng)
 
-    def _worth(self, model: Model, cells: tuple[Array, Array]) -> Callable[[Array], Array]:
+    def _worth(self, model: Model, front: Array, corner: Array) -> Callable[[Array], Array]:
         """Return expected improvement times the probability that all constraints are kept."""
+        m, improvement = self._m, self._improvement(front, corner)
 
         def worth(rows: Array) -> Array:
             mean, variance = model.predict(rows)
-            m = self._m
-            gain = expected_improvement(mean[:, :m], variance[:, :m], cells)
+            gain = improvement(mean[:, :m], variance[:, :m])
             kept = ndtr(-mean[:, m:] / np.sqrt(variance[:, m:])).prod(axis=1)
             return np.asarray(gain * kept)
 
         return worth
+
+    def _improvement(self, front: Array, corner: Array) -> Callable[[Array, Array], Array]:
+        if self._m <= _EXACT:
+            cells = undominated_cells(front, corner)
+            return lambda mean, variance: expected_improvement(mean, variance, cells)
+        along, normals = self._along, self._normals
+        return lambda mean, variance: directed_improvement(
+            mean, variance, front, corner, along, normals
+        )
 
     def _unknown(self, pool: Array) -> Array:
         """Replace rows whose point was there, or is twice in the pool, by uniform draws.

@@ -43,7 +43,7 @@ def make(
         kept=kept,
         startup=startup_trials,
         objectives=ask.space.optimized,
-        reference=getattr(ask, "reference", None),
+        reference=ask.reference,
         domain=domain_of(ask.space),
     )
 

@@ -60,9 +60,9 @@ class MMMOSampler(BaseSampler):
       raw sum of the first two scores, so the task of larger variance decides and sparsity never;
       read by position from a file, so that any repeated configuration misaligns them).
     - The noise of each score is known to the surrogates from its items, where the study tells.
-    - Improvement is exact for a single point instead of 128 draws, and those picked or being scored
-      are believed at their means instead of enumerated: the same candidates at a hundredth of the
-      cost (joint qEHVI enumerates 2^q subsets).
+    - Improvement is exact for a single point instead of 128 draws (for more than three objectives:
+      along directions), and those picked or being scored are believed at their means instead of
+      enumerated: joint qEHVI enumerates 2^q subsets at a hundred times the cost.
     - Fisher selection is greedy: each pick counts as evaluated for the next, for the released rule
       keeps near copies of one unknown point. It also counts trials that are being scored.
     - No point is proposed twice (the released code's names, rounded to two decimals, give one
