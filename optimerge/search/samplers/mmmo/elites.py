@@ -44,7 +44,9 @@ def _lost(losses: Array, reference: Array) -> Array:
     )
     order = np.argsort(-reached, axis=0)[:2]
     first, second = np.take_along_axis(reached, order, axis=0) ** m
-    return np.bincount(order[0], first - second, minlength=len(losses))[: len(losses)]
+    lost = np.zeros(len(losses) + 1)
+    np.add.at(lost, order[0], first - second)
+    return lost[:-1]
 
 
 def best_by_sum(scores: Array, count: int) -> NDArray[np.intp]:

@@ -95,7 +95,8 @@ class Gain:
             mean, deviation = draws.at(features)
             samples.append(mean + normals[:, None] * deviation)
         drawn = np.stack(samples, axis=-1)
-        inside = (drawn < self._reference).all(axis=2)  # the others win nothing
+        # the others win nothing
+        inside = np.asarray((drawn < self._reference).all(axis=2), dtype=np.bool_)
         total = np.zeros(len(rows))
         for which in np.flatnonzero(inside.any(axis=1)):
             own = inside[which]
