@@ -2,9 +2,9 @@
 
     python benchmarks/search.py run --surfaces merge6 A6 --samplers auto optuna_tpe random \
         --seeds 0-9 --trials 100 --jobs 1 --keep FOLDER
-    python benchmarks/search.py table --keep FOLDER      # prints, and writes docs/benchmarks/search-results.md
-    python benchmarks/search.py plot --keep FOLDER       # curves as SVG (needs the extra `bench`)
-    python benchmarks/search.py overhead --samplers auto # CPU seconds and memory of proposals
+    python benchmarks/search.py table --keep FOLDER   # writes docs/benchmarks/search-results.md
+    python benchmarks/search.py plot --keep FOLDER    # curves as SVG (needs the extra `bench`)
+    python benchmarks/search.py overhead              # CPU seconds and memory of proposals
     python benchmarks/search.py real --surfaces A6 --samplers auto random --seeds 0-2 --keep FOLDER
 
 Protocol: docs/benchmarks/search.md. `run` skips what the folder has; kill it when you like. Without
@@ -15,15 +15,15 @@ import argparse
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
 if __name__ == "__main__":  # run as a file: what it imports lies a folder up
-    sys.path.insert(0, str(ROOT))
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.peers.registry import PEERS
 from benchmarks.quality.contest import contestants
 from benchmarks.quality.lookup import GROUPS
 from optimerge.errors import OptimergeError
 
+ROOT = Path(__file__).parents[1]
 BUDGETS = (10, 20, 30, 60, 100)
 ALL_SURFACES = [name for names in GROUPS.values() for name in names]
 ALL_SAMPLERS = ["auto", "mmmo", "mmmo_as_released", *PEERS]
@@ -56,8 +56,8 @@ def _run(given: argparse.Namespace) -> None:
 
 
 def _table(given: argparse.Namespace) -> None:
-    from benchmarks.quality.results import results
     from benchmarks.quality.report import report
+    from benchmarks.quality.results import results
 
     text = report(results(given.keep), given.champion, given.target, BUDGETS)
     print(text)
@@ -68,6 +68,7 @@ def _table(given: argparse.Namespace) -> None:
 
 def _plot(given: argparse.Namespace) -> None:
     from benchmarks.quality.plot import plot
+
     from benchmarks.quality.results import results
 
     for path in plot(results(given.keep), given.folder, given.champion):

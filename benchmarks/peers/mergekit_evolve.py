@@ -17,7 +17,6 @@ from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from optimerge.records.types import Direction
-from optimerge.search.warm_start import parameter_name
 from optimerge.space.ranges import Dimension, Param
 from optimerge.space.space import SearchSpace
 
@@ -38,9 +37,7 @@ class MergekitEvolve(BaseSampler):
     A failed merge counts as the worst sum so far.
     """
 
-    def __init__(
-        self, space: SearchSpace, directions: Mapping[str, Direction], seed: int
-    ) -> None:
+    def __init__(self, space: SearchSpace, directions: Mapping[str, Direction], seed: int) -> None:
         self._tasks = [i for i, d in enumerate(directions.values()) if d == "maximize"]
         method = space.methods[0]
         self._dimensions = [
@@ -118,7 +115,7 @@ class MergekitEvolve(BaseSampler):
 
     def _coordinate(self, dimension: Dimension, value: Param | None) -> float:
         low, high = float(dimension.range.low or 0.0), float(dimension.range.high or 0.0)
-        name = parameter_name(dimension)
+        name = _parameter(dimension)
         if name in ABSOLUTE:
             start = 1 / self._experts if name == "weight" else 1.0
             return start if value is None else float(value)
@@ -127,9 +124,13 @@ class MergekitEvolve(BaseSampler):
     @staticmethod
     def _value(dimension: Dimension, coordinate: float) -> float | int:
         low, high = float(dimension.range.low or 0.0), float(dimension.range.high or 0.0)
-        absolute = parameter_name(dimension) in ABSOLUTE
+        absolute = _parameter(dimension) in ABSOLUTE
         value = abs(coordinate) if absolute else low + coordinate * (high - low)
         value = min(max(value, low), high)
         if step := dimension.range.step:
             value = low + step * round((value - low) / step)
         return round(value) if dimension.kind == "integer" else value
+
+
+def _parameter(dimension: Dimension) -> str:
+    return str(dimension.site[dimension.site.index("parameters") + 1])

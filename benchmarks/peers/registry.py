@@ -64,7 +64,6 @@ def _tpe_multivariate(problem: Problem) -> "BaseSampler":
             seed=problem.seed,
             multivariate=True,
             group=problem.space.conditional,
-            warn_independent_sampling=False,
         )
 
 
@@ -118,7 +117,7 @@ def _mergekit_evolve(problem: Problem) -> "BaseSampler":
     return MergekitEvolve(problem.space, problem.directions, problem.seed)
 
 
-def _experimental() -> warnings.catch_warnings[None]:
+def _experimental() -> "warnings.catch_warnings[None]":
     from optuna.exceptions import ExperimentalWarning
 
     return warnings.catch_warnings(action="ignore", category=ExperimentalWarning)

@@ -9,14 +9,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.peers.registry import PEERS
-from optimerge.errors import RunError, did_you_mean
-from optimerge.search.samplers.registry import SAMPLERS, sampler_named
+from optimerge.errors import RunError
+from optimerge.search.samplers.registry import sampler_named
 
 Start = Literal["native", "shared"]
 
 PEER_OF_OURS = "mmmo_as_released"
 """Among optimerge's samplers by name, but another's method."""
-_COSTS = {"random": 0, "qmc": 0, "nsga2": 1, "nsga3": 1, "cmaes": 1, "tpe": 2, "mmmo_as_released": 3}
+_COSTS = {
+    "random": 0,
+    "qmc": 0,
+    "nsga2": 1,
+    "nsga3": 1,
+    "cmaes": 1,
+    "tpe": 2,
+    "mmmo_as_released": 3,
+}
 """CPU time of optimerge's samplers, ranked as the peers' `cost` is; others are the costliest."""
 _COSTLIEST = 6
 
@@ -76,10 +84,11 @@ def contestants(specs: Iterable[str]) -> list[Contestant]:
 
 
 def _check(spec: str, name: str, start: str, lag: str) -> None:
-    if name not in PEERS and name not in SAMPLERS:
-        known = [*PEERS, *SAMPLERS]
-        hint = did_you_mean(name, known) or f"; known: {', '.join(dict.fromkeys(known))}"
-        raise RunError(f"sampler {name!r} is not known{hint}")
+    if name not in PEERS:
+        try:
+            sampler_named(name)
+        except RunError as error:
+            raise RunError(f"{error}; of the benchmark alone: {', '.join(PEERS)}") from None
     if start not in ("native", "shared"):
         raise RunError(f"{spec}: the start is {start!r}; give @native or @shared")
     if lag not in ("0", "1"):

@@ -43,8 +43,7 @@ def losses_of(rows: Sequence[Row], directions: Sequence[Direction]) -> Array:
         if row is not None:
             pairs = zip(row, directions, strict=True)
             found[place] = [
-                np.nan if value is None else to_loss(value, direction)
-                for value, direction in pairs
+                np.nan if value is None else to_loss(value, direction) for value, direction in pairs
             ]
     return found
 
@@ -69,7 +68,7 @@ def curve_of(run: Kept) -> Curve:
 
 
 def tested_history(search: Array, test: Array, corner: Array, first: int) -> list[float]:
-    """Return the test hypervolume of the front by search values of the first rows, then with each more.
+    """Return the test hypervolume of the front by search values of the first rows, then of more.
 
     It may fall: a member that the search took for better can be worse on test items.
     """
@@ -121,15 +120,16 @@ class Unit:
         return (volume - self.parents) / max(self.best - self.parents, 1e-12)
 
 
-def units_of(
-    surface: str, runs: Sequence[Kept], curves: Sequence[Curve]
-) -> tuple[Unit, Unit]:
+def units_of(surface: str, runs: Sequence[Kept], curves: Sequence[Curve]) -> tuple[Unit, Unit]:
     """Return a surface's units, of search values and of test values."""
     parents = list(runs[0].parents.values())
     directions = list(runs[0].objectives.values())
     bound = best_known(surface)
     made = []
-    for column, fronts in (("values", [c.seen for c in curves]), ("test", [c.front for c in curves])):
+    for column, fronts in (
+        ("values", [c.seen for c in curves]),
+        ("test", [c.front for c in curves]),
+    ):
         own = losses_of([p[column] for p in parents], directions)
         corner = reference_point(own)
         known = np.concatenate([own, *(np.array(front) for front in fronts)])

@@ -17,9 +17,14 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The surfaces of the protocol, by group."""
 
+REAL = " (real)"
+"""What the names of surfaces end with in records of runs on real merges."""
+
 
 def group_of(surface: str) -> str:
     """Return the group of a surface; other seeds' belong to none of the protocol's."""
+    if surface.endswith(REAL):
+        return "real merges"
     return next((group for group, names in GROUPS.items() if surface in names), "other")
 
 

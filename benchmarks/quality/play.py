@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.quality.contest import Contestant
 from benchmarks.quality.players import Player
-from benchmarks.quality.records import Kept, Row
+from benchmarks.quality.records import Kept
 from benchmarks.quality.start import start_points
 from benchmarks.surfaces.surface import Measured, Surface
 from optimerge.errors import TrialError

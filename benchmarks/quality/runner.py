@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.quality.contest import Contestant
-from benchmarks.quality.lookup import surface_named
+from benchmarks.quality.lookup import REAL, surface_named
 from benchmarks.quality.play import play
 from benchmarks.quality.records import Kept, Key, append, kept_runs
 from benchmarks.surfaces.surface import Surface
@@ -27,7 +28,8 @@ class Task(NamedTuple):
     @property
     def key(self) -> Key:
         """The key that its run is kept under."""
-        return Key(self.surface, self.contestant.label, self.seed)
+        name = self.surface + REAL if self.real else self.surface
+        return Key(name, self.contestant.label, self.seed)
 
 
 def missing(tasks: Sequence[Task], kept: dict[Key, Kept], *, again: bool) -> list[Task]:
@@ -35,6 +37,7 @@ def missing(tasks: Sequence[Task], kept: dict[Key, Kept], *, again: bool) -> lis
 
     A longer run does for a shorter one; a failed one is not tried again unless asked for.
     """
+
     def done(task: Task) -> bool:
         run = kept.get(task.key)
         return run is not None and run.trials >= task.trials and not (again and run.failure)
@@ -87,7 +90,8 @@ def _surface(name: str, real: bool) -> Surface:
 
 
 def _do(task: Task) -> Kept:
-    return play(_surface(task.surface, task.real), task.contestant, task.seed, task.trials)
+    run = play(_surface(task.surface, task.real), task.contestant, task.seed, task.trials)
+    return replace(run, surface=task.key.surface)
 
 
 def _keep(folder: Path, run: Kept, place: str) -> None:

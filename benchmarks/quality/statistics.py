@@ -1,4 +1,4 @@
-"""Means with intervals, paired tests, Holm's correction, evaluations to reach: plain numbers in, out."""
+"""Means with intervals, paired tests, Holm's correction, evaluations to reach: of plain numbers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -47,8 +47,9 @@ def mean_interval(groups: Sequence[ArrayLike], seed: int = 0) -> Interval:
 def signed_rank(differences: ArrayLike) -> float:
     """Return Wilcoxon's two-sided p-value for paired differences; 1 if all are 0 or none is given.
 
-    Zeros are kept in the ranking (Pratt 1959), so that many ties do not look like few pairs. Exact
-    without ties up to 50 pairs, else normal with correction for ties.
+    Zeros are kept, their ranks split evenly between the two signs: pairs that tie speak for no
+    difference, and not for nothing. Exact without ties up to 50 pairs, else normal with correction
+    for ties.
     """
     pairs = np.asarray(differences, dtype=np.float64)
     if not pairs.any():
@@ -56,7 +57,7 @@ def signed_rank(differences: ArrayLike) -> float:
     size = np.abs(pairs)
     tied = len(np.unique(size)) < len(size) or not size.all()
     exact = not tied and len(pairs) <= 50
-    found = wilcoxon(pairs, zero_method="pratt", method="exact" if exact else "approx")
+    found = wilcoxon(pairs, zero_method="zsplit", method="exact" if exact else "approx")
     return float(found.pvalue)
 
 
@@ -113,7 +114,7 @@ class Paired(NamedTuple):
 def paired(
     first: Mapping[tuple[str, int], float], second: Mapping[tuple[str, int], float]
 ) -> Paired:
-    """Compare two contestants' values by (surface, seed); pairs that one of them lacks are left out."""
+    """Compare two contestants' values by (surface, seed); what one of them lacks is left out."""
     both = sorted(first.keys() & second.keys())
     by_surface: dict[str, list[float]] = {}
     for key in both:

@@ -1,6 +1,6 @@
-"""The best that the synthetic surfaces allow: known for known fronts, else the result of a long search.
+"""The best that the synthetic surfaces allow: known, or else the result of a long search.
 
-    python benchmarks/surfaces/bounds.py [--evaluations 60000]     # writes data/synthetic_fronts.json
+    python benchmarks/surfaces/bounds.py [--evaluations 60000]   # data/synthetic_fronts.json
 
 The long search sees true values and needs a thousand times a user's budget; its front is the unit
 in which the benchmark states gains, and nothing else depends on it.
@@ -77,8 +77,10 @@ def _random(surface: Synthetic, stream: np.random.Generator) -> dict[str, Param]
     point: dict[str, Param] = {}
     for dimension in surface.space.active(method):
         low, high = dimension.range.low, dimension.range.high
-        choice = low is None or high is None
-        point[dimension.name] = method if choice else float(stream.uniform(low or 0.0, high))
+        if low is None or high is None:
+            point[dimension.name] = method
+        else:
+            point[dimension.name] = float(stream.uniform(low, high))
     return point
 
 

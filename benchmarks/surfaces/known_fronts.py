@@ -47,14 +47,16 @@ def sphere(along: Array, away: Array) -> Array:
     """Return the scores [n, 3] of places [n, 2] on the octant, `away` [n] from it."""
     first, second = along.T * np.pi / 2
     axes = (np.cos(first) * np.cos(second), np.cos(first) * np.sin(second), np.sin(first))
-    return np.clip(1 - (1 + away[:, None]) * np.stack(axes, axis=1) / 2.2, 0.0, 1.0)
+    scores: Array = 1 - (1 + away[:, None]) * np.stack(axes, axis=1) / 2.2
+    return scores.clip(0.0, 1.0)
 
 
 def broken(along: Array, away: Array) -> Array:
     """Return the scores [n, 2] of places [n, 1] on five pieces of a front, `away` [n] from it."""
     first, g = along[:, 0], 1 + away
     second = g * (1 - np.sqrt(first / g) - first / g * np.sin(10 * np.pi * first))
-    return np.clip(np.stack((1 - 0.9 * first, 1 - (second + 0.9) / 4), axis=1), 0.0, 1.0)
+    scores: Array = np.stack((1 - 0.9 * first, 1 - (second + 0.9) / 4), axis=1)
+    return scores.clip(0.0, 1.0)
 
 
 def dtlz(distance: Distance, unit: Array) -> Array:

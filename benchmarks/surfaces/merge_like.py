@@ -66,7 +66,8 @@ def draw(stream: np.random.Generator, tasks: int, experts: int, groups: int) -> 
 def norm(constants: Constants, a: Array) -> Array:
     """Return the length [n, G] of the sum of the scaled task vectors, that of one being 1."""
     squares = np.einsum("neg,ef,nfg->ng", a, constants.cosines, a)
-    return np.sqrt(np.maximum(squares, 0.0))
+    found: Array = np.sqrt(np.maximum(squares, 0.0))
+    return found
 
 
 def exponential(c: Constants, a: Array) -> Array:
@@ -78,7 +79,8 @@ def exponential(c: Constants, a: Array) -> Array:
     skill = np.einsum("tg,ntg->nt", c.share, gain * kept)
     loss = np.einsum("tg,ntg->nt", c.share, 1 - kept)
     alive = np.einsum("tg,ng->nt", c.share, whole)
-    return CHANCE + (BASE - CHANCE + (BEST - BASE) * skill - 0.35 * loss) * alive
+    scores: Array = CHANCE + (BASE - CHANCE + (BEST - BASE) * skill - 0.35 * loss) * alive
+    return scores
 
 
 def piecewise(c: Constants, a: Array) -> Array:
@@ -88,7 +90,8 @@ def piecewise(c: Constants, a: Array) -> Array:
     harm = np.maximum(np.einsum("te,neg->ntg", c.hurt, a) - 0.05, 0.0)
     level = np.einsum("tg,ntg->nt", c.share, (BEST - BASE) * gain - 0.9 * harm) + BASE
     alive = np.clip((1.5 - norm(c, a).mean(axis=1)) / 0.45, 0.0, 1.0)
-    return np.maximum(CHANCE + (level - CHANCE) * alive[:, None], CHANCE)
+    found: Array = np.maximum(CHANCE + (level - CHANCE) * alive[:, None], CHANCE)
+    return found
 
 
 def rotated(c: Constants, a: Array) -> Array:
@@ -98,7 +101,8 @@ def rotated(c: Constants, a: Array) -> Array:
     distance = (np.abs(turned) ** 1.4).mean(axis=2) ** (1 / 1.4)
     near = 1 / (1 + (distance / 0.28) ** 2)
     alive = 1 / (1 + np.exp((norm(c, a).mean(axis=1) - 1.5) / 0.06))
-    return CHANCE + (BEST - CHANCE) * near * alive[:, None]
+    scores: Array = CHANCE + (BEST - CHANCE) * near * alive[:, None]
+    return scores
 
 
 def staircase(c: Constants, a: Array) -> Array:
@@ -111,12 +115,14 @@ def staircase(c: Constants, a: Array) -> Array:
     stays = _step(1.5 * limit - harm[..., None])
     level = (BASE - CHANCE) * stays + (BEST - BASE) * there
     alive = _step(1.6 - norm(c, a))[:, None, :, None]
-    return CHANCE + np.einsum("tg,ntgk->nt", c.share, level * alive) / c.steps.shape[2]
+    scores: Array = CHANCE + np.einsum("tg,ntgk->nt", c.share, level * alive) / c.steps.shape[2]
+    return scores
 
 
 def _step(x: Array) -> Array:
     """Return 0 below, 1 above, steep between: within 0.02 of 0."""
-    return np.clip(x / 0.04 + 0.5, 0.0, 1.0)
+    found: Array = np.clip(x / 0.04 + 0.5, 0.0, 1.0)
+    return found
 
 
 FAMILIES: dict[str, Family] = {

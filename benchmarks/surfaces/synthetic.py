@@ -178,7 +178,7 @@ class KnownFront:
         stream = generator("surface", self.name.split("+")[0], self.seed)
         distance = known_fronts.Distance.drawn(stream, self.experts * self.groups, self.along)
         tasks = [f"t{i}" for i in range(len(self.outside[0]))]
-        objectives: dict[str, Direction] = {task: "maximize" for task in tasks}
+        objectives: dict[str, Direction] = dict.fromkeys(tasks, "maximize")
         parts = {"layer_groups": self.groups} if self.groups > 1 else {}
         weight = {"weight": {"low": 0.0, "high": 1.0, **parts}}
         data = {
@@ -210,7 +210,9 @@ SYNTHETIC: Mapping[str, MergeLike | KnownFront] = MappingProxyType(
         for made in (
             MergeLike("merge2", "piecewise", 2, 2, sparsity=False, high=1.5),
             MergeLike("merge6", "exponential", 3, 3, methods=_DARE),
-            MergeLike("mixed7", "piecewise", 3, 3, methods=("task_arithmetic", "ties", "dare_ties")),
+            MergeLike(
+                "mixed7", "piecewise", 3, 3, methods=("task_arithmetic", "ties", "dare_ties")
+            ),
             MergeLike("merge24", "rotated", 3, 2, groups=4, methods=_DARE),
             MergeLike("merge100", "staircase", 5, 3, groups=10, methods=_DARE, sparsity=False),
             KnownFront(
