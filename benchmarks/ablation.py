@@ -1,4 +1,4 @@
-"""What each part of MM-MO is worth: `mmmo` whole, without each part, as released, and random points.
+"""What each part of MM-MO is worth: `mmmo` whole, without each part, as released; random points.
 
     python benchmarks/ablation.py run --surfaces merge6 A6 --seeds 0-9 --keep FOLDER
     python benchmarks/ablation.py table --keep FOLDER
@@ -20,9 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
 if __name__ == "__main__":  # run as a file: what it imports lies a folder up
-    sys.path.insert(0, str(ROOT))
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.quality.contest import Contestant
 from benchmarks.quality.curves import curves_of, units_of
@@ -206,13 +205,14 @@ def _line(
     label: str, own: Mapping[tuple[str, int], float], whole: Mapping[tuple[str, int], float]
 ) -> str:
     surfaces = sorted({surface for surface, _ in own})
-    mean = mean_interval([[v for (s, _), v in own.items() if s == name] for name in surfaces])
-    line = f"| {label} | {mean.mean:.3f} [{mean.low:.3f}, {mean.high:.3f}] |"
+    gain = mean_interval([[v for (s, _), v in own.items() if s == name] for name in surfaces])
+    line = f"| {label} | {gain.mean:.3f} [{gain.low:.3f}, {gain.high:.3f}] |"
     if label == WHOLE or not own.keys() & whole.keys():
         return f"{line} | |"
     less = paired(whole, own)
-    d = less.difference
-    return f"{line} {d.mean:+.3f} [{d.low:+.3f}, {d.high:+.3f}] | {less.won}, {less.tied}, {less.lost} |"
+    mean, low, high = less.difference
+    counts = f"{less.won}, {less.tied}, {less.lost}"
+    return f"{line} {mean:+.3f} [{low:+.3f}, {high:+.3f}] | {counts} |"
 
 
 def _seeds(text: str) -> list[int]:

@@ -4,16 +4,19 @@ Source: github.com/aaron-di/MM-MO, mm-mo/mm_mo.py at 46e318a (re-derived, nothin
 Scores: larger is better.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from optimerge.search.acquisition.directions import directions
 from optimerge.search.samplers.mmmo.cells import undominated_cells
 from optimerge.search.samplers.mmmo.climb import climb
 from optimerge.search.samplers.mmmo.crossover import towards
 from optimerge.search.samplers.mmmo.elites import best_by_sum
 from optimerge.search.samplers.mmmo.history import History, with_structure
-from optimerge.search.samplers.mmmo.improvement import sampled_improvement
+from optimerge.search.samplers.mmmo.improvement import directed_improvement, sampled_improvement
 from optimerge.search.samplers.mmmo.model import Model, fit_model
 from optimerge.search.samplers.mmmo.selection import least_known
 from optimerge.search.surrogate.domain import Domain
@@ -86,7 +89,9 @@ class Gain:
         self._normals = _normals(SAMPLES, len(model.processes), rng)
         front = model.predict(rows)[0]
         own = np.stack([d.values[:, len(rows) :] for d in self._draws], axis=-1)
-        self._cells = [undominated_cells(np.vstack((front, p)), reference) for p in own]
+        along = directions(len(reference), 64, int(rng.integers(2**31)))
+        fronts = [np.vstack((front, drawn)) for drawn in own]
+        self._won = [_won_over(each, reference, along) for each in fronts]
 
     def __call__(self, rows: Array) -> Array:
         """Return the gain [a] of each row [a, d]."""
@@ -100,8 +105,19 @@ class Gain:
         total = np.zeros(len(rows))
         for which in np.flatnonzero(inside.any(axis=1)):
             own = inside[which]
-            total[own] += sampled_improvement(drawn[which, own], self._cells[which])
+            total[own] += self._won[which](drawn[which, own])
         return total / SAMPLES
+
+
+def _won_over(front: Array, reference: Array, along: Array) -> Callable[[Array], Array]:
+    """Return what points win of hypervolume; of more than three objectives along directions."""
+    if len(reference) <= 3:
+        cells = undominated_cells(front, reference)
+        return lambda points: sampled_improvement(points, cells)
+    once = np.zeros((1, len(reference)))
+    return lambda points: directed_improvement(
+        points, np.zeros_like(points), front, reference, along, once
+    )
 
 
 def _normals(samples: int, count: int, rng: np.random.Generator) -> Array:
