@@ -9,6 +9,7 @@ from optimerge.front.dominance import non_dominated
 from optimerge.front.hypervolume import contributions
 from optimerge.search.samplers.mmmo.crossover import towards
 from optimerge.search.samplers.mmmo.elites import best_by_contribution, best_by_sum
+from optimerge.search.samplers.mmmo.mended import Parts, Round
 from optimerge.search.samplers.mmmo.model import Model, fit_model
 from optimerge.search.samplers.mmmo.selection import (
     information,
@@ -21,8 +22,8 @@ NUMBERS = np.ones(6, dtype=np.bool_)
 
 
 def test_elites_are_those_that_the_front_would_miss_most() -> None:
-    losses = np.array([[0.0, 0.9], [0.45, 0.5], [0.5, 0.45], [0.9, 0.0], [0.6, 0.6], [0.95, 0.95]])
-    found = best_by_contribution(losses, np.ones(2), 5)
+    losses = np.array([[0, 0.99], [0.45, 0.5], [0.5, 0.45], [0.99, 0], [0.6, 0.6], [0.95, 0.95]])
+    found = best_by_contribution(losses, np.full(2, 2.0), 5)
     # the ends win alone what the two close ones share; then the second layer
     assert set(found[:2]) == {0, 3}
     assert set(found[2:4]) == {1, 2}
@@ -122,6 +123,22 @@ def test_near_copies_are_both_taken_alone_but_only_one_together() -> None:
     assert len({4, 5} & set(together)) == 1
     assert together[0] == alone[0]
     assert not set(together) & {0, 1, 2, 3}
+
+
+def test_no_candidate_is_taken_twice() -> None:
+    pool = np.random.default_rng(0).random((4, 6))
+    found = least_known_together(pool, lambda rows, taken: np.ones((len(rows), 2)), 9)
+    assert sorted(found) == [0, 1, 2, 3]
+
+
+def test_what_is_being_scored_counts_as_known() -> None:
+    pending, rng = np.full((1, 6), 0.9), np.random.default_rng(0)
+    models = [
+        Round(history(12, pending=rows), SIX, None, Parts(), rng).model
+        for rows in (pending[:0], pending)
+    ]
+    without, with_it = (model.predict(pending)[1] for model in models)
+    assert (with_it < 0.1 * without).all()
 
 
 def test_what_is_supposed_narrows_the_variance_and_leaves_the_mean() -> None:
