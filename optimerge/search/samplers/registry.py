@@ -10,14 +10,15 @@ from importlib.metadata import entry_points
 
 from optimerge.errors import RunError, did_you_mean
 from optimerge.search.samplers import auto, cmaes, gp, nsga2, nsga3, qmc, random_draws, tpe
+from optimerge.search.samplers.mmmo import named as mmmo
 from optimerge.search.samplers.named import Ask, NamedSampler
 
 __all__ = ["SAMPLERS", "Ask", "NamedSampler", "all_samplers", "sampler_named"]
 
 SAMPLERS = {
     module.SAMPLER.name: module.SAMPLER
-    for module in (auto, cmaes, gp, nsga2, nsga3, qmc, random_draws, tpe)
-}
+    for module in (auto, cmaes, gp, mmmo, nsga2, nsga3, qmc, random_draws, tpe)
+} | {mmmo.AS_RELEASED.name: mmmo.AS_RELEASED}
 """Those of this folder."""
 
 

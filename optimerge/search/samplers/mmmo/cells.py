@@ -11,9 +11,9 @@ Array = NDArray[np.float64]
 
 
 def undominated_cells(front: Array, reference: Array) -> tuple[Array, Array]:
-    """Return lower and upper corners [k, m] of disjoint boxes between losses [n, m] and a reference.
+    """Return the corners, lower and upper [k, m], of disjoint boxes of what a front leaves.
 
-    Together they are all that lies below the reference [m] and is dominated by no row; lower
+    Together they are all that lies below the reference [m] and no row [n, m] dominates; lower
     corners may be minus infinity. Rows that are not better than the reference in every objective
     bound nothing inside and are ignored.
 
@@ -58,7 +58,8 @@ def _swept(front: Array, reference: Array) -> list[tuple[list[float], list[float
     found: list[tuple[list[float], list[float]]] = []
     for row in rows.tolist():
         x, y, z = row[0], row[1], -inf if flat else row[2]
-        kept, cut = [], []
+        kept: list[tuple[float, float, float, float]] = []
+        cut: list[tuple[float, float, float, float]] = []
         for strip in strips:
             (cut if strip[1] > x and strip[2] > y else kept).append(strip)
         if not cut:

@@ -12,30 +12,31 @@ FACTOR, RATE = 0.5, 0.5
 def towards(
     candidates: Array,
     elites: Array,
-    named: NDArray[np.bool_],
+    numeric: NDArray[np.bool_],
     rng: np.random.Generator,
     factor: float = FACTOR,
     rate: float = RATE,
 ) -> Array:
-    """Return candidates [n, d] in the unit cube, each crossed with a mutant of three elites.
+    """Return candidates [n, d], each crossed with a mutant of three elites.
 
     For each candidate three elites a, b, c are drawn, all different; the mutant is
-    a + factor (b - c), clipped to the cube; every coordinate is the mutant's with probability
+    a + factor (b - c), clipped to [0, 1]; every coordinate is the mutant's with probability
     `rate`, one of them certainly. With fewer than three elites [e, d] candidates stay as they are.
     Storn and Price 1997, doi:10.1023/A:1008202821328; in MM-MO the donors are the best evaluated
     configurations.
 
-    Choices have no differences: on the dimensions that `named` [d] marks the mutant has the choice
-    of a. Where a donor lacks a dimension (NaN; the method of its merge has no such parameter) the
-    mutant takes a's value, and where a lacks it the candidate keeps its own.
+    Choices (not `numeric` [d]) have no differences: there the mutant has the choice of a. Where b
+    or c lacks a dimension (NaN; the method of its merge has no such parameter) the mutant takes
+    a's value, and where a lacks it the candidate keeps its own.
     """
-    if len(elites) < 3:
-        return candidates.copy()
     crossed = candidates.copy()
+    if len(elites) < 3:
+        return crossed
     for row in crossed:
         a, b, c = elites[rng.choice(len(elites), 3, replace=False)]
-        change = np.where(named, 0.0, factor * (b - c))
-        mutant = np.clip(a + np.where(np.isnan(change), 0.0, change), 0.0, 1.0)
+        change = np.where(numeric, factor * (b - c), 0.0)
+        mutant = a + np.where(np.isnan(change), 0.0, change)
+        mutant = np.where(numeric, np.clip(mutant, 0.0, 1.0), mutant)
         taken = rng.random(len(row)) < rate
         if not taken.any():
             taken[rng.integers(len(row))] = True

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from optimerge.front.dominance import ranks
 from optimerge.front.hypervolume import contributions
+from optimerge.search.acquisition.directions import directions, reach
 
 Array = NDArray[np.float64]
 
@@ -27,9 +28,25 @@ def best_by_contribution(losses: Array, reference: Array, count: int) -> NDArray
         if len(order) >= count:
             break
         rows = np.flatnonzero(layer == number)
-        lost = contributions(losses[rows], reference)
+        lost = _lost(losses[rows], reference)
         order.extend(rows[np.lexsort((losses[rows].sum(axis=1), -lost))])
     return np.array(order[:count], dtype=np.intp)
+
+
+def _lost(losses: Array, reference: Array) -> Array:
+    """Return contributions [n]; of more than three objectives along directions, up to a factor."""
+    m = len(reference)
+    if m <= 3:
+        return contributions(losses, reference)
+    unit = np.maximum(reference - losses.min(axis=0), 1e-12)
+    reached = np.vstack(
+        (reach((reference - losses) / unit, directions(m, 1024, 0)), np.zeros(1024))
+    )
+    order = np.argsort(-reached, axis=0)[:2]
+    first, second = np.take_along_axis(reached, order, axis=0) ** m
+    lost = np.zeros(len(losses) + 1)
+    np.add.at(lost, order[0], first - second)
+    return lost[:-1]
 
 
 def best_by_sum(scores: Array, count: int) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""Expected hypervolume improvement of single points, exact, and of samples.
+"""Expected hypervolume improvement of single points: exact, of draws, and along directions.
 
 Losses: smaller is better. A point y wins in a cell [l, u] the box between max(l, y) and u; the
 sides of that box are independent given independent surrogates, and
@@ -8,6 +8,8 @@ E[(u - max(l, y))+] = E[(u - y)+] - E[(l - y)+].
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
+
+from optimerge.search.acquisition.directions import constant, reach
 
 Array = NDArray[np.float64]
 
@@ -36,6 +38,26 @@ def sampled_improvement(samples: Array, cells: tuple[Array, Array]) -> Array:
     lower, upper = cells
     sides = upper - np.maximum(lower, samples[..., None, :])
     return np.asarray(np.maximum(sides, 0.0).prod(axis=-1).sum(axis=-1))
+
+
+def directed_improvement(
+    mean: Array, variance: Array, front: Array, reference: Array, along: Array, normals: Array
+) -> Array:
+    """Return the expected hypervolume improvement [n] of points with normal losses [n, m], about.
+
+    For many objectives, where a front [f, m] leaves too many cells: by directions `along` [k, m]
+    (see `acquisition.directions`) and standard normal draws `normals` [s, m], the same for all.
+    """
+    m = len(reference)
+    inside = front[(front < reference).all(axis=1)]
+    unit = reference - inside.min(axis=0) if len(inside) else np.ones(m)
+    best = reach((reference - inside) / unit, along).max(axis=0, initial=0.0) ** m
+    deviation = np.sqrt(np.maximum(variance, 0.0))
+    total = np.zeros(len(mean))
+    for draw in normals:
+        sides = (reference - mean - draw * deviation) / unit
+        total += np.maximum(reach(sides, along) ** m - best, 0.0).mean(axis=1)
+    return np.asarray(constant(m) * unit.prod() * total / len(normals))
 
 
 def _shortfall(bound: Array, mean: Array, deviation: Array) -> Array:
