@@ -68,7 +68,6 @@ def _table(given: argparse.Namespace) -> None:
 
 def _plot(given: argparse.Namespace) -> None:
     from benchmarks.quality.plot import plot
-
     from benchmarks.quality.results import results
 
     for path in plot(results(given.keep), given.folder, given.champion):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 METHOD = "merge_method"
 STUDY = "study:"
 """What the keys of study attributes begin with where a trial keeps them: see `Proposal`."""
-_SHARED = ("tpe:relative_params", "gp:relative_params", "mmmo:point")
+_SHARED = ("tpe:relative_params", "gp:relative_params", "surrogate:point")
 """Copies of the parameters, for workers that see the trial before it has them; ours has them."""
 
 

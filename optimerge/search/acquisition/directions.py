@@ -33,7 +33,7 @@ def constant(objectives: int) -> float:
 
 
 def reach(sides: Array, along: Array) -> Array:
-    """Return how far boxes with sides [..., m] reach along each direction [k, m]: [..., k], not below 0."""
+    """Return how far boxes of sides [..., m] reach along directions [k, m]: [..., k], from 0."""
     if along.shape[1] == 1:
         return np.maximum(sides, 0.0)
     found = sides[..., None, 0] / along[:, 0]

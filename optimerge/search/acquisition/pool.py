@@ -64,12 +64,13 @@ def first_pool(domain: Domain, elites: Rows, rng: np.random.Generator, sizes: Po
     share = rng.uniform(-0.3, 1.3, size=(sizes.mixed, 1))
     one, other = some(sizes.mixed), some(sizes.mixed)
     mixed = np.where(domain.numeric, one + share * (other - one), np.where(share < 0.5, one, other))
-    return np.concatenate([everywhere, near, mixed, _crossed(domain, everywhere, some, rng, sizes)])
+    crossed = _crossed(domain, everywhere, some, rng, sizes)
+    return np.asarray(np.concatenate([everywhere, near, mixed, crossed]))
 
 
 def uniform(domain: Domain, count: int, rng: np.random.Generator) -> Rows:
     """Return rows spread evenly over the space [count, d]."""
-    drawn = qmc.Sobol(len(domain.names), rng=rng).random(count)
+    drawn = np.asarray(qmc.Sobol(len(domain.names), rng=rng).random(count))
     return np.where(domain.numeric, drawn, np.floor(drawn * np.maximum(domain.levels, 1)))
 
 

@@ -1,27 +1,42 @@
 """`auto`: what is best at the budget and in the space at hand."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from optimerge.search.samplers import gp, tpe
+from pydantic import Field
+
 from optimerge.search.samplers.named import Ask, NamedSampler
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 
-def make(ask: Ask) -> "BaseSampler":
-    """Return the sampler whose turn it is."""
-    many = len(ask.space.optimized) > 3
-    if many or ask.space.conditional or any(d.range.choices for d in ask.space.dimensions):
-        return tpe.make(ask)
-    return gp.make(ask) if ask.finished % 2 else tpe.make(ask)
+def make(
+    ask: Ask,
+    *,
+    startup_trials: Annotated[
+        int, Field(ge=2, description="scored trials before which points are drawn at random")
+    ] = 5,
+) -> "BaseSampler":
+    """Return the sampler."""
+    from optimerge.search.samplers.improving.sampler import ImprovementSampler
+    from optimerge.search.samplers.space_domain import domain_of
+    from optimerge.search.samplers.space_trends import trends_of
+
+    return ImprovementSampler(
+        seed=ask.seed,
+        startup=startup_trials,
+        trends=trends_of(ask.space),
+        objectives=ask.space.optimized,
+        reference=ask.reference,
+        domain=domain_of(ask.space),
+    )
 
 
 SAMPLER = NamedSampler(
     "auto",
-    "Gaussian processes and TPE in turn; TPE alone for more than three objectives, names among "
-    "the dimensions, or conditional spaces",
-    "",
+    "noisy expected hypervolume improvement with known noise, over moves that a merger would try; "
+    "for any space and number of objectives",
+    "Daulton et al. 2021, arXiv:2105.08195",
     make,
     ahead=True,
 )

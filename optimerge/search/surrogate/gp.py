@@ -1,9 +1,6 @@
-"""A Gaussian process of one objective that is told how noisy each observation is.
+"""A Gaussian process of one objective, given its hyperparameters; see `fit` for those.
 
-Prior: constant mean, Matérn-5/2 kernel with a length scale a group of features. Observation i has
-noise variance `share * known[i] + extra`: the items' variance is known, but the same items score
-every candidate, so part of it is no noise between candidates; `share` is learned. Fitted by the
-posterior mode (MAP) with exact gradients; Rasmussen and Williams 2006, chapters 2 and 5.
+Rasmussen and Williams 2006, chapter 2.
 """
 
 from dataclasses import dataclass
@@ -12,63 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
-from scipy.optimize import minimize
+
+from optimerge.search.surrogate.kernel import JITTER, Groups, Hyper, Inputs, distances, matern
 
 Array = NDArray[np.float64]
-JITTER = 1e-7
-ROOT5 = np.sqrt(5.0)
-
-
-@dataclass(frozen=True)
-class Hyper:
-    """Logarithms of length scales [g] and of variances: of the signal, of main effects, of noise."""
-
-    scales: Array
-    signal: float
-    main: float
-    share: float
-    extra: float
-
-    @property
-    def vector(self) -> Array:
-        """All of it in one array."""
-        return np.append(self.scales, [self.signal, self.main, self.share, self.extra])
-
-    @staticmethod
-    def of(vector: Array) -> "Hyper":
-        """Return the record that `vector` came from."""
-        return Hyper(vector[:-4], *map(float, vector[-4:]))
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Points as the kernel sees them: features [n, f], and what each does alone [n, b]."""
-
-    features: Array
-    main: Array
-
-    def __len__(self) -> int:
-        """The number of points."""
-        return len(self.features)
-
-    def with_others(self, others: "Inputs") -> "Inputs":
-        """Return these points and others."""
-        return Inputs(
-            np.concatenate([self.features, others.features]),
-            np.concatenate([self.main, others.main]),
-        )
-
-    def __getitem__(self, places: NDArray[np.int64]) -> "Inputs":
-        """Return some of the points."""
-        return Inputs(self.features[places], self.main[places])
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Which length scale each column of the inputs has."""
-
-    features: NDArray[np.int64]
-    main: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -93,7 +37,7 @@ class GaussianProcess:
         """Return the prior covariance [a, b] of points a and b."""
         weights = np.exp(-self.hyper.scales)
         near, alone = weights[self.group.features], weights[self.group.main]
-        shape = _matern(_distances(one.features * near, other.features * near))
+        shape = matern(distances(one.features * near, other.features * near))
         effects = (one.main * alone) @ (other.main * alone).T
         return np.asarray(np.exp(self.hyper.signal) * shape + np.exp(self.hyper.main) * effects)
 
@@ -115,7 +59,7 @@ class GaussianProcess:
     @cached_property
     def slopes(self) -> Array:
         """What the mean takes of each trend [t], the best given the covariance."""
-        return _slopes(self.trend, self.values, cho_solve(self._observed, self.trend))
+        return slopes_of(self.trend, self.values, cho_solve(self._observed, self.trend))
 
     @cached_property
     def _pull(self) -> Array:
@@ -178,134 +122,10 @@ class Draws:
         )
 
 
-def fit(
-    inputs: Inputs,
-    group: Groups,
-    values: Array,
-    known: Array | None,
-    trend: Array,
-    steps: int = 60,
-    most: int = 300,
-) -> GaussianProcess:
-    """Fit a process to values [n] at n points whose noise variances [n] may be known.
-
-    `trend` [n, t]: what the mean is a linear combination of, a constant first.
-
-    The hyperparameters are fitted to at most `most` observations, the latest and best being as
-    good as any: the first and every so-manyth; the posterior uses all.
-    """
-    centre, unit = float(values.mean()), float(values.std())
-    unit = unit if unit > 1e-12 * max(1.0, abs(centre)) else 1.0
-    scaled = (values - centre) / unit
-    given = known is not None
-    variances = np.zeros_like(values) if known is None else known / unit**2
-    count = int(group.features.max()) + 1 if len(group.features) else 0
-    kept = np.unique(np.linspace(0, len(values) - 1, min(most, len(values))).astype(int))
-    start = _start(count, given, float(variances.mean()))
-    problem = _Problem(inputs[kept], group, scaled[kept], variances[kept], trend[kept], start)
-    found, loss = problem.solve(steps)
-    noise = np.exp(found.share) * variances + np.exp(found.extra)
-    return GaussianProcess(inputs, group, scaled, noise, found, trend, loss, centre, unit)
-
-
-def _start(count: int, given: bool, known: float) -> Hyper:
-    scales = np.full(count, np.log(0.5) + 0.5 * np.log(max(count, 1) / 2.0))
-    return Hyper(
-        scales, np.log(0.7), np.log(0.03), np.log(0.5), np.log(1e-3) if given else np.log(1e-2)
-    )
-
-
-@dataclass(frozen=True)
-class _Problem:
-    """The negative logarithm of the posterior of the hyperparameters, and its gradient."""
-
-    inputs: Inputs
-    group: Groups
-    values: Array
-    known: Array
-    trend: Array
-    start: Hyper
-
-    def solve(self, steps: int) -> tuple[Hyper, float]:
-        begin = self.start.vector
-        count = len(begin) - 4
-        bounds = [(np.log(0.02), np.log(50.0))] * count
-        bounds += [
-            (np.log(0.02), np.log(20.0)),
-            (np.log(1e-3), np.log(20.0)),
-            (np.log(0.02), np.log(3.0)),
-            (np.log(1e-6), np.log(1.0)),
-        ]
-        found = minimize(
-            self.loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": steps}
-        )
-        return Hyper.of(found.x), float(found.fun)
-
-    def loss(self, vector: Array) -> tuple[float, Array]:
-        hyper = Hyper.of(vector)
-        signal, main, share, extra = np.exp(vector[-4:])
-        weights = np.exp(-hyper.scales)
-        z = self.inputs.features * weights[self.group.features]
-        b = self.inputs.main * weights[self.group.main]
-        distance = _distances(z, z)
-        shape = _matern(distance)
-        n = len(self.values)
-        effects = b @ b.T
-        total = signal * shape + main * effects
-        total[np.diag_indices(n)] += share * self.known + extra + JITTER * signal
-        try:
-            lower = cholesky(total, lower=True, check_finite=False)
-        except np.linalg.LinAlgError:
-            return 1e10, np.zeros_like(vector)
-        inverse = cho_solve((lower, True), np.eye(n), check_finite=False)
-        rest = self.values - self.trend @ _slopes(self.trend, self.values, inverse @ self.trend)
-        alpha = inverse @ rest
-        loss = 0.5 * rest @ alpha + np.log(np.diag(lower)).sum()
-        slope = 0.5 * (inverse - np.outer(alpha, alpha))
-        # d shape / d log scale of a group = 5/3 (1 + root5 r) exp(-root5 r) * its share of r^2
-        root = ROOT5 * np.sqrt(distance)
-        pull = slope * signal * (5.0 / 3.0) * (1.0 + root) * np.exp(-root)
-        spread = 2.0 * (pull.sum(axis=1) @ (z * z)) - 2.0 * np.einsum("if,if->f", z, pull @ z)
-        pulled_main = (b * (slope @ b)).sum(axis=0)
-        count = len(hyper.scales)
-        by_scale = np.bincount(self.group.features, spread, minlength=count)
-        by_scale -= 2.0 * main * np.bincount(self.group.main, pulled_main, minlength=count)
-        diagonal = np.diag(slope)
-        gradient = np.append(
-            by_scale,
-            [
-                signal * ((slope * shape).sum() + JITTER * diagonal.sum()),
-                main * pulled_main.sum(),
-                share * (diagonal @ self.known),
-                extra * diagonal.sum(),
-            ],
-        )
-        prior, pulled = self._prior(vector)
-        return float(loss + prior), gradient + pulled
-
-    def _prior(self, vector: Array) -> tuple[float, Array]:
-        """Normal priors of the logarithms: Hvarfner et al. 2024's, that grow with the dimensions."""
-        middle = self.start.vector
-        width = np.append(np.full(len(middle) - 4, 1.0), [1.0, 1.5, 1.0, 2.0])
-        off = (vector - middle) / width
-        return float(0.5 * off @ off), off / width
-
-
-def _slopes(trend: Array, values: Array, solved: Array) -> Array:
+def slopes_of(trend: Array, values: Array, solved: Array) -> Array:
     """Return the generalised least squares fit [t] of values [n]; `solved` is inverse @ trend."""
     found = np.linalg.lstsq(trend.T @ solved, solved.T @ values, rcond=1e-10)[0]
     return np.asarray(found)
-
-
-def _distances(one: Array, other: Array) -> Array:
-    squares = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1) - 2.0 * one @ other.T
-    return np.maximum(squares, 0.0)
-
-
-def _matern(distances: Array) -> Array:
-    """Return the Matérn-5/2 correlation of squared distances."""
-    root = ROOT5 * np.sqrt(distances)
-    return (1.0 + root + root**2 / 3.0) * np.exp(-root)
 
 
 def _root(covariance: Array, signal: float) -> Array:
@@ -313,8 +133,7 @@ def _root(covariance: Array, signal: float) -> Array:
     jitter = JITTER * signal
     while True:
         try:
-            return cholesky(  # type: ignore[no-any-return]
-                covariance + jitter * np.eye(len(covariance)), lower=True, check_finite=False
-            )
+            lifted = covariance + jitter * np.eye(len(covariance))
+            return np.asarray(cholesky(lifted, lower=True, check_finite=False))
         except np.linalg.LinAlgError:
             jitter *= 10.0

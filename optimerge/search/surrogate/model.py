@@ -1,16 +1,21 @@
 """The surrogate of one objective over rows of a domain: features, trend and process in one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from optimerge.search.surrogate.domain import Domain, Rows
 from optimerge.search.surrogate.features import Features
-from optimerge.search.surrogate.gp import Draws, GaussianProcess, Groups, Inputs, fit
+from optimerge.search.surrogate.fit import fit
+from optimerge.search.surrogate.gp import Draws, GaussianProcess
+from optimerge.search.surrogate.kernel import Groups, Inputs
 from optimerge.search.surrogate.trends import Changed
 
 Array = NDArray[np.float64]
+
+_EXACT = 1e-6
+"""Noise variance of a value that is only supposed, in units of the observed variance."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,25 @@ class Model:
         """Draw values at the observed and the pending rows [p, d]; `normals` [s, n + p]."""
         where = self.inputs(pending)
         return ModelDraws(self, self.process.draws(where, self.level(pending), normals))
+
+    def given(self, rows: Rows) -> "Model":
+        """Return the surrogate as if rows [p, d] had been evaluated and come out as predicted.
+
+        So variances round them become what they will be (they do not depend on the values), and
+        means stay (the "Kriging believer" of Ginsbourger, Le Riche and Carraro 2010).
+        """
+        if len(rows) == 0:
+            return self
+        process, where, means = self.process, self.inputs(rows), self.level(rows)
+        supposed, _ = process.posterior(where, means)
+        more = replace(
+            process,
+            inputs=process.inputs.with_others(where),
+            values=np.append(process.values, (supposed - process.centre) / process.unit),
+            noise=np.append(process.noise, np.full(len(rows), _EXACT)),
+            trend=np.concatenate([process.trend, means]),
+        )
+        return replace(self, process=more)
 
     def inputs(self, rows: Rows) -> Inputs:
         """Return rows as the kernel sees them."""

@@ -8,7 +8,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.distributions import FloatDistribution
 
-from optimerge.search.samplers.mmmo.history import History
+from optimerge.search.samplers.history import History
 from optimerge.search.surrogate.domain import Domain
 
 Array = NDArray[np.float64]

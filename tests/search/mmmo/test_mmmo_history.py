@@ -9,7 +9,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from optimerge.search.samplers.mmmo.history import (
+from optimerge.search.samplers.history import (
     POINT,
     key,
     read_history,

@@ -5,9 +5,9 @@ import optuna
 import pytest
 from mmmo_cases import SIX, history, searched, values
 
+from optimerge.search.samplers.history import History
 from optimerge.search.samplers.mmmo import released
 from optimerge.search.samplers.mmmo.cells import undominated_cells
-from optimerge.search.samplers.mmmo.history import History
 from optimerge.search.samplers.mmmo.improvement import expected_improvement
 from optimerge.search.samplers.mmmo.mended import Parts, Round
 from optimerge.search.samplers.mmmo.model import fit_model

@@ -1,7 +1,7 @@
-"""The default sampler: noisy expected hypervolume improvement over moves that a merger would try."""
+"""One proposal: the largest noisy expected hypervolume improvement among likely moves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from scipy.special import ndtr
 from optimerge.front.dominance import ranks
 from optimerge.search.acquisition.improvement import Improvement, improvement
 from optimerge.search.acquisition.pool import PoolSizes, search_pool
-from optimerge.search.samplers.mmmo.history import History, key
+from optimerge.search.samplers.history import History, key
 from optimerge.search.surrogate.domain import Domain, Rows
 from optimerge.search.surrogate.model import fit_model
 from optimerge.search.surrogate.trends import Changed
@@ -26,7 +26,7 @@ class Settings:
     draws: int = 32
     directions: int = 128
     elites: float = 0.2
-    pool: PoolSizes = PoolSizes()
+    pool: PoolSizes = field(default_factory=PoolSizes)
 
 
 class Proposal:
@@ -60,13 +60,13 @@ class Proposal:
         """Return the best row [d] that is not known yet."""
         gain = self._gain()
         sizes = self.settings.pool
-        rows, worth = search_pool(
+        rows, _ = search_pool(
             self.domain, self._elites(), lambda rows: self._worth(gain, rows), self.rng, sizes
         )
         for row in rows:
             if key(self.domain.decode(row), self.domain) not in self.history.seen:
-                return row
-        return rows[0]
+                return np.asarray(row)
+        return np.asarray(rows[0])
 
     def _gain(self) -> Improvement:
         return improvement(

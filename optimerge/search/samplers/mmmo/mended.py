@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from optimerge.search.acquisition.directions import directions
+from optimerge.search.samplers.history import History, key, with_structure
 from optimerge.search.samplers.mmmo.cells import undominated_cells
 from optimerge.search.samplers.mmmo.climb import climb
 from optimerge.search.samplers.mmmo.crossover import towards
 from optimerge.search.samplers.mmmo.elites import best_by_contribution
-from optimerge.search.samplers.mmmo.history import History, key, with_structure
 from optimerge.search.samplers.mmmo.improvement import directed_improvement, expected_improvement
 from optimerge.search.samplers.mmmo.model import Model, fit_model
 from optimerge.search.samplers.mmmo.selection import least_known_together

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from optimerge.search.acquisition.directions import directions
+from optimerge.search.samplers.history import History, with_structure
 from optimerge.search.samplers.mmmo.cells import undominated_cells
 from optimerge.search.samplers.mmmo.climb import climb
 from optimerge.search.samplers.mmmo.crossover import towards
 from optimerge.search.samplers.mmmo.elites import best_by_sum
-from optimerge.search.samplers.mmmo.history import History, with_structure
 from optimerge.search.samplers.mmmo.improvement import directed_improvement, sampled_improvement
 from optimerge.search.samplers.mmmo.model import Model, fit_model
 from optimerge.search.samplers.mmmo.selection import least_known
@@ -83,10 +83,9 @@ class Gain:
     def __init__(
         self, model: Model, rows: Array, picked: Array, reference: Array, rng: np.random.Generator
     ) -> None:
-        self._features, self._reference = model.features, reference
-        extra, n = model.features.of(picked), len(rows) + len(picked)
-        self._draws = [p.draws(extra, _normals(SAMPLES, n, rng)) for p in model.processes]
-        self._normals = _normals(SAMPLES, len(model.processes), rng)
+        self._reference, n = reference, len(rows) + len(picked)
+        self._draws = [o.draws(picked, _normals(SAMPLES, n, rng)) for o in model.outputs]
+        self._normals = _normals(SAMPLES, len(model.outputs), rng)
         front = model.predict(rows)[0]
         own = np.stack([d.values[:, len(rows) :] for d in self._draws], axis=-1)
         along = directions(len(reference), 64, int(rng.integers(2**31)))
@@ -95,9 +94,9 @@ class Gain:
 
     def __call__(self, rows: Array) -> Array:
         """Return the gain [a] of each row [a, d]."""
-        features, samples = self._features.of(rows), []
+        samples = []
         for draws, normals in zip(self._draws, self._normals.T, strict=True):
-            mean, deviation = draws.at(features)
+            mean, deviation = draws.at(rows)
             samples.append(mean + normals[:, None] * deviation)
         drawn = np.stack(samples, axis=-1)
         # the others win nothing

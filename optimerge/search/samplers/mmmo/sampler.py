@@ -6,20 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
-from optimerge.search.samplers.mmmo.history import (
-    POINT,
+from optimerge.search.samplers.history import (
     History,
     inside,
     key,
-    read_history,
-    union_space,
 )
 from optimerge.search.samplers.mmmo.mended import Parts, Round
 from optimerge.search.samplers.mmmo.released import released_round
+from optimerge.search.samplers.surrogate_sampler import SurrogateSampler
 from optimerge.search.surrogate.domain import Domain
 
 if TYPE_CHECKING:
@@ -33,7 +29,7 @@ TAKEN = "mmmo:taken"
 """System attribute of a trial that took a point from a queue: [the queue's trial, the place]."""
 
 
-class MMMOSampler(BaseSampler):
+class MMMOSampler(SurrogateSampler):
     """MM-MO: multi-objective Bayesian optimisation, weak-to-strong, Fisher information.
 
     "It's Morphing Time: Unleashing the Potential of Multiple LLMs via Multi-objective
@@ -116,62 +112,16 @@ class MMMOSampler(BaseSampler):
                 or else from what is observed.
             domain: The search space; None: every dimension of any trial.
         """
-        self._rng = np.random.default_rng(seed)
-        self._independent = RandomSampler(seed=seed)
+        super().__init__(seed, startup, objectives, reference, domain)
         self._released, self._percents = as_released, percents
         self._parts = Parts(acquisition, weak_to_strong, fisher, kept=kept)
-        self._startup, self._objectives = startup, tuple(objectives)
-        self._reference, self._domain = reference, domain
 
-    def infer_relative_search_space(
-        self, study: "Study", trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """Return every dimension, also those that only some points have."""
-        if self._domain is not None:
-            found = self._domain.distributions
-            return {name: d for name, d in sorted(found.items()) if not d.single()}
-        others = study.get_trials(deepcopy=False)
-        return union_space(t for t in others if t.number != trial.number)
-
-    def sample_relative(
-        self, study: "Study", trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    def next_point(
+        self, study: "Study", trial: FrozenTrial, history: History, domain: Domain
     ) -> dict[str, Any]:
-        """Return the next point of a round; {} while there are too few scored trials."""
-        if not search_space:
-            return {}
-        domain = self._domain_of(search_space)
-        history = read_history(study, trial.number, domain, self._objectives)
-        if len(history.rows) < self._startup:
-            return {}
+        """Return the next point of a round."""
         point = _next_in_queue(study, trial, history, domain)
-        if point is None:
-            point = self._new_round(study, trial, history, domain)
-        study._storage.set_trial_system_attr(trial._trial_id, POINT, json.dumps(point))
-        return point
-
-    def sample_independent(
-        self,
-        study: "Study",
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Return a uniform draw."""
-        return self._independent.sample_independent(study, trial, param_name, param_distribution)
-
-    def reseed_rng(self) -> None:
-        """Draw from a new stream, so that copies in other threads differ."""
-        self._rng = np.random.default_rng()
-        self._independent.reseed_rng()
-
-    def _domain_of(self, search_space: dict[str, BaseDistribution]) -> Domain:
-        if self._domain is not None and search_space.keys() == set(self._domain.names):
-            return self._domain
-        if self._domain is not None and self._domain.switch in search_space:
-            return Domain(
-                search_space, self._domain.switch, self._domain.active, self._domain.families
-            )
-        return Domain(search_space)
+        return self._new_round(study, trial, history, domain) if point is None else point
 
     def _new_round(
         self, study: "Study", trial: FrozenTrial, history: History, domain: Domain
@@ -182,19 +132,11 @@ class MMMOSampler(BaseSampler):
         elif self._released:
             rows = released_round(history, domain, self._rng, self._percents)
         else:
-            rows = Round(history, domain, self._corner(study), self._parts, self._rng).rows()
+            rows = Round(history, domain, self.corner(study), self._parts, self._rng).rows()
         first, *others = [domain.decode(row) for row in rows]
         if others:
             study._storage.set_trial_system_attr(trial._trial_id, QUEUE, json.dumps(others))
         return first
-
-    def _corner(self, study: "Study") -> Array | None:
-        found = self._reference
-        if found is None:
-            found = study.user_attrs.get("reference")
-        if found is None or len(found) != len(study.directions):
-            return None
-        return np.asarray(found, dtype=np.float64)
 
 
 def _next_in_queue(

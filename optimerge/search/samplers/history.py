@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-POINT = "mmmo:point"
+POINT = "surrogate:point"
 """System attribute: what a running trial is going to ask for, as JSON."""
 
 

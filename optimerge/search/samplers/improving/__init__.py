@@ -1,0 +1,1 @@
+"""Proposals by the noisy hypervolume improvement that they may bring."""

@@ -1,0 +1,115 @@
+"""What samplers with a surrogate share: a study as rows, a point of all its dimensions."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial
+
+from optimerge.search.samplers.history import POINT, History, read_history, union_space
+from optimerge.search.surrogate.domain import Domain
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+
+Array = NDArray[np.float64]
+
+
+class SurrogateSampler(BaseSampler):
+    """Asks `next_point` for a whole point once `startup` trials are scored; draws till then.
+
+    Conditional dimensions are proposed too: those that the point's method has.
+    """
+
+    def __init__(
+        self,
+        seed: int | None,
+        startup: int,
+        objectives: Sequence[str],
+        reference: Sequence[float] | None,
+        domain: Domain | None,
+    ) -> None:
+        """Make a sampler.
+
+        Args:
+            seed: Of all that it draws.
+            startup: How many scored trials there must be before the surrogate is asked; until
+                then points are uniform.
+            objectives: Names of the objectives in the study's order, under which the trials' user
+                attribute `scores` tells standard errors.
+            reference: The reference point, as losses; None: the study's user attribute `reference`,
+                or else from what is observed.
+            domain: The search space; None: every dimension of any trial.
+        """
+        self._rng = np.random.default_rng(seed)
+        self._independent = RandomSampler(seed=seed)
+        self._startup, self._objectives = startup, tuple(objectives)
+        self._reference, self._domain = reference, domain
+
+    @abstractmethod
+    def next_point(
+        self, study: "Study", trial: FrozenTrial, history: History, domain: Domain
+    ) -> dict[str, Any]:
+        """Return the point to try next."""
+
+    def infer_relative_search_space(
+        self, study: "Study", trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return every dimension, also those that only some points have."""
+        if self._domain is not None:
+            found = self._domain.distributions
+            return {name: d for name, d in sorted(found.items()) if not d.single()}
+        others = study.get_trials(deepcopy=False)
+        return union_space(t for t in others if t.number != trial.number)
+
+    def sample_relative(
+        self, study: "Study", trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return the next point; {} while there are too few scored trials."""
+        if not search_space:
+            return {}
+        domain = self._domain_of(search_space)
+        history = read_history(study, trial.number, domain, self._objectives)
+        if len(history.rows) < self._startup:
+            return {}
+        point = self.next_point(study, trial, history, domain)
+        study._storage.set_trial_system_attr(trial._trial_id, POINT, json.dumps(point))
+        return point
+
+    def sample_independent(
+        self,
+        study: "Study",
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Return a uniform draw."""
+        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+
+    def reseed_rng(self) -> None:
+        """Draw from a new stream, so that copies in other threads differ."""
+        self._rng = np.random.default_rng()
+        self._independent.reseed_rng()
+
+    def _domain_of(self, search_space: dict[str, BaseDistribution]) -> Domain:
+        if self._domain is not None and search_space.keys() == set(self._domain.names):
+            return self._domain
+        if self._domain is not None and self._domain.switch in search_space:
+            return Domain(
+                search_space, self._domain.switch, self._domain.active, self._domain.families
+            )
+        return Domain(search_space)
+
+    def corner(self, study: "Study") -> Array | None:
+        """Return the reference point [m], as losses; None if there is none yet."""
+        found = self._reference
+        if found is None:
+            found = study.user_attrs.get("reference")
+        if found is None or len(found) != len(study.directions):
+            return None
+        return np.asarray(found, dtype=np.float64)
