@@ -70,6 +70,8 @@ def comparison_table(
     rows = []
     found = compare(results, champion, peers, budget, measure, surfaces)
     found += compare(results, champion, ours, budget, measure, surfaces)
+    if not found:
+        return "Not measured."
     for each in sorted(found, key=lambda c: c.found.difference.mean):
         pair = each.found
         rows.append(
@@ -107,6 +109,8 @@ def losses_text(results: Results, champion: str, budgets: Sequence[int]) -> str:
         counts[surface][found.verdict] += 1
         if found.verdict == "behind":
             behind.append(f"- {surface}, {budget} merges: {peer}, {interval(found.difference)}")
+    if not counts:
+        return f"Not measured: {champion} and a peer have no runs of {min(budgets)} merges."
     losses = "\n".join(behind) if behind else "None: no interval lies below 0."
     rows = [[name, *(str(n) for n in found.values())] for name, found in counts.items()]
     head = ["surface", "ahead", "undecided", "behind"]

@@ -136,6 +136,8 @@ def test_failed_runs_are_listed_and_left_out(tmp_path: Path) -> None:
     append(tmp_path, run_of("a", 0, climbing(0.9, 0)[:3], failure="proposal 3: ValueError: no"))
     found = fill(tmp_path, {"b": 0.9}, seeds=2)
     text = reports.report(found, "b", "b", (10, 30))
+    assert "Not measured: b and a peer have no runs" in text
+    assert "no interval lies below 0" not in text
     assert "1 runs failed and are left out" in text
     assert "- A6, a, seed 0: proposal 3: ValueError: no" in text
     assert found.gains("a", 1, "test") == {}
