@@ -18,6 +18,8 @@ from optimerge.merge.vocabulary import Vocabulary, make_vocabulary
 from optimerge.search.granularity import check_layer_groups, with_layer_groups
 from optimerge.search.layers import check_layer_map, is_layer_map, resident_layers
 from optimerge.search.named_parents import check_named_parents
+from optimerge.search.start.known import Start
+from optimerge.search.start.recipes import recipe_starts
 from optimerge.space.labels import short_names
 from optimerge.space.objectives import SparsityObjective
 from optimerge.space.resolve import Edges
@@ -51,6 +53,8 @@ class Models:
     """Whether the first model is a base that the others come from; a layer map needs none."""
     rounding: Rounding | None = None
     """Where the space asks for int8 task vectors: what is kept so."""
+    starts: tuple[Start, ...] = ()
+    """Points of the recipes that the space says to start from."""
     layer_groups: Edges = field(default_factory=dict)
     """What each `layer_groups: auto` of the space has become."""
 
@@ -112,6 +116,8 @@ def open_models(space: SearchSpace, known: Edges | None = None) -> Models:
         models = replace(models, rounding=rounding)
     check_layer_groups(space, models.base.layers)
     check_named_parents(space, models)
+    starts = recipe_starts(space, places, models.base.layers)
+    models = replace(models, starts=starts)
     plans = [
         make_plan(space.recipe(point, models.base.layers), by_reference)
         for method in space.methods

@@ -24,8 +24,8 @@ from optimerge.search.proposals import propose
 from optimerge.search.samplers.registry import NamedSampler
 from optimerge.search.seen import SeenStudy
 from optimerge.search.session import Session
+from optimerge.search.start.enqueue import enqueue_starts
 from optimerge.search.tell import finish, put_back, put_back_on_failure, telling_of_disk
-from optimerge.search.warm_start import AVERAGE, average_points
 from optimerge.space.ranges import Param
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def search(
         observer.trial(trial)
     fix_reference(session)
     add_parent_points(session)
-    _enqueue_warm_start(session)
+    _enqueue_warm_start(session, budget)
     failures = 0
     while not stop.requested and budget.left(session.run.finished()):
         trial = _one_trial(session, sampler)
@@ -98,10 +98,6 @@ def put_back_interrupted(session: Session) -> None:
                 put_back(study, trial._trial_id)
 
 
-def _enqueue_warm_start(session: Session) -> None:
-    study = session.run.search
-    if study.user_attrs.get("warm start"):
-        return
-    for point in average_points(session.space, len(session.models.checkpoints) - 1):
-        study.enqueue_trial(point, user_attrs={"origin": AVERAGE}, skip_if_exists=True)
-    study.set_user_attr("warm start", True)
+def _enqueue_warm_start(session: Session, budget: Budget) -> None:
+    study, seed = session.run.search, session.run.info.seed
+    enqueue_starts(study, session.space, session.models.starts, budget.trials, seed)

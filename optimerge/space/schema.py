@@ -18,6 +18,18 @@ class Racing(BaseModel):
     """Of each stop: at most 1 - confidence of the candidates that belong on the front are lost."""
 
 
+class WarmStart(BaseModel):
+    """What a search tries after the parents and before its sampler is asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    design: bool = True
+    """Averages, scales, known-good numbers of the methods, a spread of points."""
+    recipes: tuple[str, ...] = ()
+    """Recipe files that are points of the space, relative to its file; tried first. More may be
+    added when a run is resumed."""
+
+
 class SearchSettings(BaseModel):
     """How long and how to search; the command line overrides each."""
 
@@ -40,6 +52,8 @@ class SearchSettings(BaseModel):
     generation: Generation = Generation()
     racing: Racing | Literal[False] = Racing()
     """false: every candidate is scored on all documents."""
+    warm_start: WarmStart | Literal[False] = WarmStart()
+    """false: the sampler is asked as soon as the parents are scored."""
     strict: bool = False
     """Refuse a task that has fewer documents than asked for; else all is cut in proportion."""
 
