@@ -149,12 +149,10 @@ def _without_defaults(data: Any, method: MergeMethod) -> Any:
         return [_without_defaults(part, method) for part in data]
     if not isinstance(data, dict):
         return data
-    found = {}
+    found: dict[str, Any] = {"parameters": {}}  # everywhere: none and none but defaults are equal
     for key, part in data.items():
         if key == "parameters" and isinstance(part, dict):
-            kept = {k: v for k, v in part.items() if not _is_default(method, k, v)}
-            if kept:
-                found[key] = kept
+            found[key] = {k: v for k, v in part.items() if not _is_default(method, k, v)}
         else:
             found[key] = _without_defaults(part, method)
     return found

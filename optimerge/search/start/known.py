@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from optimerge.methods.protocol import MergeMethod, Number, Required
 from optimerge.methods.registry import method_named
-from optimerge.search.start.points import WEIGHT, fixed_values, point_near
+from optimerge.search.start.points import WEIGHT, fixed_values, model_of, parameter_name, point_near
 from optimerge.space.labels import short_names
-from optimerge.space.ranges import Param
+from optimerge.space.ranges import Dimension, Param
 from optimerge.space.space import SearchSpace
 
 WHOLE: Mapping[str, Number] = {"density": 1.0, "lambda": 1.0}
@@ -68,22 +68,35 @@ def _average(space: SearchSpace, experts: Sequence[str]) -> Iterator[Start]:
     for name in space.methods:
         if len(experts) < 2 or not method_named(name).parameter(WEIGHT):
             continue
-        point = point_near(space, name, WHOLE, _even(experts, share), strict=(WEIGHT, *WHOLE))
-        if point is not None and _fixed_agree(space, {**WHOLE, WEIGHT: share}, experts):
-            yield Start("warm:average", point)
-            return
         point = point_near(space, name, WHOLE, _even(experts, share), strict=(WEIGHT,))
         if point is not None:
-            yield Start(f"warm:equal {share:.2g}", point)
+            exact = _is_average(space, point, experts)
+            yield Start("warm:average" if exact else f"warm:equal {share:.2g}", point)
             return
 
 
-def _fixed_agree(space: SearchSpace, wanted: Mapping[str, Number], experts: Sequence[str]) -> bool:
-    for name, number in wanted.items():
-        for model, value in fixed_values(space, name):
+def _is_average(space: SearchSpace, point: Mapping[str, Param], experts: Sequence[str]) -> bool:
+    """Whether what is searched and what is fixed make it the average, nothing dropped or scaled."""
+    for name, number in {**WHOLE, WEIGHT: 1 / len(experts)}.items():
+        found = [(model_of(space, d), point[d.name]) for d in _named(space, point, name)]
+        for model, value in [*found, *fixed_values(space, name)]:
             if (model is None or model in experts) and value != number:
                 return False
     return True
+
+
+def _named(space: SearchSpace, point: Mapping[str, Param], name: str) -> list[Dimension]:
+    """Return the dimensions of a point that are of one parameter."""
+    own = [d for d in space.dimensions if d.name in point and "parameters" in d.site]
+    return [d for d in own if parameter_name(d) == name]
+
+
+def _said(
+    space: SearchSpace, point: Mapping[str, Param], name: str, model: str | None = None
+) -> str:
+    """Return a point's own number of a parameter (of one model) as text, "" if it has none."""
+    found = [d for d in _named(space, point, name) if model in (None, model_of(space, d))]
+    return f"{point[found[0].name]:.3g}" if found else ""
 
 
 def _known_good(space: SearchSpace, name: str, experts: Sequence[str]) -> Iterator[Start]:
@@ -97,10 +110,9 @@ def _known_good(space: SearchSpace, name: str, experts: Sequence[str]) -> Iterat
         weights = _even(experts, each)
         point = point_near(space, name, numbers, weights, strict=(WEIGHT, *numbers))
         if point is not None:
-            what = ", ".join(
-                f"{key} {value:g}" for key, value in numbers.items() if value is not None
-            )
-            yield Start(f"warm:{name} {what or 'defaults'}", point)
+            said = {key: _said(space, point, key) for key in numbers}
+            what = ", ".join(f"{key} {value}" for key, value in said.items() if value)
+            yield Start(f"warm:{name} {what or 'equal'}", point)
 
 
 def _scaled(space: SearchSpace, experts: Sequence[str]) -> Iterator[Start]:
@@ -113,16 +125,15 @@ def _scaled(space: SearchSpace, experts: Sequence[str]) -> Iterator[Start]:
                 continue
             point = point_near(space, name, WHOLE, _even(experts, scale), strict=(WEIGHT,))
             if point is not None:
-                yield Start(f"warm:equal {scale:g}", point)
+                yield Start(f"warm:equal {_said(space, point, WEIGHT)}", point)
                 break
     for n, scale in enumerate(LAMBDAS):
         names = [m for m in space.methods if divides(space, method_named(m))]
         for name in _turned(names, n):
-            active = any(d.site[-1] == "lambda" for d in space.active(name))
             numbers = {**WHOLE, "lambda": scale}
             point = point_near(space, name, numbers, _even(experts, share), strict=("lambda",))
-            if active and point is not None:
-                yield Start(f"warm:lambda {scale:g}", point)
+            if point is not None and (said := _said(space, point, "lambda")):
+                yield Start(f"warm:lambda {said}", point)
                 break
 
 
@@ -147,7 +158,8 @@ def _leaning(space: SearchSpace, experts: Sequence[str]) -> Iterator[Start]:
             rest = (1 - weight) / max(1, len(others)) if divides(space, method) else 0.0
             point = point_near(space, name, WHOLE, {**_even(others, rest), expert: weight})
             if point is not None:
-                yield Start(f"warm:{labels[expert]} {weight:.2g}", point)
+                said = _said(space, point, WEIGHT, expert)
+                yield Start(f"warm:{labels[expert]} {said}".rstrip(), point)
                 break
 
 

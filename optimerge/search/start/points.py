@@ -77,9 +77,10 @@ def _nearest_choice(choices: Sequence[Param], value: float | bool) -> Param | No
 
 
 def _reaches(found: Range, value: float | bool) -> bool:
-    """Whether a range goes to a number, or its grid as near as half a step."""
+    """Whether a number lies inside a range, be it between two values of its grid."""
     if found.choices is not None:
-        return value in found.choices
+        numbers = [c for c in found.choices if isinstance(c, int | float)]
+        return bool(numbers) and min(numbers) <= value <= max(numbers)
     assert found.low is not None
     assert found.high is not None
     return found.low <= value <= found.high
