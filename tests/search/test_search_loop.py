@@ -19,7 +19,7 @@ def points(trials: list[Trial]) -> list[dict[str, Any]]:
     return [dict(t.params) for t in trials if not t.is_parent]
 
 
-def test_parents_come_first_then_the_average_then_the_sampler(
+def test_parents_come_first_then_the_design_then_the_sampler(
     made_family: Path, tmp_path: Path, opened: Any, searched: Any
 ) -> None:
     trials = searched(opened(made_family, tmp_path), 6)
@@ -28,7 +28,7 @@ def test_parents_come_first_then_the_average_then_the_sampler(
         "expert:red",
         "expert:blue",
         "warm:average",
-        "sampler",
+        "warm:dare_ties density 0.5",
         "sampler",
     ]
     assert trials[3].params == {
@@ -191,7 +191,7 @@ def test_a_trial_left_running_by_a_killed_search_is_repeated(
 ) -> None:
     wanted = searched(opened(made_family, tmp_path / "whole"), 9)
     session = opened(made_family, tmp_path / "cut")
-    searched(session, 6)
+    searched(session, 9, stop_after=6)
     from optimerge.search.proposals import propose
     from optimerge.search.samplers.registry import sampler_named
 
