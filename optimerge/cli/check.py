@@ -1,5 +1,6 @@
 """`optimerge check`: would this search run?"""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,8 @@ MEANING = {
 def command(space: Path, strict: bool, allow_code: bool, device: str) -> None:
     """Check a search space: models fit together, dimensions, memory, tasks. Loads no weights.
 
-    Reads configs and safetensors headers, and looks the tasks up.
+    Reads configs and safetensors headers, and looks the tasks up. Only `layer_groups: auto` makes
+    it read the weights, once.
 
     \b
     Example:
@@ -54,10 +56,12 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
     from optimerge.search.memory import choose_tier
     from optimerge.search.models import open_models
     from optimerge.search.samplers.chosen import chosen_sampler
+    from optimerge.space.layer_groups import layers_label
     from optimerge.space.objectives import SparsityObjective, TaskObjective, objective_name
 
     sampler = chosen_sampler(space, allow_code=allow_code).name
     models = open_models(space)
+    space = models.space
     base = models.base
     names = ", ".join(models.names[c.reference] for c in models.checkpoints[models.has_base :])
     who = (
@@ -92,6 +96,10 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
             "the base and the parents' scores keep full weights"
         )
     click.echo(f"methods: {', '.join(space.methods)}; {len(space.dimensions)} dimensions")
+    for asked, edges in models.layer_groups.items():
+        groups = ", ".join(layers_label(*pair) for pair in pairwise(edges))
+        many = "" if asked == "auto" else f" {asked}"
+        click.echo(f"layer groups, auto{many}, by how much the experts changed: {groups}")
     for dimension in space.dimensions:
         only = (
             ""

@@ -84,7 +84,7 @@ def trials_screen(trials: Sequence[Trial], front: Front) -> Table:
 
 
 def _mark(trial: Trial, front: Front) -> str:
-    kind = "average" if trial.origin.startswith("warm:") else ""
+    kind = trial.origin.removeprefix("warm:") if trial.origin.startswith("warm:") else ""
     if trial.is_parent:
         kind = "◂ base" if trial.origin == "base" else "◂ expert"
     if not trial.feasible:

@@ -33,4 +33,5 @@ METHOD = MergeMethod(
     form=Form("band"),
     least_inputs=0,
     locality="tensor",
+    known_good=({"density": 0.9, "gamma": 0.01},),
 )

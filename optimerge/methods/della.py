@@ -38,4 +38,5 @@ METHOD = MergeMethod(
     locality="tensor",
     stochastic=True,
     refuse=each_input(epsilon_too_wide),
+    known_good=({"density": 0.5}, {"density": 0.3}),
 )

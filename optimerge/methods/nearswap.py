@@ -37,4 +37,5 @@ METHOD = MergeMethod(
     ),
     kernel=merge,
     most_inputs=1,
+    known_good=({"t": 0.0001},),
 )

@@ -155,6 +155,10 @@ class MergeMethod:
     """How it runs in one pass over memory; None: only its kernel can merge."""
     statistics: tuple[StatisticKind, ...] = ()
     """What must have been measured on every input (`optimerge calibrate`); not on the base."""
+    known_good: tuple[Mapping[str, Number], ...] = ()
+    """Numbers that a search tries early, best first: the paper's own, or what people use. A weight
+    is that of every model; without one they share 1. Parameters that are left out have their
+    defaults."""
     refuse: Refuse | None = None
     """Says why numbers (of all inputs, shared) cannot be merged, or None; no tensors."""
 

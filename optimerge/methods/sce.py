@@ -74,4 +74,5 @@ METHOD = MergeMethod(
     kernel=merge,
     least_inputs=0,
     locality="tensor",
+    known_good=({"select_topk": 0.1},),
 )

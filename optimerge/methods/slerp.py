@@ -76,4 +76,5 @@ METHOD = MergeMethod(
     least_inputs=1,
     most_inputs=1,
     locality="tensor",
+    known_good=({"t": 0.5}, {"t": 0.3}, {"t": 0.7}),
 )

@@ -35,4 +35,5 @@ METHOD = MergeMethod(
     kernel=merge,
     form=Form(),
     least_inputs=0,
+    known_good=({"weight": 0.4},),  # what the paper of TIES takes where nothing can be tuned
 )

@@ -82,4 +82,5 @@ METHOD = MergeMethod(
     least_inputs=0,
     locality="tensor",
     mergekit=False,
+    known_good=({"density": 0.2}, {"density": 0.5}),
 )

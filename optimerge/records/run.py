@@ -10,7 +10,7 @@ the base and the experts as given (they need not be points of the space).
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +54,9 @@ class RunInfo:
     last bits of scores."""
     task_vectors: str = "full"
     """full or int8."""
+    layer_groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Of each `layer_groups: auto` of the space ("auto", or its number): the groups' edges. The
+    models' weights decide them, once."""
     format: int = FORMAT
 
 

@@ -1,7 +1,7 @@
 """The models of a search space: headers opened, fit checked, no weights loaded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from optimerge.checkpoint.depth import check_layers_fit, kinds_that_change, resized
@@ -15,11 +15,14 @@ from optimerge.merge.plan import make_plan
 from optimerge.merge.rounding import Rounding, make_rounding
 from optimerge.merge.statistics import Statistics, open_statistics
 from optimerge.merge.vocabulary import Vocabulary, make_vocabulary
+from optimerge.search.granularity import check_layer_groups, with_layer_groups
 from optimerge.search.layers import check_layer_map, is_layer_map, resident_layers
 from optimerge.search.named_parents import check_named_parents
+from optimerge.search.start.known import Start
+from optimerge.search.start.recipes import recipe_starts
 from optimerge.space.labels import short_names
 from optimerge.space.objectives import SparsityObjective
-from optimerge.space.slices import slice_of
+from optimerge.space.resolve import Edges
 from optimerge.space.space import SearchSpace
 
 KINDS = (
@@ -32,6 +35,8 @@ KINDS = (
 class Models:
     """The base model and its experts, opened (headers only)."""
 
+    space: SearchSpace
+    """The space that they are of, its layer groups known."""
     checkpoints: tuple[Checkpoint, ...]
     """Base first, then the experts in the space's order; references as the space gives them."""
     places: Mapping[str, str]
@@ -48,6 +53,10 @@ class Models:
     """Whether the first model is a base that the others come from; a layer map needs none."""
     rounding: Rounding | None = None
     """Where the space asks for int8 task vectors: what is kept so."""
+    starts: tuple[Start, ...] = ()
+    """Points of the recipes that the space says to start from."""
+    layer_groups: Edges = field(default_factory=dict)
+    """What each `layer_groups: auto` of the space has become."""
 
     @property
     def base(self) -> Checkpoint:
@@ -65,8 +74,11 @@ class Models:
         return short_names(c.reference for c in self.checkpoints)
 
 
-def open_models(space: SearchSpace) -> Models:
-    """Open the headers of all models of a space and check that they fit together."""
+def open_models(space: SearchSpace, known: Edges | None = None) -> Models:
+    """Open the headers of all models of a space and check that they fit together.
+
+    Only for `layer_groups: auto` weights are read, unless the run knows the groups already.
+    """
     recipe = space.any_recipe
     if not recipe.base_model and not space.places:
         if any(isinstance(spec, SparsityObjective) for spec in space.objectives):
@@ -82,19 +94,30 @@ def open_models(space: SearchSpace) -> Models:
         layers = resident_layers(space, checkpoints)
     else:
         check_fit(checkpoints, vocabularies_differ=recipe.output_tokenizer is not None)
+    space, groups = with_layer_groups(space, checkpoints, known)
     vocabulary = make_vocabulary(recipe, by_reference, space.folder, exact=space.search.exact)
     places = {c.reference: _place(c, space.folder) for c in checkpoints}
     if vocabulary and vocabulary.owner and vocabulary.wanted.source not in places:
         source = vocabulary.wanted.source
         places[source] = _full(source, vocabulary.owner, space.folder)
     has_base = recipe.base_model is not None
-    models = Models(checkpoints, places, vocabulary, layers=layers, has_base=has_base)
+    models = Models(
+        space,
+        checkpoints,
+        places,
+        vocabulary,
+        layers=layers,
+        has_base=has_base,
+        layer_groups=groups,
+    )
     if space.search.task_vectors == "int8":
         mode = "exact" if space.search.exact else "fast"
         rounding = make_rounding(recipe, by_reference, mode, space.file)
         models = replace(models, rounding=rounding)
-    _check_layer_groups(space, models)
+    check_layer_groups(space, models.base.layers)
     check_named_parents(space, models)
+    starts = recipe_starts(space, places, models.base.layers)
+    models = replace(models, starts=starts)
     plans = [
         make_plan(space.recipe(point, models.base.layers), by_reference)
         for method in space.methods
@@ -138,15 +161,3 @@ def _full(reference: str, path: Path, folder: Path) -> str:
     name = Path(reference).expanduser()
     local = any((start / name).is_dir() for start in (folder, Path.cwd()))
     return str(path.resolve()) if local else reference
-
-
-def _check_layer_groups(space: SearchSpace, models: Models) -> None:
-    most = {place.site: place.most for place in space.places}
-    for dimension in space.dimensions:
-        groups = dimension.range.layer_groups
-        layers = most.get(slice_of(dimension.site) or (), models.base.layers)
-        if groups and groups > layers:
-            raise RecipeError(
-                f"{space.file}: {dimension.name}: {groups} layer groups for {layers} layers; give "
-                f"at most {layers}"
-            )

@@ -18,8 +18,8 @@ from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import attempt
 from optimerge.search.proposals import known_trial
 from optimerge.search.session import Session
+from optimerge.search.start.parents import parent_points, whole_model_points
 from optimerge.search.tell import finish, put_back_on_failure
-from optimerge.search.warm_start import parent_points, whole_model_points
 from optimerge.space.ranges import Param
 
 BASE = "base"

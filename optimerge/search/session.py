@@ -117,11 +117,15 @@ def open_session(
 
     `warn` is told what is not quite as asked for.
     """
+    known = None
     if (folder / JOURNAL).exists():
-        _refuse_other_space(open_run(folder), space)
+        started = open_run(folder)
+        _refuse_other_space(started, space)
+        known = started.info.layer_groups
     make_writable(folder)
     say("reading model headers")
-    models = open_models(space)
+    models = open_models(space, known)
+    space = models.space
     _spare_threads(models.base)
     choice = choose_tier(models, space, device)
     count = len(models.checkpoints)
@@ -225,6 +229,7 @@ def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -
         exact=space.search.exact,
         task_vectors=space.search.task_vectors,
         items={name: digest for name, digest in digests.items() if digest},
+        layer_groups=models.layer_groups,
         versions={package: importlib.metadata.version(package) for package in PACKAGES},
     )
 

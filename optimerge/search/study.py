@@ -22,9 +22,10 @@ from optimerge.search.next_trial import Begun, begin_next, prepare_next
 from optimerge.search.parents import add_parent_points, fix_reference, score_parents
 from optimerge.search.proposer import Proposer
 from optimerge.search.samplers.registry import NamedSampler
+from optimerge.search.samplers.unrepeated import SpaceUsedUpError
 from optimerge.search.session import Session
+from optimerge.search.start.enqueue import enqueue_starts
 from optimerge.search.tell import finish, put_back, put_back_on_failure, telling_of_disk
-from optimerge.search.warm_start import AVERAGE, average_points
 
 FAILURES_IN_A_ROW = 10
 """After so many failed trials in a row the fault is not the candidates'."""
@@ -49,8 +50,8 @@ def search(
     """Search until the budget is used or a stop is asked for; earlier trials of the run count.
 
     `warn` is told what the user should know and the search can live with. RunError after ten
-    failed trials in a row, or three failures of the sampler. SpaceUsedUpError where
-    every point of a small space has been tried.
+    failed trials in a row, or three failures of the sampler. Ends early where every point of a
+    small space has been tried.
     """
     session.run.search.set_user_attr("goal", budget.trials)
     put_back_interrupted(session)
@@ -59,12 +60,17 @@ def search(
     fix_reference(session)
     add_parent_points(session)
     if session.run.reference is not None:
-        _enqueue_warm_start(session)  # after every parent, also where a parent is yet to be scored
+        # After every parent, also where a parent is yet to be scored.
+        _enqueue_warm_start(session, budget)
     failures = 0
     with Proposer(sampler, warn) as proposer:
         while not stop.requested and budget.left(session.run.finished()):
-            with telling_of_disk(session.run):
-                begun = begin_next(session, proposer, stop, warn)
+            try:
+                with telling_of_disk(session.run):
+                    begun = begin_next(session, proposer, stop, warn)
+            except SpaceUsedUpError as done:
+                warn(str(done))
+                break
             if begun is None:
                 break
             last = stop.requested or not budget.left(session.run.finished() + 1)
@@ -98,10 +104,6 @@ def put_back_interrupted(session: Session) -> None:
                 put_back(study, trial._trial_id)
 
 
-def _enqueue_warm_start(session: Session) -> None:
-    study = session.run.search
-    if study.user_attrs.get("warm start"):
-        return
-    for point in average_points(session.space, len(session.models.checkpoints) - 1):
-        study.enqueue_trial(point, user_attrs={"origin": AVERAGE}, skip_if_exists=True)
-    study.set_user_attr("warm start", True)
+def _enqueue_warm_start(session: Session, budget: Budget) -> None:
+    study, seed = session.run.search, session.run.info.seed
+    enqueue_starts(study, session.space, session.models.starts, budget.trials, seed)

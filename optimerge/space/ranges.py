@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from optimerge.methods.protocol import Kind
+from optimerge.space.layer_groups import LayerGroups, group_count, is_open
 
 Param = bool | int | float | str
 """A value of a dimension: what a sampler proposes."""
@@ -13,8 +14,9 @@ Param = bool | int | float | str
 class Range(BaseModel):
     """`{low, high}` with optional log and step, or `{choices}`; one value for all or one a part.
 
-    `layer_groups: k` gives one value to each of k equal groups of layers; `filters: [a, b]` one
-    to the tensors whose name contains a, one to those that contain b, and one to the rest.
+    `layer_groups: k` gives one value to each of k equal groups of layers (other forms:
+    `optimerge.space.layer_groups`); `filters: [a, b]` one to the tensors whose name contains a, one
+    to those that contain b, and one to the rest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,7 +26,7 @@ class Range(BaseModel):
     log: bool = False
     step: Annotated[float, Field(gt=0)] | None = None
     choices: Annotated[tuple[Param, ...], Field(min_length=1)] | None = None
-    layer_groups: Annotated[int, Field(ge=1)] | None = None
+    layer_groups: LayerGroups | None = None
     filters: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
@@ -55,9 +57,18 @@ class Range(BaseModel):
         return (self.low, self.high)
 
     @property
+    def open(self) -> bool:
+        """Whether its layer groups are not known before the models are."""
+        return is_open(self.layer_groups)
+
+    @property
     def parts(self) -> list[tuple[int | None, str | None]]:
-        """One (layer group, filter) for each value; filter None: all, or the rest."""
-        groups: list[int | None] = list(range(self.layer_groups)) if self.layer_groups else [None]
+        """One (layer group, filter) for each value; filter None: all, or the rest.
+
+        While the groups are open, one value stands for all of them.
+        """
+        count = group_count(self.layer_groups)
+        groups: list[int | None] = list(range(count)) if count else [None]
         filters: list[str | None] = [*self.filters, None] if self.filters else [None]
         return [(group, name) for name in filters for group in groups]
 

@@ -7,25 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from optimerge.errors import RecipeError, did_you_mean
-from optimerge.methods.protocol import Kind, MergeMethod, Parameter
+from optimerge.methods.protocol import MergeMethod
 from optimerge.recipe.check import check_recipe, method_of
 from optimerge.recipe.read import read_yaml, validate
 from optimerge.recipe.schema import Recipe
-from optimerge.recipe.values import coerce
 from optimerge.space.check_slices import check_range, check_structure
-from optimerge.space.labels import labels_of, slice_label
+from optimerge.space.dimensions import dimensions
+from optimerge.space.granularity import check_groups, each_in_slices
 from optimerge.space.layer_map import LayerMap
 from optimerge.space.objectives import TaskObjective
-from optimerge.space.ranges import Dimension, Range, is_range
+from optimerge.space.ranges import Range, is_range
 from optimerge.space.schema import BLOCKS, Blocks
-from optimerge.space.slices import (
-    Site,
-    bounds,
-    is_structure,
-    longest,
-    path_text,
-    slice_of,
-)
+from optimerge.space.slices import Site, is_structure, longest, path_text
 from optimerge.space.space import SearchSpace
 
 
@@ -45,6 +38,7 @@ def make_space(data: dict[str, Any], path: Path) -> SearchSpace:
     ranges = dict(_take_ranges(template, (), file))
     methods = _methods(template, ranges, file)
     check_structure(template, ranges, file)
+    check_groups(template, ranges, file)
     space = SearchSpace(
         file=path,
         data=data,
@@ -70,10 +64,12 @@ def make_space(data: dict[str, Any], path: Path) -> SearchSpace:
         )
     for method in methods:
         check_recipe(space._assemble(template, method.name), file)
-    whole = replace(space, dimensions=tuple(_dimensions(template, ranges, methods, file)))
+    ranges = each_in_slices(ranges, space.places)
+    found = tuple(dimensions(template, ranges, space.methods, file))
+    whole = replace(space, ranges=ranges, dimensions=found)
     for method in methods:
         for point in whole.corners(method.name):
-            check_recipe(whole.recipe(point, layers=1), file)
+            check_recipe(whole.with_values(point, layers=1), file)
     return whole
 
 
@@ -139,70 +135,3 @@ def _methods(template: dict[str, Any], ranges: dict[Site, Range], file: str) -> 
         probe = Recipe.model_construct(merge_method=str(name))
         found.append(method_of(probe, file))
     return found
-
-
-def _dimensions(
-    template: dict[str, Any], ranges: dict[Site, Range], methods: list[MergeMethod], file: str
-) -> Iterator[Dimension]:
-    labels = labels_of(template, ranges)
-    for site, found in ranges.items():
-        if site == ("merge_method",):
-            yield Dimension(name="merge_method", site=site, range=found, kind=None)
-            continue
-        if is_structure(site):
-            name, kind = _structure_name(labels, template, site, ranges)
-            yield Dimension(name=name, site=site, range=found, kind=kind)
-            continue
-        name = str(site[site.index("parameters") + 1])
-        owners = {m.name: p for m in methods if (p := m.parameter(name))}
-        _check_ends(found, owners, f"{file}: {path_text(site)}")
-        for group, part in found.parts:
-            yield Dimension(
-                name=_name(labels, site, group, part, found),
-                site=site,
-                range=found,
-                kind=next(iter(owners.values())).kind,
-                group=group,
-                filter=part,
-                methods=frozenset(owners),
-            )
-
-
-def _structure_name(
-    labels: dict[Site, str], template: dict[str, Any], site: Site, ranges: dict[Site, Range]
-) -> tuple[str, Kind | None]:
-    """Return what a bound, model or switch of a slice is called, and its kind."""
-    part = slice_of(site) or ()
-    owner = labels.get((*part, "sources", 0), "")
-    alone = (*part, "sources", 1) not in labels
-    searched = (*part, "sources", 0, "model") in ranges
-    if not alone or searched:
-        owner = slice_label(site)
-    if site[-1] == "use":
-        start, end = bounds(template, part)
-        fixed = not any(is_structure(s) and s != site and slice_of(s) == part for s in ranges)
-        return (f"{owner}[{start}:{end}]" if fixed else f"{owner}.use"), "boolean"
-    if site[-1] == "model":
-        return f"{owner if alone else labels[site[:-1]]}.model", None
-    return f"{owner}.{('start', 'end')[int(site[-1])]}", "integer"
-
-
-def _check_ends(found: Range, owners: dict[str, Parameter], where: str) -> None:
-    for parameter in owners.values():
-        for end in found.ends:
-            coerce(end, parameter, where)
-
-
-def _name(
-    labels: dict[Site, str], site: Site, group: int | None, part: str | None, found: Range
-) -> str:
-    at = site.index("parameters")
-    owner = labels.get(site[:at], "")
-    inner = "".join(f"[{key}]" for key in site[at + 2 :] if key != "value")
-    bits = []
-    if group is not None:
-        bits.append(f"layers {group + 1}/{found.layer_groups}")
-    if found.filters:
-        bits.append(part or "rest")
-    tail = f"[{', '.join(bits)}]" if bits else ""
-    return f"{owner}.{site[at + 1]}{inner}{tail}".lstrip(".")

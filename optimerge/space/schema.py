@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from optimerge.space.generation import Generation
 from optimerge.space.layer_map import LayerMap
@@ -16,6 +16,18 @@ class Racing(BaseModel):
 
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Of each stop: at most 1 - confidence of the candidates that belong on the front are lost."""
+
+
+class WarmStart(BaseModel):
+    """What a search tries after the parents and before its sampler is asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    design: bool = True
+    """Averages, scales, known-good numbers of the methods, a spread of points."""
+    recipes: tuple[str, ...] = ()
+    """Recipe files that are points of the space, relative to its file; tried first. More may be
+    added when a run is resumed."""
 
 
 class SamplerChoice(BaseModel):
@@ -37,7 +49,7 @@ class SearchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sampler: str | SamplerChoice = "auto"
-    """A name (`optimerge samplers`), `module:Class`, or one of these with options."""
+    """A name (`optimerge samplers`), `module:Class`, or one with its options."""
     trials: Annotated[int, Field(ge=1)] | None = None
     """Finished trials of the run, parents and failed ones included; default 200 if no hours."""
     hours: Annotated[float, Field(gt=0)] | None = None
@@ -54,16 +66,10 @@ class SearchSettings(BaseModel):
     generation: Generation = Generation()
     racing: Racing | Literal[False] = Racing()
     """false: every candidate is scored on all documents."""
+    warm_start: WarmStart | Literal[False] = WarmStart()
+    """false: the sampler is asked as soon as the parents are scored."""
     strict: bool = False
     """Refuse a task that has fewer documents than asked for; else all is cut in proportion."""
-
-    @field_validator("sampler", mode="before")
-    @classmethod
-    def _sampler_has_a_name(cls, given: Any) -> Any:
-        name = given.get("name") if isinstance(given, dict) else getattr(given, "name", given)
-        if not isinstance(name, str):
-            raise ValueError("give the name of a sampler, or {name: NAME, OPTION: VALUE, ...}")
-        return given
 
 
 class Blocks(BaseModel):

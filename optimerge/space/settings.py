@@ -39,6 +39,6 @@ def overridden(
         budget = set()
     update = {k: v for k, v in given.items() if v is not None or k in budget}
     settings = space.search.model_copy(update=update)
-    plain = settings.model_dump(exclude_none=True, exclude_defaults=True)
+    plain = settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     data = {**space.data, "search": plain}
     return replace(space, search=settings, data=data)

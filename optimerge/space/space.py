@@ -7,9 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from optimerge.errors import RecipeError
 from optimerge.methods.registry import method_named
 from optimerge.recipe.read import validate
 from optimerge.recipe.schema import Recipe
+from optimerge.space.layer_groups import group_of_each
 from optimerge.space.layer_map import LayerMap
 from optimerge.space.objective_kinds.settings import Bound
 from optimerge.space.objectives import ObjectiveSpec, objective_name
@@ -22,6 +24,7 @@ from optimerge.space.slices import (
     is_structure,
     length,
     longest,
+    path_text,
     places,
     slice_of,
 )
@@ -43,7 +46,10 @@ class SearchSpace:
     """The ranges by the site they stand at."""
     methods: tuple[str, ...]
     dimensions: tuple[Dimension, ...]
-    """All dimensions; those of the parameters that a method lacks are not part of its points."""
+    """All dimensions; those of the parameters that a method lacks are not part of its points.
+
+    A range whose layer groups are open has one for all of them: see `optimerge.space.resolve`.
+    """
     objectives: tuple[ObjectiveSpec, ...]
     include_path: Path | None
     search: SearchSettings
@@ -74,6 +80,11 @@ class SearchSpace:
     def conditional(self) -> bool:
         """Whether points of different methods have different dimensions."""
         return any(d.methods and d.methods != set(self.methods) for d in self.dimensions)
+
+    @cached_property
+    def open_ranges(self) -> tuple[Site, ...]:
+        """Where ranges stand whose layer groups are not known before the models are."""
+        return tuple(site for site, found in self.ranges.items() if found.open)
 
     @cached_property
     def places(self) -> list[Place]:
@@ -124,8 +135,17 @@ class SearchSpace:
         """Return the recipe of a point; `layers` of the base model spread the layer groups.
 
         Values of layer groups become a gradient with one value a layer, which `mergekit` reads
-        back as just those values.
+        back as just those values. RecipeError while layer groups are open.
         """
+        if self.open_ranges:
+            raise RecipeError(
+                f"{self.file}: {path_text(self.open_ranges[0])}: which layers its groups have is "
+                "not known before the models are opened; see optimerge.space.resolve"
+            )
+        return self.with_values(params, layers)
+
+    def with_values(self, params: Mapping[str, Param], layers: int) -> Recipe:
+        """Return the recipe of a point, one value in the place of groups that are still open."""
         data = deepcopy(dict(self.template))
         method = str(params.get("merge_method", self.methods[0]))
         sites = dict(self._sites(method))
@@ -165,16 +185,14 @@ def _value(dimensions: Iterable[Dimension], params: Mapping[str, Param], layers:
     by_filter: dict[str | None, list[Param]] = {}
     for dimension in dimensions:
         by_filter.setdefault(dimension.filter, []).append(params[dimension.name])
-    spread = {name: _spread(values, layers) for name, values in by_filter.items()}
+        groups = group_of_each(dimension.range.layer_groups, layers)
+    spread = {
+        name: [values[group] for group in groups] if len(values) > 1 else values[0]
+        for name, values in by_filter.items()
+    }
     if len(spread) == 1 and None in spread:
         return spread[None]
     return [{"filter": n, "value": v} if n else {"value": v} for n, v in spread.items()]
-
-
-def _spread(values: list[Param], layers: int) -> Any:
-    if len(values) == 1:
-        return values[0]
-    return [values[layer * len(values) // layers] for layer in range(layers)]
 
 
 def _without_foreign(data: Any, method: str, methods: tuple[str, ...]) -> Any:

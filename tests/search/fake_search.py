@@ -156,7 +156,7 @@ def open_fake(journal: Journal, fake: Fake) -> Session:
     checkpoints = [SimpleNamespace(reference=n, layers=2, dtype="float32") for n in names]
     models = SimpleNamespace(
         base=checkpoints[0], has_base=True, names=names, checkpoints=checkpoints,
-        layers=None, places={}, statistics=None,
+        layers=None, places={}, statistics=None, starts=(),
     )  # fmt: skip
     info = RunInfo(SPACE, "space.yaml", "d", {"t": "maximize", "u": "maximize"}, 2, 0, False)
     storage = JournalStorage(journal)

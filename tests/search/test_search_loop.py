@@ -22,7 +22,7 @@ def points(trials: list[Trial]) -> list[dict[str, Any]]:
     return [dict(t.params) for t in trials if not t.is_parent]
 
 
-def test_parents_come_first_then_the_average_then_the_sampler(
+def test_parents_come_first_then_the_design_then_the_sampler(
     made_family: Path, tmp_path: Path, opened: Any, searched: Any
 ) -> None:
     trials = searched(opened(made_family, tmp_path), 6)
@@ -31,7 +31,7 @@ def test_parents_come_first_then_the_average_then_the_sampler(
         "expert:red",
         "expert:blue",
         "warm:average",
-        "sampler",
+        "warm:dare_ties density 0.5",
         "sampler",
     ]
     assert trials[3].params == {
@@ -197,7 +197,7 @@ def test_a_trial_left_running_by_a_killed_search_is_repeated(
 ) -> None:
     wanted = searched(opened(made_family, tmp_path / "whole"), 9)
     session = opened(made_family, tmp_path / "cut")
-    searched(session, 6)
+    searched(session, 9, stop_after=6)
     asked = begin_next(session, Proposer(sampler_named("random")), Stop(), print)
     assert asked is not None  # and then killed
     searched(opened(made_family, tmp_path / "cut"), 9)

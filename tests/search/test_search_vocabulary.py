@@ -133,7 +133,7 @@ def test_a_search_scores_parents_and_candidates_and_its_export_is_rebuilt(
     spaced(mixed, source)
     session = opened(mixed, tmp_path / "run")
     trials = searched(session, 6)
-    assert [t.state for t in trials] == ["complete"] * len(trials), [t.error for t in trials]
+    assert {t.state for t in trials} <= {"complete", "pruned"}, [t.error for t in trials]
     blue = next(t for t in trials if t.origin == "expert:blue")
     for trial in (blue, trials[-1]):
         (tmp_path / "r.yaml").write_text(export_text(session.run, trial, "test"))

@@ -2,7 +2,7 @@
 
 from optimerge.methods.protocol import Required
 from optimerge.methods.registry import method_named
-from optimerge.search.warm_start import parameter_name
+from optimerge.search.start.points import parameter_name
 from optimerge.space.ranges import Dimension, Param
 from optimerge.space.space import SearchSpace
 

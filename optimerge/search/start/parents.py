@@ -1,16 +1,14 @@
-"""Where a search starts: points of the space that are the base, an expert, the plain average."""
+"""Points of the space that should be a parent as it is: the base, or an expert."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from optimerge.methods.protocol import Required
 from optimerge.methods.registry import method_named
+from optimerge.search.start.points import model_of, parameter_name
 from optimerge.space.ranges import Dimension, Param
 from optimerge.space.slices import Site
 from optimerge.space.space import SearchSpace
 from optimerge.space.whole import whole_model
-
-AVERAGE = "warm:average"
 
 
 def parent_points(space: SearchSpace, expert: str | None) -> Iterator[dict[str, Param]]:
@@ -22,17 +20,6 @@ def parent_points(space: SearchSpace, expert: str | None) -> Iterator[dict[str, 
     for method in space.methods:
         wanted = {"weight": 0.0, "density": 1.0, "lambda": 1.0, "t": 1.0 if expert else 0.0}
         point = _point(space, method, wanted, expert)
-        if point is not None:
-            yield point
-
-
-def average_points(space: SearchSpace, experts: int) -> Iterator[dict[str, Param]]:
-    """Yield the uniform average of the experts, a method each, where the space holds it."""
-    for method in space.methods:
-        if space.moves_layers or method_named(method).most_inputs == 1:
-            continue  # an average of what? of one model, or of other layers at every point
-        wanted = {"weight": 1 / experts, "density": 1.0, "lambda": 1.0, "t": 0.5}
-        point = _point(space, method, wanted, None)
         if point is not None:
             yield point
 
@@ -89,17 +76,3 @@ def _inside(dimension: Dimension, value: float | bool) -> bool:
         steps = (value - r.low) / r.step
         return r.low <= value <= r.high and abs(steps - round(steps)) < 1e-9
     return r.low <= value <= r.high
-
-
-def parameter_name(dimension: Dimension) -> str:
-    """Return the name of the parameter that a dimension belongs to."""
-    return str(dimension.site[dimension.site.index("parameters") + 1])
-
-
-def model_of(space: SearchSpace, dimension: Dimension) -> str | None:
-    """Return the model that a dimension's parameter belongs to, None for shared ones."""
-    place: Any = space.template
-    for key in dimension.site[: dimension.site.index("parameters")]:
-        place = place[key]
-    found = place.get("model")
-    return found if isinstance(found, str) else None

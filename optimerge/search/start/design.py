@@ -1,0 +1,72 @@
+"""The design: the points that a search tries before its sampler is asked, after the parents.
+
+    average            all experts at 1/n, nothing dropped
+    METHOD numbers     known-good numbers of each method, as its file declares them
+    equal 0.5          all experts at one weight (or `lambda 1.5`, where weights are divided)
+    EXPERT 0.7         leaning to one expert
+    sobol 1            then a scrambled Sobol sequence, a third of the design or what is left
+
+Only points that the space has, each once, no parent among them. The same for every sampler. A pure
+function of space, experts, budget and seed, so that a benchmark has it without models.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+from optimerge.search.start.known import Start, known_starts
+from optimerge.search.start.parents import parent_points
+from optimerge.search.start.spread import spread_points
+from optimerge.space.ranges import Param
+from optimerge.space.space import SearchSpace
+
+MOST = 15
+"""Points of the largest design."""
+USUAL = 6
+"""Points beside one for each expert, each method and each eight dimensions."""
+
+
+def design(space: SearchSpace, experts: Sequence[str], budget: int, seed: int) -> list[Start]:
+    """Return the points to start from, best guesses first; [] where layers are searched.
+
+    `experts`: references of the experts, in the space's order (see `experts_of`). `budget`:
+    finished trials of the whole run, parents included.
+    """
+    if space.moves_layers or not space.dimensions:
+        return []  # most maps of layers are broken models: the sampler learns from the parents
+    size = design_size(space, experts, budget)
+    seen = {_key(point) for who in (None, *experts) for point in parent_points(space, who)}
+    found: list[Start] = []
+
+    def add(start: Start, most: int) -> None:
+        if len(found) < most and _key(start.point) not in seen:
+            seen.add(_key(start.point))
+            found.append(start)
+
+    for start in known_starts(space, experts):
+        add(start, size - size // 3)
+    known = len(found)
+    for point in spread_points(space, seed):
+        add(Start(f"warm:sobol {len(found) - known + 1}", point), size)
+    return found
+
+
+def design_size(space: SearchSpace, experts: Sequence[str], budget: int) -> int:
+    """Return how many points a design has at most.
+
+    One for each expert, each method and each eight dimensions and six more, at most 15; no more
+    than two fifths of the budget, and two thirds of what the parents leave of it: 4 of 10 trials
+    with three experts, 10 of 30 or of 100; 14 for 24 dimensions, 15 for 100.
+    """
+    wanted = USUAL + len(experts) + len(space.methods) + len(space.dimensions) // 8
+    left = budget - len(space.references)
+    return max(0, min(MOST, wanted, round(0.4 * budget), left * 2 // 3))
+
+
+def experts_of(space: SearchSpace) -> tuple[str, ...]:
+    """Return the references of the models beside the base, in the space's order."""
+    base = space.any_recipe.base_model
+    return tuple(reference for reference in space.references if reference != base)
+
+
+def _key(point: Mapping[str, Param]) -> Hashable:
+    # Rounded: a weight that comes from two formulas is one weight.
+    return tuple((k, round(v, 9) if isinstance(v, float) else v) for k, v in sorted(point.items()))
