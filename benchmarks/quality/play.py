@@ -38,10 +38,10 @@ def play(surface: Surface, contestant: Contestant, seed: int, trials: int) -> Ke
         {name: _parent(surface, found) for name, found in surface.parents.items()},
         [d.name for d in surface.space.dimensions],
     )
-    player = Player(surface, contestant.sampler, seed)
+    player = Player(surface, contestant.sampler, seed, ahead=contestant.lag > 0)
     if contestant.start == "shared":
         player.know_parents()
-        player.start_with(start_points(surface, seed)[:trials])
+        player.start_with(start_points(surface, seed, trials))
     waiting: list[_Asked] = []
     for _ in range(trials):
         try:

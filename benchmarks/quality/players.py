@@ -4,14 +4,17 @@ A sampler of optimerge's is asked as the product asks it: made anew for every pr
 made once a run and keeps what it has in memory, as in the system that it stands for.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.peers.registry import PEERS, Problem
 from benchmarks.surfaces.surface import Measured, Surface
 from optimerge.front.losses import to_loss
 from optimerge.front.reference import reference_point, scales
-from optimerge.search.proposals import known_trial, propose, suggest_point
+from optimerge.search.begin import begin_proposal, begin_waiting
+from optimerge.search.proposals import known_trial, propose_point, suggest_point
 from optimerge.search.samplers.registry import sampler_named
+from optimerge.search.seen import make_view
 from optimerge.space.ranges import Param
 
 if TYPE_CHECKING:
@@ -21,12 +24,11 @@ if TYPE_CHECKING:
 class Player:
     """A run's study, and the sampler that plays on it."""
 
-    def __init__(self, surface: Surface, sampler: str, seed: int) -> None:
+    def __init__(self, surface: Surface, sampler: str, seed: int, *, ahead: bool = False) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._surface, self._name, self._seed = surface, sampler, seed
-        self._finished = 0
+        self._surface, self._name, self._seed, self._ahead = surface, sampler, seed, ahead
         self.study = optuna.create_study(directions=list(surface.objectives.values()))
         if sampler in PEERS:
             problem = Problem(surface.space, surface.objectives, seed)
@@ -46,26 +48,29 @@ class Player:
             values = [found.values[name] for name in names]
             attributes = {"origin": parent, "scores": self._scores(found)}
             self.study.add_trial(known_trial(self._surface.space, point, values, attributes))
-            self._finished += 1
 
-    def start_with(self, points: list[dict[str, Param]]) -> None:
+    def start_with(self, points: Sequence[Mapping[str, Param]]) -> None:
         """Have these points asked for first."""
         for point in points:
-            self.study.enqueue_trial(point, user_attrs={"origin": "start"})
+            self.study.enqueue_trial(dict(point), user_attrs={"origin": "start"})
 
     def ask(self) -> "tuple[optuna.Trial, dict[str, Param]]":
         """Return a running trial with its point."""
-        if self._name not in PEERS:
-            named = sampler_named(self._name)
-            return propose(self.study, self._surface.space, named, self._seed, self._finished)
-        trial = self.study.ask()
-        return trial, suggest_point(trial, self._surface.space)
+        space = self._surface.space
+        if self._name in PEERS:
+            trial = self.study.ask()
+            return trial, suggest_point(trial, space)
+        if begun := begin_waiting(self.study, space):
+            return begun
+        named, directions = sampler_named(self._name), self._surface.objectives
+        view = make_view(self.study, space, directions, self._seed, ahead=self._ahead)
+        proposal = propose_point(view, named)
+        return begin_proposal(self.study, space, proposal, {}), dict(proposal.params)
 
     def tell(self, trial: "optuna.Trial", found: Measured | None) -> None:
         """Tell what a point is worth; None: its merge failed."""
         import optuna
 
-        self._finished += 1
         if found is None:
             self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
             return

@@ -43,7 +43,7 @@ def test_a_run_says_what_was_merged_and_what_it_was_worth() -> None:
 def test_the_shared_start_is_the_same_for_everybody_and_parents_are_not_counted() -> None:
     surface = synthetic("merge6")
     both = [play(surface, Contestant(n, "shared", 0), 1, 12) for n in ("random", "optuna_tpe")]
-    starts = len(start_points(surface, 1))
+    starts = len(start_points(surface, 1, 12))
     assert both[0].params[:starts] == both[1].params[:starts]
     assert both[0].origin == ["start"] * starts + ["sampler"] * (12 - starts)
     assert len(both[0].values) == 12

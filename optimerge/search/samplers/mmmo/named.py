@@ -70,10 +70,12 @@ SAMPLER = NamedSampler(
     "crossover, Fisher information",
     PAPER,
     make,
+    ahead=True,
 )
 AS_RELEASED = NamedSampler(
     "mmmo_as_released",
     "for comparison only: MM-MO as its released code proposes, faults and all",
     PAPER,
     make_as_released,
+    ahead=True,
 )
