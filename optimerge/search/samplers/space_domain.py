@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from optimerge.search.surrogate.domain import Domain
+from optimerge.space.families import families
 from optimerge.space.ranges import Dimension
 from optimerge.space.space import SearchSpace
 
@@ -22,11 +23,8 @@ def domain_of(space: SearchSpace) -> Domain:
         if switch
         else {}
     )
-    families: dict[object, list[str]] = {}
-    for d in space.dimensions:
-        if "parameters" in d.site:
-            families.setdefault(d.site[: d.site.index("parameters") + 2], []).append(d.name)
-    return Domain(kept, switch, active, tuple(map(tuple, families.values())))
+    own = tuple(tuple(d.name for d in family.members) for family in families(space))
+    return Domain(kept, switch, active, own)
 
 
 def distribution_of(dimension: Dimension) -> "BaseDistribution":
