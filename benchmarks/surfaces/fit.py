@@ -21,10 +21,10 @@ from benchmarks.surfaces.store import Data
 FOLDS = 4
 MEMBERS = 2
 """Networks a fold."""
-HIDDEN = (48, 24)
+HIDDEN = (64, 32)
 STEPS = 1000
 RATE = 0.01
-DECAY = 0.01
+DECAY = 0.03
 """AdamW's, on all weights."""
 
 
@@ -52,13 +52,13 @@ def _rounded(numbers: Numbers) -> Numbers:
 
 
 def _means(at: Coordinates, width: int) -> Numbers:
-    """Return the columns that average inputs: one for each set of two dimensions or more."""
+    """Return the columns that average inputs: two for each set of two dimensions or more."""
     columns = {}
     for chosen in _sets(at):
-        if chosen.sum() > 1:
+        for start in (0, len(chosen)) if chosen.sum() > 1 else ():
             column = np.zeros(width)
-            column[: len(chosen)] = chosen / chosen.sum()
-            columns[chosen.tobytes()] = column
+            column[start : start + len(chosen)] = chosen / chosen.sum()
+            columns[start, chosen.tobytes()] = column
     return np.array(list(columns.values())).T
 
 
