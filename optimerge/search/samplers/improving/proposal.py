@@ -20,9 +20,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Settings:
-    """What of the sampler's parts is used; each was measured (docs/log.md)."""
+    """What of the sampler's parts is used; each can be left out, to measure what it is worth."""
 
     known_noise: bool = True
+    known_sparsity: bool = True
+    families: bool = True
+    main_effects: bool = True
+    moves: bool = True
     draws: int = 32
     directions: int = 128
     elites: float = 0.2
@@ -43,9 +47,18 @@ class Proposal:
     ) -> None:
         self.history, self.domain, self.settings, self.rng = history, domain, settings, rng
         self.corner = observed_corner(history.losses) if corner is None else corner
-        known = [*trends, *[None] * (history.losses.shape[1] - len(trends))]
+        given = trends if settings.known_sparsity else ()
+        known = [*given, *[None] * (history.losses.shape[1] - len(given))]
         self.models = [
-            fit_model(history.rows, losses, noise if settings.known_noise else None, domain, trend)
+            fit_model(
+                history.rows,
+                losses,
+                noise if settings.known_noise else None,
+                domain,
+                trend,
+                families=settings.families,
+                main_effects=settings.main_effects,
+            )
             for losses, noise, trend in zip(
                 history.losses.T, history.variances.T, known, strict=True
             )
@@ -105,7 +118,9 @@ class Proposal:
         return worth
 
     def _elites(self) -> Rows:
-        """Return the rows that are best by what the processes believe of them, feasible first."""
+        """Return the rows that are best by what the surrogates believe of them, feasible first."""
+        if not self.settings.moves:
+            return self.domain.snapped(uniform(self.domain, 64, self.rng))
         means = np.stack([m.posterior(self.history.rows)[0] for m in self.models], axis=-1)
         rank = ranks(means) + 1_000 * ~self.history.feasible
         beyond = np.maximum(means - self.corner, 0.0).sum(axis=1)
