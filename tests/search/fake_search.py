@@ -115,7 +115,7 @@ class Fake:
         if parent and names == [self._broken]:
             raise ValueError("this parent cannot be scored")
         a, b = (self.weights.get(name, 0.0) for name in "ab")
-        kind = 0 if parent else int(a * 9973) % 5
+        kind = 0 if parent else int(a * 9967) % 5
         if kind == 3:
             raise ValueError("this candidate cannot be scored")
         scores = {

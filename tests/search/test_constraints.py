@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import optuna
@@ -11,7 +12,11 @@ from optimerge.cli.main import run
 from optimerge.cli.searching import front_of
 from optimerge.errors import RecipeError, RunError
 from optimerge.records.run import open_run
-from optimerge.search.samplers.registry import SAMPLERS
+from optimerge.search.proposals import known_trial, suggest_point
+from optimerge.search.samplers.registry import SAMPLERS, Ask
+from optimerge.space.objectives import objective_name
+from optimerge.space.points import random_point
+from optimerge.space.read import read_space
 
 OLD = "  - sparsity: nonzero\n"
 HALF = "  - {sparsity: nonzero, at_most: 0.5}\n"
@@ -223,11 +228,21 @@ def test_check_says_what_each_objective_is(
     assert "prompts.txt: no such file" in error
 
 
-def test_auto_counts_only_what_is_optimised(family: Path) -> None:
-    from optimerge.search.samplers.registry import Ask
-    from optimerge.space.read import read_space
-
+def test_what_is_only_watched_is_no_objective_of_the_sampler(family: Path) -> None:
     space = read_space(with_objectives(family, WATCHED) / "space.yaml")
-    assert len(space.objectives) == 5
-    made = SAMPLERS["auto"].make(Ask(space, 0, finished=1))
-    assert isinstance(made, optuna.samplers.GPSampler)
+    names = ["echo", "nonzero", "drift", "perplexity", "length"]
+    assert [objective_name(s) for s in space.objectives] == names
+
+    def proposal(**stderr: float) -> dict[str, Any]:
+        study = optuna.create_study(directions=["maximize", "minimize", "minimize"])
+        for number in range(6):
+            point = random_point(space, Random(number))
+            values = [Random(f"{number} {name}").random() for name in space.optimized]
+            scores = {name: {"value": 0.5, "stderr": stderr.get(name, 0.1)} for name in names}
+            study.add_trial(known_trial(space, point, values, {"scores": scores}))
+        study.sampler = SAMPLERS["auto"].make(Ask(space, 0, finished=6))
+        return suggest_point(study.ask(), space)
+
+    plain = proposal()
+    assert proposal(drift=5.0, perplexity=5.0) == plain
+    assert proposal(length=5.0) != plain

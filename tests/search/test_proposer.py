@@ -201,7 +201,7 @@ def test_a_search_with_a_helper_is_the_same_search(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Helper, "receive", receiving)
     run = fake_search(Journal(), AHEAD, 12)
     assert told(run) == wanted
-    assert len(used) == 7  # 12 less 3 parents and 2 points that waited
+    assert len(used) == 4  # 12 less 3 parents and 5 points that waited
     seconds = [t.seconds for t in run.trials() if t.origin == "sampler"]
     assert [round(made.seconds, 4) for made in used] == [s["propose"] for s in seconds]
     assert all("wait" in s for s in seconds)
@@ -287,18 +287,17 @@ def raising(monkeypatch: pytest.MonkeyPatch) -> NamedSampler:
     def make(ask: Ask) -> Raising:
         return Raising(ask)
 
-    monkeypatch.setattr(Raising, "numbers", {4, 5, 7})
+    monkeypatch.setattr(Raising, "numbers", {6, 7, 9})
     return NamedSampler("raising", "", "", make, ahead=True)
 
 
 def test_a_sampler_that_raises_costs_its_proposal_only(raising: NamedSampler) -> None:
     said: list[str] = []
     journal = Journal()
-    run = fake_search(journal, raising, 12, warn=said.append)
+    run = fake_search(journal, raising, 13, warn=said.append)
     candidates = [t for t in run.trials() if not t.is_parent]
-    assert [t.origin for t in candidates] == [
-        *["warm:average"] * 2, "sampler", "sampler", "random", "random", "sampler", "random",
-        "sampler",
+    assert [t.origin for t in candidates if not t.origin.startswith("warm:")] == [
+        "sampler", "random", "random", "sampler", "random",
     ]  # fmt: skip
     assert said == [
         "the sampler raising failed (ValueError: the matrix is not positive definite); a random "
@@ -306,14 +305,14 @@ def test_a_sampler_that_raises_costs_its_proposal_only(raising: NamedSampler) ->
     ]
     parts = Journal()
     for stop in (9, 1):
-        fake_search(parts, raising, 12, stop_after=stop)
-    assert told(fake_search(parts, raising, 12)) == told(run)
+        fake_search(parts, raising, 13, stop_after=stop)
+    assert told(fake_search(parts, raising, 13)) == told(run)
 
 
 def test_the_third_error_in_a_row_ends_the_search(
     raising: NamedSampler, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(Raising, "numbers", set(range(4, 20)))
+    monkeypatch.setattr(Raising, "numbers", set(range(10, 20)))
     journal = Journal()
     for _ in range(2):  # and at once, if it is started again without another sampler
         with pytest.raises(
@@ -324,7 +323,7 @@ def test_the_third_error_in_a_row_ends_the_search(
         ):
             fake_search(journal, raising, 20)
     assert "in before_trial" in caplog.text  # the traceback
-    run = fake_search(journal, sampler_named("tpe"), 12)
+    run = fake_search(journal, sampler_named("tpe"), 18)
     assert [t.origin for t in run.trials()][-5:] == ["random"] * 2 + ["sampler"] * 3
 
 

@@ -3,30 +3,28 @@
 from collections.abc import Callable
 
 import pytest
-from optuna.testing.pytest_samplers import (
-    BasicSamplerTestCase,
-    MultiObjectiveSamplerTestCase,
-    RelativeSamplerTestCase,
-)
 
 from optimerge.search.samplers.mmmo.sampler import MMMOSampler
+from optimerge.testing.optuna_suite import OptunaSuite
+
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
 
-class TestMended(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
+class TestMended(OptunaSuite):
     @pytest.fixture
     def sampler(self) -> Callable[[], MMMOSampler]:
         return lambda: MMMOSampler(startup=0)
 
 
 @pytest.mark.slow
-class TestARoundAnAsk(BasicSamplerTestCase, RelativeSamplerTestCase):
+class TestARoundAnAsk(OptunaSuite):
     @pytest.fixture
     def sampler(self) -> Callable[[], MMMOSampler]:
         return lambda: MMMOSampler(startup=0, kept=1)
 
 
 @pytest.mark.slow
-class TestAsReleased(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveSamplerTestCase):
+class TestAsReleased(OptunaSuite):
     @pytest.fixture
     def sampler(self) -> Callable[[], MMMOSampler]:
         return lambda: MMMOSampler(startup=0, as_released=True)
