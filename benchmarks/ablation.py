@@ -1,7 +1,7 @@
-"""What each part of MM-MO is worth: `mmmo` whole, without each part, as released; random points.
+"""What each part of a sampler is worth: `mmmo` whole, without each part, as released; `auto` too.
 
-    python benchmarks/ablation.py run --surfaces merge6 A6 --seeds 0-9 --keep FOLDER
-    python benchmarks/ablation.py table --keep FOLDER
+    python benchmarks/ablation.py run [--of auto] --surfaces merge6 A6 --seeds 0-9 --keep FOLDER
+    python benchmarks/ablation.py table [--of auto] --keep FOLDER
 
 Surfaces, shared start, lag, measures and statistics are those of docs/benchmarks/search.md: gains
 in hypervolume on test items. `run` goes on where the folder's runs end; for several processes give
@@ -36,7 +36,6 @@ from optimerge.search.samplers.registry import SAMPLERS, all_samplers
 from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
 
-WHOLE = "mmmo"
 BUDGETS = (30, 60)
 SPARSITY = ("nonzero", "l1", "l2")
 
@@ -57,8 +56,8 @@ class Variant:
         return Contestant(self.label, "shared", self.lag)
 
 
-VARIANTS = (
-    Variant(WHOLE, "mmmo", {}),
+MMMO = (
+    Variant("mmmo", "mmmo", {}),
     Variant("mmmo without acquisition", "mmmo", {"acquisition": False}),
     Variant("mmmo without weak-to-strong", "mmmo", {"weak_to_strong": False}),
     Variant("mmmo without fisher", "mmmo", {"fisher": False}),
@@ -69,6 +68,16 @@ VARIANTS = (
     Variant("as released, shares", "mmmo_as_released", {"percents": False}, lag=0),
     Variant("random points", "random", {}, lag=0),
 )
+AUTO = (
+    Variant("auto", "auto", {}),
+    Variant("auto without known noise", "auto", {"known_noise": False}),
+    Variant("auto without known sparsity", "auto", {"known_sparsity": False}),
+    Variant("auto without families", "auto", {"families": False}),
+    Variant("auto without main effects", "auto", {"main_effects": False}),
+    Variant("auto without moves", "auto", {"moves": False}),
+)
+OF: Mapping[str, Sequence[Variant]] = {"mmmo": MMMO, "auto": AUTO}
+"""The variants of a sampler, the whole one first."""
 
 
 @dataclass(frozen=True)
@@ -151,20 +160,26 @@ def run_variant(variant: Variant, surface: Surface, seed: int, trials: int) -> K
 
 def register() -> None:
     """Make every variant a sampler by its label, in this process."""
-    for variant in VARIANTS:
+    for variant in (*MMMO, *AUTO):
         made = SAMPLERS[variant.sampler].having(variant.options, variant.label)
         SAMPLERS[variant.label] = replace(made, name=variant.label)
     all_samplers.cache_clear()
 
 
-def run(surfaces: Sequence[str], seeds: Sequence[int], trials: int, folder: Path) -> None:
+def run(
+    variants: Sequence[Variant],
+    surfaces: Sequence[str],
+    seeds: Sequence[int],
+    trials: int,
+    folder: Path,
+) -> None:
     """Do what the folder lacks, seed by seed, so that a part is of use."""
     register()
     kept = kept_runs(folder)
     for seed in seeds:
         for name in surfaces:
             surface = surface_named(name)
-            for variant in VARIANTS:
+            for variant in variants:
                 key = Key(name, variant.contestant.label, seed)
                 if key in kept and kept[key].trials >= trials:
                     continue
@@ -176,7 +191,7 @@ def run(surfaces: Sequence[str], seeds: Sequence[int], trials: int, folder: Path
                 print(f"{name}, {variant.label}, seed {seed}: {end}", file=sys.stderr, flush=True)
 
 
-def table(folder: Path) -> str:
+def table(variants: Sequence[Variant], folder: Path) -> str:
     """Return the gains at every budget, and the paired difference to the whole, as Markdown."""
     runs = {key: found for key, found in kept_runs(folder).items() if not found.failure}
     curves = curves_of(folder, runs)
@@ -193,10 +208,10 @@ def table(folder: Path) -> str:
                 gains.setdefault(key.label, {})[key.surface, key.seed] = gain
         lines += ["", f"| {budget} merges | gain | less than whole by | won, tied, lost |"]
         lines.append("|---|---|---|---|")
-        for variant in VARIANTS:
+        whole = gains.get(variants[0].contestant.label, {})
+        for variant in variants:
             label = variant.contestant.label
             if label in gains:
-                whole = gains.get(VARIANTS[0].contestant.label, {})
                 lines.append(_line(variant.label, gains[label], whole))
     return "\n".join(lines) + "\n"
 
@@ -207,7 +222,7 @@ def _line(
     surfaces = sorted({surface for surface, _ in own})
     gain = mean_interval([[v for (s, _), v in own.items() if s == name] for name in surfaces])
     line = f"| {label} | {gain.mean:.3f} [{gain.low:.3f}, {gain.high:.3f}] |"
-    if label == WHOLE or not own.keys() & whole.keys():
+    if own is whole or not own.keys() & whole.keys():
         return f"{line} | |"
     less = paired(whole, own)
     mean, low, high = less.difference
@@ -222,8 +237,9 @@ def _seeds(text: str) -> list[int]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; 2 and one sentence for what cannot be done."""
-    parser = argparse.ArgumentParser(description="What the parts of MM-MO are worth.")
+    parser = argparse.ArgumentParser(description="What a sampler's parts are worth.")
     parser.add_argument("what", choices=["run", "table"])
+    parser.add_argument("--of", choices=list(OF), default="mmmo")
     everything = [name for names in GROUPS.values() for name in names]
     parser.add_argument("--surfaces", nargs="+", default=everything)
     parser.add_argument("--seeds", type=_seeds, default=list(range(10)), help="0-9 or 0,3,5")
@@ -232,9 +248,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.what == "run":
-            run(given.surfaces, given.seeds, given.trials, given.keep)
+            run(OF[given.of], given.surfaces, given.seeds, given.trials, given.keep)
         else:
-            print(table(given.keep), end="")
+            print(table(OF[given.of], given.keep), end="")
     except OptimergeError as error:
         print(f"benchmarks/ablation.py: {error}", file=sys.stderr)
         return 2

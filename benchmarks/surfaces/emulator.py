@@ -8,8 +8,9 @@ Every point is predicted by networks that saw neither it nor any point of its se
 proposals.py), so by a quarter of the emulator, fitted on three quarters of the data: the emulator
 itself is no worse. RMSE is in points of accuracy (percent), by task, of test items; `shared` is
 what of it search and test items have in common, the networks' own fault; R2 and Spearman's rank
-correlation are means over tasks. `best tenth` is the RMSE where searches go: on the tenth of the
-points of highest mean accuracy. `noise` is what the search will see, in standard errors of a share.
+correlation are means over tasks. `best tenth` is the RMSE on the tenth of the points of highest
+mean accuracy, `guided` on points that an earlier emulator chose (guided.py), `bias` by how much the
+networks say too much there. `noise` is what the search will see, in standard errors of a share.
 """
 
 import argparse
@@ -35,7 +36,8 @@ from benchmarks.surfaces.store import DATA, Data, load
 from benchmarks.surfaces.surface import ITEMS
 
 HEAD = (
-    f"{'surface':8}{'points':>7}  {'RMSE by task':24}{'shared':>7}{'best tenth':>11}"
+    f"{'surface':8}{'points':>7}  {'RMSE by task':21}{'shared':>7}{'best tenth':>11}"
+    f"{'guided':>7}{'bias':>6}"
     f"{'R2':>7}{'rank':>7}{'noise':>7}{'nonzero RMSE':>13}"
 )
 
@@ -88,11 +90,19 @@ def line(definition: Definition, emulator: Emulator) -> str:
         share = nonzero.changed(at, data.unit, data.method) @ emulator.sizes - data.nonzero
         exact = f"{100 * rmse(share[:, None])[0]:13.2f}"
     return (
-        f"{definition.name:8}{len(data.unit):7}  {_numbers(100 * rmse(test)):24}"
+        f"{definition.name:8}{len(data.unit):7}  {_numbers(100 * rmse(test)):21}"
         f"{100 * np.sqrt(max((search * test).mean(), 0)):7.1f}"
-        f"{100 * np.sqrt((test[best] ** 2).mean()):11.1f}{explained(data.test, test):7.3f}"
-        f"{np.mean(ranks):7.3f}{emulator.noise:7.2f}{exact}"
+        f"{100 * np.sqrt((test[best] ** 2).mean()):11.1f}{_guided(data, test)}"
+        f"{explained(data.test, test):7.3f}{np.mean(ranks):7.3f}{emulator.noise:7.2f}{exact}"
     )
+
+
+def _guided(data: Data, residuals: Numbers) -> str:
+    """Return RMSE and bias on the guided points."""
+    if not data.guided:
+        return f"{'':13}"
+    there = residuals[-data.guided :]
+    return f"{100 * np.sqrt((there**2).mean()):7.1f}{-100 * there.mean():6.1f}"
 
 
 def rmse(residuals: Numbers) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """The emulators' networks, in numpy: some small ones whose answers are averaged.
 
-Each has two hidden layers; inputs are a point's numbers around 0 and which method it is. They say
+Each has two hidden layers; inputs are a point's numbers, plain and bent, and its method. They say
 logits of accuracies, of search items first and test items then. Neither a Gaussian process nor
 kernel densities: it should favour no sampler. Trained by fit.py.
 """
@@ -13,14 +13,21 @@ from numpy.typing import NDArray
 from benchmarks.surfaces.points import Unit
 
 Numbers = NDArray[np.float64]
+BEND = 10.0
+"""How much closer the bent copy of the inputs looks at low ends, where merges change fastest."""
 
 
 def inputs(unit: Unit, method: NDArray[np.int64], methods: int) -> Numbers:
-    """Return what networks read [n, k] of points [n, d]: -1 to 1, 0 where there is nothing."""
-    centred = np.nan_to_num(2 * unit - 1)
-    if methods == 1:
-        return centred
-    return np.hstack([centred, np.eye(methods)[method]])
+    """Return what networks read [n, k] of points [n, d], all between -1 and 1.
+
+    First the points' numbers, then these bent (log(1 + 10 u)), then which method it is. Where the
+    method lacks a dimension, its middle.
+    """
+    there = np.nan_to_num(unit, nan=0.5)
+    parts = [2 * there - 1, 2 * np.log1p(BEND * there) / np.log1p(BEND) - 1]
+    if methods > 1:
+        parts.append(np.eye(methods)[method])
+    return np.hstack(parts)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.surfaces.definitions import Definition
 from benchmarks.surfaces.points import DECIMALS, Coordinates
-from benchmarks.surfaces.proposals import ISLANDS, PATTERN
+from benchmarks.surfaces.proposals import ISLANDS
 from benchmarks.surfaces.surface import Measured
 from optimerge.space.ranges import Param
 
@@ -36,17 +36,14 @@ class Data:
     """[n] shares of parameters that differ from the base."""
     parents: Mapping[str, Measured]
     parent_points: Mapping[str, dict[str, Param]]
+    guided: int
+    """So many points, the last ones, were chosen by an emulator (guided.py)."""
 
     @property
     def island(self) -> NDArray[np.int64]:
-        """[n] the search that each point was part of."""
-        return np.arange(len(self.unit)) % ISLANDS
-
-    @property
-    def kind(self) -> NDArray[np.str_]:
-        """[n] box, structured or local."""
-        numbers = np.arange(len(self.unit)) // ISLANDS % len(PATTERN)
-        return np.array(PATTERN)[numbers]
+        """[n] the search that each point was part of; guided ones are a search of their own."""
+        numbers = np.arange(len(self.unit))
+        return np.where(numbers < len(numbers) - self.guided, numbers % ISLANDS, ISLANDS)
 
 
 def save(
@@ -54,9 +51,10 @@ def save(
     rows: Sequence[Mapping[str, Any]],
     items: tuple[int, int],
     parents: Mapping[str, Any],
+    guided: int,
     folder: Path = DATA,
 ) -> None:
-    """Write measured rows (see collect.py); `items`: search and test items a task."""
+    """Write measured rows (see collect.py), `guided` ones last; `items`: of search, of test."""
     at = Coordinates(definition.space())
     steps = np.array([at.unit(row["params"]) * at.span * 10**DECIMALS for row in rows])
     np.savez_compressed(
@@ -67,6 +65,7 @@ def save(
         test=np.array([list(row["test"].values()) for row in rows], np.uint16),
         nonzero=np.array([row["nonzero"] for row in rows], np.float32),
         items=np.array(items),
+        guided=np.array(guided),
         parents=np.array(json.dumps(parents)),
     )
 
@@ -87,4 +86,5 @@ def load(definition: Definition) -> Data:
             nonzero=file["nonzero"].astype(float),
             parents={name: Measured(*values) for name, values in parents["values"].items()},
             parent_points=parents["points"],
+            guided=int(file["guided"]),
         )

@@ -36,6 +36,8 @@ class History:
     """[n, c], how far a trial is beyond each constraint; kept if not above 0."""
     pending: Array
     """[p, d], rows of trials that are being scored."""
+    failed: Array
+    """[f, d], rows of trials that could not be scored."""
     seen: frozenset[str]
     """The points of all trials in any state, as `key` writes them."""
 
@@ -67,7 +69,7 @@ def read_history(
     """
     directions = [direction.name.lower() for direction in study.directions]
     scored: list[FrozenTrial] = []
-    pending, seen = [], set()
+    pending, failed, seen = [], [], set()
     for trial in study.get_trials(deepcopy=False):
         point = {} if trial.number == current else _point(trial)
         if point:
@@ -76,6 +78,8 @@ def read_history(
             scored.append(trial)
         elif trial.state is TrialState.RUNNING and point:
             pending.append(point)
+        elif trial.state is TrialState.FAIL and point:
+            failed.append(point)
     m, names = len(directions), sorted({name for trial in scored for name in trial.constraints})
     losses = [
         [to_loss(v, d) for v, d in zip(trial.values, directions, strict=True)]  # type: ignore[arg-type]
@@ -89,6 +93,7 @@ def read_history(
         variances=np.array(noise, dtype=np.float64).reshape(-1, m),
         beyond=np.array(beyond, dtype=np.float64).reshape(len(scored), len(names)),
         pending=_encoded(pending, domain),
+        failed=_encoded(failed, domain),
         seen=frozenset(seen),
     )
 

@@ -55,7 +55,7 @@ class SurrogateSampler(BaseSampler):
     def next_point(
         self, study: "Study", trial: FrozenTrial, history: History, domain: Domain
     ) -> dict[str, Any]:
-        """Return the point to try next."""
+        """Return the point to try next; at least two are scored."""
 
     def infer_relative_search_space(
         self, study: "Study", trial: FrozenTrial
@@ -77,7 +77,11 @@ class SurrogateSampler(BaseSampler):
         history = read_history(study, trial.number, domain, self._objectives)
         if len(history.rows) < self._startup:
             return {}
-        point = self.next_point(study, trial, history, domain)
+        if len(history.rows) < 2:  # nothing to fit
+            blank = np.full((1, len(domain.names)), np.nan)
+            point = domain.decode(domain.snapped(domain.filled(blank, self._rng))[0])
+        else:
+            point = self.next_point(study, trial, history, domain)
         study._storage.set_trial_system_attr(trial._trial_id, POINT, json.dumps(point))
         return point
 

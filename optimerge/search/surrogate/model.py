@@ -25,6 +25,7 @@ class Model:
     features: Features
     trend: Changed | None
     process: GaussianProcess
+    main_effects: bool = True
 
     def posterior(self, rows: Rows) -> tuple[Array, Array]:
         """Return mean [a] and variance [a] of the noiseless value at rows [a, d]."""
@@ -56,7 +57,7 @@ class Model:
 
     def inputs(self, rows: Rows) -> Inputs:
         """Return rows as the kernel sees them."""
-        return Inputs(self.features.of(rows), self.features.main(rows))
+        return _inputs(self.features, rows, self.main_effects)
 
     def level(self, rows: Rows) -> Array:
         """Return what the mean is a combination of [a, t]."""
@@ -86,6 +87,9 @@ def fit_model(
     known: Array | None,
     domain: Domain,
     trend: Changed | None = None,
+    *,
+    families: bool = True,
+    main_effects: bool = True,
 ) -> Model:
     """Fit a surrogate to values [n] at rows [n, d] with noise variances [n], NaN where unknown.
 
@@ -96,16 +100,22 @@ def fit_model(
         seen = np.isfinite(known)
         known = np.where(seen, known, known[seen].mean()) if seen.any() else None
     few = len(rows) < 2 * len(domain.names)
-    kinds = [Features(domain, by_family=True)]
-    if domain.family_columns and not few:
+    kinds = [Features(domain, by_family=True)] if families else []
+    if not families or (domain.family_columns and not few):
         kinds.append(Features(domain, by_family=False))
     means = level(trend, rows, domain)
     fitted = []
     for kind in kinds:
-        groups = Groups(kind.scales, kind.scales_of_main)
-        inputs = Inputs(kind.of(rows), kind.main(rows))
-        fitted.append(Model(kind, trend, fit(inputs, groups, values, known, means)))
+        inputs = _inputs(kind, rows, main_effects)
+        groups = Groups(kind.scales, kind.scales_of_main[: inputs.main.shape[1]])
+        process = fit(inputs, groups, values, known, means)
+        fitted.append(Model(kind, trend, process, main_effects))
     return min(fitted, key=lambda model: model.process.loss)
+
+
+def _inputs(features: Features, rows: Rows, main_effects: bool) -> Inputs:
+    main = features.main(rows) if main_effects else np.empty((len(rows), 0))
+    return Inputs(features.of(rows), main)
 
 
 def level(trend: Changed | None, rows: Rows, domain: Domain) -> Array:

@@ -9,10 +9,10 @@ from scipy.special import ndtr
 
 from optimerge.front.dominance import ranks
 from optimerge.search.acquisition.improvement import Improvement, improvement
-from optimerge.search.acquisition.pool import PoolSizes, search_pool
+from optimerge.search.acquisition.pool import PoolSizes, search_pool, uniform
 from optimerge.search.samplers.history import History, key
 from optimerge.search.surrogate.domain import Domain, Rows
-from optimerge.search.surrogate.model import fit_model
+from optimerge.search.surrogate.model import Model, fit_model
 from optimerge.search.surrogate.trends import Changed
 
 Array = NDArray[np.float64]
@@ -20,9 +20,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Settings:
-    """What of the sampler's parts is used; each was measured (docs/log.md)."""
+    """What of the sampler's parts is used; each can be left out, to measure what it is worth."""
 
     known_noise: bool = True
+    known_sparsity: bool = True
+    families: bool = True
+    main_effects: bool = True
+    moves: bool = True
     draws: int = 32
     directions: int = 128
     elites: float = 0.2
@@ -43,9 +47,18 @@ class Proposal:
     ) -> None:
         self.history, self.domain, self.settings, self.rng = history, domain, settings, rng
         self.corner = observed_corner(history.losses) if corner is None else corner
-        known = [*trends, *[None] * (history.losses.shape[1] - len(trends))]
+        given = trends if settings.known_sparsity else ()
+        known = [*given, *[None] * (history.losses.shape[1] - len(given))]
         self.models = [
-            fit_model(history.rows, losses, noise if settings.known_noise else None, domain, trend)
+            fit_model(
+                history.rows,
+                losses,
+                noise if settings.known_noise else None,
+                domain,
+                trend,
+                families=settings.families,
+                main_effects=settings.main_effects,
+            )
             for losses, noise, trend in zip(
                 history.losses.T, history.variances.T, known, strict=True
             )
@@ -55,24 +68,42 @@ class Proposal:
             for own in history.beyond.T
             if np.ptp(own) > 0
         ]
+        if len(history.failed):
+            self.limits.append(_failure(history, domain))
 
     def row(self) -> Array:
         """Return the best row [d] that is not known yet."""
-        gain = self._gain()
+        rows, worth = self._found(self.corner)
+        if worth[0] <= 0:
+            # Nothing that is thought possible is better than the reference: look for what comes
+            # nearest, that is, better than the worst seen.
+            rows, _ = self._found(np.maximum(self.corner, observed_corner(self.history.losses)))
+        for row in rows:
+            if self._new(row):
+                return np.asarray(row)
+        anywhere = self.domain.snapped(uniform(self.domain, 512, self.rng))
+        fresh = [row for row in anywhere if self._new(row)]
+        if not fresh:
+            return np.asarray(rows[0])
+        return np.asarray(
+            fresh[int(np.argmax(self._worth(self._gain(self.corner), np.array(fresh))))]
+        )
+
+    def _new(self, row: Array) -> bool:
+        return key(self.domain.decode(row), self.domain) not in self.history.seen
+
+    def _found(self, corner: Array) -> tuple[Rows, Array]:
+        gain = self._gain(corner)
         sizes = self.settings.pool
-        rows, _ = search_pool(
+        return search_pool(
             self.domain, self._elites(), lambda rows: self._worth(gain, rows), self.rng, sizes
         )
-        for row in rows:
-            if key(self.domain.decode(row), self.domain) not in self.history.seen:
-                return np.asarray(row)
-        return np.asarray(rows[0])
 
-    def _gain(self) -> Improvement:
+    def _gain(self, corner: Array) -> Improvement:
         return improvement(
             self.models,
             self.history.pending,
-            self.corner,
+            corner,
             self.history.feasible,
             self.rng,
             self.settings.draws,
@@ -87,12 +118,21 @@ class Proposal:
         return worth
 
     def _elites(self) -> Rows:
-        """Return the rows that are best by what the processes believe of them, feasible first."""
+        """Return the rows that are best by what the surrogates believe of them, feasible first."""
+        if not self.settings.moves:
+            return self.domain.snapped(uniform(self.domain, 64, self.rng))
         means = np.stack([m.posterior(self.history.rows)[0] for m in self.models], axis=-1)
         rank = ranks(means) + 1_000 * ~self.history.feasible
         beyond = np.maximum(means - self.corner, 0.0).sum(axis=1)
         count = max(8, round(self.settings.elites * len(means)))
         return self.history.rows[np.lexsort((beyond, rank))[:count]]
+
+
+def _failure(history: History, domain: Domain) -> Model:
+    """Return a surrogate of failing: 1 where trials failed, -1 where they were scored."""
+    rows = np.concatenate([history.rows, history.failed])
+    outcome = np.append(-np.ones(len(history.rows)), np.ones(len(history.failed)))
+    return fit_model(rows, outcome, None, domain)
 
 
 def observed_corner(losses: Array) -> Array:

@@ -40,8 +40,8 @@ class ImprovementSampler(SurrogateSampler):
 
         Args:
             seed: Of all that it draws.
-            startup: Scored trials that there must be before surrogates are fitted, at least 2;
-                until then points are uniform.
+            startup: Scored trials that there must be before surrogates are fitted; until then
+                points are uniform.
             settings: Which parts are used.
             trends: By objective what its mean is known to follow.
             objectives: Names of the objectives in the study's order, under which the trials' user
@@ -50,7 +50,7 @@ class ImprovementSampler(SurrogateSampler):
                 or else from what is observed.
             domain: The search space; None: every dimension of any trial.
         """
-        super().__init__(seed, max(startup, 2), objectives, reference, domain)
+        super().__init__(seed, startup, objectives, reference, domain)
         self._settings, self._trends = settings or Settings(), tuple(trends)
 
     def next_point(

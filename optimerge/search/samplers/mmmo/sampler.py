@@ -126,10 +126,7 @@ class MMMOSampler(SurrogateSampler):
     def _new_round(
         self, study: "Study", trial: FrozenTrial, history: History, domain: Domain
     ) -> dict[str, Any]:
-        if len(history.rows) < 2:  # nothing to fit
-            blank = np.full((1, len(domain.names)), np.nan)
-            rows = domain.snapped(domain.filled(blank, self._rng))
-        elif self._released:
+        if self._released:
             rows = released_round(history, domain, self._rng, self._percents)
         else:
             rows = Round(history, domain, self.corner(study), self._parts, self._rng).rows()
