@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from optimerge.space.generation import Generation
 from optimerge.space.layer_map import LayerMap
@@ -49,7 +49,7 @@ class SearchSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sampler: str | SamplerChoice = "auto"
-    """A name (`optimerge samplers`), `module:Class`, or one with its options."""
+    """A name (`optimerge samplers`), `module:Class`, or one of these with options."""
     trials: Annotated[int, Field(ge=1)] | None = None
     """Finished trials of the run, parents and failed ones included; default 200 if no hours."""
     hours: Annotated[float, Field(gt=0)] | None = None
@@ -70,6 +70,14 @@ class SearchSettings(BaseModel):
     """false: the sampler is asked as soon as the parents are scored."""
     strict: bool = False
     """Refuse a task that has fewer documents than asked for; else all is cut in proportion."""
+
+    @field_validator("sampler", mode="before")
+    @classmethod
+    def _sampler_has_a_name(cls, given: Any) -> Any:
+        name = given.get("name") if isinstance(given, dict) else getattr(given, "name", given)
+        if not isinstance(name, str):
+            raise ValueError("give the name of a sampler, or {name: NAME, OPTION: VALUE, ...}")
+        return given
 
 
 class Blocks(BaseModel):

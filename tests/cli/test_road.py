@@ -63,8 +63,8 @@ def test_libraries_are_silent_on_the_screen(finished: Path) -> None:
     assert (finished / "log.txt").read_text()
 
 
-def test_status_counts_the_trials(finished: Path) -> None:
-    done = optimerge("status", finished)
+def test_status_counts_the_trials(finished: Path, here) -> None:
+    done = here("status", finished)
     assert "trials: 12 complete" in done.stdout
     assert "no search is at work in it" in done.stdout
     assert "hypervolume: " in done.stdout
@@ -80,8 +80,8 @@ def test_the_front_as_json_holds_what_the_contract_says(finished: Path, here) ->
     assert len(csv) == len(members) + 1
 
 
-def test_the_table_marks_the_parents(finished: Path) -> None:
-    text = optimerge("front", finished).stdout
+def test_the_table_marks_the_parents(finished: Path, here) -> None:
+    text = here("front", finished).stdout
     for name, kind in (("base", "base"), ("red", "expert"), ("blue", "expert")):
         assert any(line.split()[:3] == [name, "◂", kind + ("," if "dominated" in line else "")] for line in text.splitlines())  # fmt: skip
 
@@ -144,8 +144,8 @@ def same_tensors(out: Path, folder: Path, number: int | None, space: Path) -> bo
     return built.keys() == live.keys() and all(torch.equal(built[k], live[k]) for k in built)
 
 
-def test_the_export_carries_its_evidence_and_is_the_same_each_time(finished: Path) -> None:
-    first = optimerge("export", finished, "--pick", "best:echo", "-o", "-").stdout
+def test_the_export_carries_its_evidence_and_is_the_same_each_time(finished: Path, here) -> None:
+    first = here("export", finished, "--pick", "best:echo", "-o", "-").stdout
     assert optimerge("export", finished, "--pick", "best:echo", "-o", "-").stdout == first
     for word in ("# Exported by optimerge from run road", "echo: ", "30 items", "mergekit-yaml"):
         assert word in first
@@ -185,6 +185,7 @@ def wait_for_trials(folder: Path, count: int, process: subprocess.Popen[str]) ->
     raise AssertionError(f"no {count} trials: {process.communicate()[1]}")
 
 
+@pytest.mark.slow
 def test_a_killed_search_loses_no_finished_trial_and_goes_on(
     made_family: Path, tmp_path: Path
 ) -> None:

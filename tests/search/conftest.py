@@ -28,6 +28,29 @@ class Watcher:
             self.stop.requested = True
 
 
+QUICK = (
+    "test_asks_and_tells[2]",
+    "test_asks_while_trials_are_running",
+    "test_can_be_pickled",
+    "test_conditional_parameter_objective",
+    "test_multi_objective_sample_independent",
+    "test_nan_objective_value",
+    "test_partial_fixed_sampling",
+    "test_reseeding_leaves_the_global_random_state_alone",
+    "test_sample_relative_mixed",
+)
+"""Of Optuna's suites; the rest of these is slow."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark most of Optuna's suites, which take long, as slow, for each sampler that has them."""
+    for item in items:
+        kinds = item.cls.__mro__ if isinstance(item, pytest.Function) and item.cls else ()
+        if any(kind.__name__ == "OptunaSuite" for kind in kinds) and item.name not in QUICK:
+            item.add_marker(pytest.mark.slow)
+
+
 Open = Callable[..., Session]
 Search = Callable[..., list[Trial]]
 

@@ -142,6 +142,7 @@ def test_what_lies_beyond_the_box_is_mirrored() -> None:
         assert coordinates.point(np.array([beyond]))["a"] == pytest.approx(inside)
 
 
+@pytest.mark.slow
 def test_it_begins_anew_elsewhere_when_it_has_converged() -> None:
     """The replay feeds it the same slope for ever: it shrinks to a point and starts again."""
     rng = np.random.default_rng(0)

@@ -34,7 +34,7 @@ interruptions = st.lists(
 
 
 @pytest.mark.parametrize("ahead", [False, True])
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ways=interruptions)
 @example(ways=[{"lines": 40}, {"lines": 3}, {"interrupt": 0}, {"stop_after": 1}, {"lines": 1}])
 def test_it_goes_on_as_if_it_had_not_been_stopped(ahead: bool, ways: list[dict[str, int]]) -> None:
@@ -44,11 +44,12 @@ def test_it_goes_on_as_if_it_had_not_been_stopped(ahead: bool, ways: list[dict[s
     assert told(fake_search(journal, TELLTALE[ahead], TRIALS)) == whole(ahead)
 
 
-def test_at_every_single_write() -> None:
+@pytest.mark.parametrize("every", [10, pytest.param(3, marks=pytest.mark.slow)])
+def test_at_any_write(every: int) -> None:
     journal = Journal()
     fake_search(journal, TELLTALE[True], 8)
     wanted = told(fake_search(Journal(), TELLTALE[True], 8))
-    for lines in range(0, len(journal.lines), 3):
+    for lines in range(0, len(journal.lines), every):
         cut = Journal()
         fake_search(cut, TELLTALE[True], 8, lines=lines)
         fake_search(cut, TELLTALE[True], 8, lines=lines % 7)  # also while it puts back

@@ -187,7 +187,12 @@ def references(session: Session) -> dict[str, str]:
     return {name: reference for reference, name in session.models.names.items()}
 
 
-@pytest.mark.parametrize("fault", ["missing", "damaged", "other items", "other order", "cut"])
+FAULTS = ("missing", "other items", "other order", "cut")
+
+
+@pytest.mark.parametrize(
+    "fault", ["damaged", *(pytest.param(each, marks=pytest.mark.slow) for each in FAULTS)]
+)
 def test_a_member_without_its_outcomes_is_not_raced_against(
     made_racing_family: Path,
     tmp_path: Path,
@@ -281,10 +286,8 @@ def test_documents_shared_with_a_metric_that_is_no_mean_are_scored_at_once(
     assert sorted(len(documents) for documents in first.values())[1] == ITEMS
 
 
-@pytest.mark.parametrize(
-    "sampler",
-    [pytest.param(name, marks=pytest.mark.slow) for name in ("nsga2", "random")] + ["tpe"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["nsga2", "random", "tpe"])
 def test_a_stopped_search_goes_on_as_if_it_had_not_stopped(
     made_racing_family: Path, tmp_path: Path, opened: Any, searched: Any, sampler: str
 ) -> None:

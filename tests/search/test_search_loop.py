@@ -90,7 +90,7 @@ def test_a_space_without_the_parents_in_it_scores_them_beside(
     "sampler",
     # The loop is the same for all, and that each repeats itself is a test of the samplers.
     [
-        pytest.param(name, marks=() if name in ("auto", "random") else pytest.mark.slow)
+        pytest.param(name, marks=() if name == "auto" else pytest.mark.slow)
         for name in sorted(SAMPLERS)
     ],
 )

@@ -67,9 +67,16 @@ def proposals(study: optuna.Study, name: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("constrained", [False, True])
 @pytest.mark.parametrize(
-    "name", [pytest.param("gp", marks=pytest.mark.slow), "nsga2", "random", "tpe"]
+    ("name", "constrained"),
+    [
+        ("nsga2", False),
+        ("tpe", True),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (("nsga2", True), ("tpe", False), ("gp", False), ("gp", True))
+        ),
+    ],
 )
 def test_samplers_learn_from_stopped_trials_as_from_complete_ones(
     name: str, constrained: bool

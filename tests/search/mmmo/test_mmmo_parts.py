@@ -149,17 +149,23 @@ def test_what_is_supposed_narrows_the_variance_and_leaves_the_mean() -> None:
     assert after == pytest.approx(before, abs=1e-4)
     assert (narrow <= wide + 1e-12).all()
     assert (model.given(taken).predict(taken)[1] < 0.1 * model.predict(taken)[1]).all()
-    assert model.given(taken[:0]) is model
+    unchanged = model.given(taken[:0]).predict(rows)
+    assert (unchanged[0] == before).all()
+    assert (unchanged[1] == wide).all()
 
 
 def test_known_noise_reaches_the_processes() -> None:
     known = history(12)
     some = np.full_like(known.variances, np.nan)
     some[:6, 0] = 0.0004
-    model = fit_model(known.rows, known.losses, some, SIX)
-    noise = model.processes[0].noise
-    assert np.ptp(noise) == 0  # unknown ones are taken for the median of the known
+    noise = noise_of(fit_model(known.rows, known.losses, some, SIX))
+    assert np.ptp(noise) == 0  # unknown ones are taken for the mean of the known
     less = np.where(np.isnan(some), 0.0004, some)
     less[0, 0] = 0.0
-    told = fit_model(known.rows, known.losses, less, SIX).processes[0].noise
+    told = noise_of(fit_model(known.rows, known.losses, less, SIX))
     assert told[0] < told[1]
+
+
+def noise_of(model: Model) -> Array:
+    """What the first output's process takes for the noise of each observation."""
+    return model.outputs[0].process.noise

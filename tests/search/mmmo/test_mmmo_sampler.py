@@ -102,7 +102,7 @@ def grid_values(params: dict[str, Any]) -> list[float]:
     return [params["n"] * 0.1, params["step"] + (params["method"] == "b")]
 
 
-@pytest.mark.parametrize("kept", [1, 5])
+@pytest.mark.parametrize("kept", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_no_point_comes_twice_until_all_were_there(kept: int) -> None:
     study = optuna.create_study(directions=["maximize", "minimize"])
     study.sampler = MMMOSampler(seed=0, startup=2, kept=kept)
@@ -179,7 +179,7 @@ def conditional(trial: optuna.Trial) -> tuple[float, float]:
     return (weight - 0.5) ** 2 + (own - 0.3) ** 2, weight + (method == "ties")
 
 
-@pytest.mark.parametrize("released", [False, True])
+@pytest.mark.parametrize("released", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_in_a_conditional_space_every_dimension_is_proposed(released: bool) -> None:
     study = optuna.create_study(directions=["minimize", "minimize"])
     study.sampler = MMMOSampler(seed=0, startup=6, as_released=released)
