@@ -50,6 +50,8 @@ def one_thread() -> Iterator[None]:
     In which order sums are formed depends on the number of threads, and on a last bit it can hang
     which point is the best.
     """
+    # Only libraries that are loaded can be limited, and scipy brings one of its own.
+    import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_limits
 
     torch = sys.modules.get("torch")

@@ -190,4 +190,4 @@ def suggest(trial: "optuna.trial.BaseTrial", dimension: Dimension) -> Param:
     if dimension.kind == "integer":
         step = int(r.step or 1)
         return trial.suggest_int(dimension.name, int(r.low), int(r.high), log=r.log, step=step)
-    return trial.suggest_float(dimension.name, r.low, r.high, log=r.log, step=r.step)
+    return trial.suggest_float(dimension.name, r.low, r.last, log=r.log, step=r.step)

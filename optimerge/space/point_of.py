@@ -116,6 +116,8 @@ def _inside(dimension: Dimension, value: Scalar, where: str) -> Param:
         steps = (float(value) - r.low) / r.step
         if abs(steps - round(steps)) > 1e-6:
             raise RecipeError(f"{where} is {value}, between the steps of {dimension.text}")
+        if dimension.kind != "integer":
+            return r.on_step(round(steps))
     return int(value) if dimension.kind == "integer" else float(value)
 
 

@@ -86,13 +86,13 @@ def values(dimension: Dimension) -> Sequence[Param] | None:
         return (low,)
     if r.step is None:
         return None
-    count = math.floor((high - low) / r.step + 1e-8) + 1
-    return [min(low + k * r.step, high) for k in range(count)]
+    return [r.on_step(k) for k in range(round((r.last - low) / r.step) + 1)]
 
 
 def _size(space: SearchSpace, method: str) -> float:
     found = [values(dimension) for dimension in _own(space, method)]
-    return math.inf if None in found else math.prod(len(v) for v in found if v is not None)
+    # Numbers, not integers: too many points to count are infinitely many.
+    return math.inf if None in found else math.prod(float(len(v)) for v in found if v is not None)
 
 
 def _own(space: SearchSpace, method: str) -> list[Dimension]:

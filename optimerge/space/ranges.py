@@ -1,5 +1,6 @@
 """Ranges: what a search space may put where a recipe takes a number or a name."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -34,7 +35,8 @@ class Range(BaseModel):
         if self.choices is not None:
             if self.low is not None or self.high is not None or self.log or self.step:
                 raise ValueError("give choices, or low and high, not both")
-            if len(set(map(repr, self.choices))) < len(self.choices):
+            # 1, 1.0 and true are one value to Python and Optuna.
+            if len(set(self.choices)) < len(self.choices):
                 raise ValueError("a choice is given twice")
             return self
         if self.low is None or self.high is None:
@@ -60,6 +62,26 @@ class Range(BaseModel):
     def open(self) -> bool:
         """Whether its layer groups are not known before the models are."""
         return is_open(self.layer_groups)
+
+    @property
+    def last(self) -> float:
+        """The highest value: `high`, or the last step below it, in decimal arithmetic as Optuna."""
+        assert self.low is not None
+        assert self.high is not None
+        if self.step is None:
+            return self.high
+        low, high, step = (Decimal(str(v)) for v in (self.low, self.high, self.step))
+        rest = (high - low) % step
+        return self.high if rest == 0 else float((high - low) // step * step + low)
+
+    def on_step(self, index: int) -> float:
+        """Return the value so many steps up, without the dust of the product, inside the range."""
+        assert self.low is not None
+        assert self.step is not None
+        exact = self.low + index * self.step
+        short = round(exact, 10)
+        found = short if abs(short - exact) < 1e-10 * self.step else exact
+        return min(max(found, self.low), self.last)
 
     @property
     def parts(self) -> list[tuple[int | None, str | None]]:

@@ -16,6 +16,7 @@ from optimerge.search.samplers.improving.sampler import ImprovementSampler
 from optimerge.search.samplers.named import Ask
 from optimerge.search.samplers.registry import SAMPLERS
 from optimerge.search.samplers.space_trends import trends_of
+from optimerge.search.samplers.tamed import tamed
 from optimerge.space.read import make_space
 from optimerge.testing.optuna_suite import OptunaSuite
 
@@ -163,3 +164,44 @@ def test_auto_knows_of_a_space_which_experts_change_what() -> None:
     assert len(one.weights) == 2
     made = SAMPLERS["auto"].make(Ask(space, 0, finished=0))
     assert isinstance(made, ImprovementSampler)
+
+
+def test_shared_and_empty_parameters_are_read_as_they_are_meant() -> None:
+    data = yaml.safe_load(TEXT)
+    data["parameters"] = {"density": {"low": 0.1, "high": 1.0}}
+    data["models"][1] = {
+        "model": "a",
+        "parameters": {"weight": {"low": 0.2, "high": 0.3, "step": 0.5}},
+    }
+    data["models"][2] = {"model": "b", "parameters": None}
+    _, share, _ = trends_of(make_space(data, Path("s.yaml")))
+    assert share is not None
+    one, other = share.experts
+    assert (one.weights, one.densities) == (0.2, ("density",))
+    assert (other.weights, other.densities) == (1.0, ("density",))
+
+
+def test_wrecks_do_not_hide_what_is_worth_knowing() -> None:
+    rng = np.random.default_rng(0)
+    losses = rng.random((20, 2))
+    losses[:4, 1] = [1e3, 1e160, 1e308, 5.0]
+    found = tamed(losses, np.array([1.0, 1.0]))
+    np.testing.assert_array_equal(found[:, 0], losses[:, 0])
+    np.testing.assert_array_equal(found[4:], losses[4:])
+    assert found.max() <= 3.0
+    assert tamed(losses, None).max() <= 3.0
+
+
+@pytest.mark.parametrize("wild", [1e160, 1e308])
+def test_perplexities_without_bounds_are_survived(wild: float) -> None:
+    def tell(study: optuna.Study, trial: optuna.Trial) -> None:
+        one, other = scores(trial.params)
+        wreck = trial.params["a"] > 0.5
+        errors = {"t": {"stderr": 0.1}, "u": {"stderr": 1e158 if wreck else 0.1}}
+        trial.set_user_attr("scores", errors)
+        trial.set_constraint("u", float("inf") if wreck else -other)
+        study.tell(trial, (one, -wild if wreck else other))
+
+    study = run(14, tell, objectives=("t", "u"))
+    assert all(t.state is optuna.trial.TrialState.COMPLETE for t in study.trials)
+    assert np.mean([t.params["a"] <= 0.5 for t in study.trials[6:]]) > 0.6

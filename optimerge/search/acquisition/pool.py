@@ -115,7 +115,10 @@ def _crossed(
     rng: np.random.Generator,
     sizes: PoolSizes,
 ) -> Rows:
-    """Return MM-MO's weak-to-strong step: DE/rand/1/bin of weak rows with good ones."""
+    """Return MM-MO's weak-to-strong step: DE/rand/1/bin of weak rows with good ones.
+
+    The three are drawn each for itself: where two are the same, the step is that to a good one.
+    """
     weak = weak[rng.integers(len(weak), size=sizes.crossed)]
     a, b, c = (some(sizes.crossed) for _ in range(3))
     factor = rng.uniform(0.5, 0.8, size=(sizes.crossed, 1))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+HUGE = 1e50
+"""Numbers beyond this are taken for this: their squares must still be numbers."""
 POINT = "surrogate:point"
 """System attribute: what a running trial is going to ask for, as JSON."""
 
@@ -89,9 +91,9 @@ def read_history(
     beyond = [[trial.constraints.get(name, 0.0) for name in names] for trial in scored]
     return History(
         rows=_encoded([trial.params for trial in scored], domain),
-        losses=np.array(losses, dtype=np.float64).reshape(-1, m),
+        losses=np.clip(np.array(losses, dtype=np.float64).reshape(-1, m), -HUGE, HUGE),
         variances=np.array(noise, dtype=np.float64).reshape(-1, m),
-        beyond=np.array(beyond, dtype=np.float64).reshape(len(scored), len(names)),
+        beyond=_limited(np.array(beyond, dtype=np.float64).reshape(len(scored), len(names))),
         pending=_encoded(pending, domain),
         failed=_encoded(failed, domain),
         seen=frozenset(seen),
@@ -100,7 +102,12 @@ def read_history(
 
 def key(params: Mapping[str, Any], domain: Domain) -> str:
     """Return a point as text: two points are the same if they read the same."""
-    return repr([(name, params[name]) for name in domain.names if name in params])
+    return repr([(name, _rounded(params[name])) for name in domain.names if name in params])
+
+
+def _rounded(value: Any) -> Any:
+    """Return a number without its last digits: steps of 0.1 come to 0.3 and 0.30000000000000004."""
+    return float(f"{value:.12g}") if isinstance(value, float) else value
 
 
 def with_structure(rows: Array, history: History, domain: Domain) -> Array:
@@ -137,6 +144,16 @@ def _point(trial: FrozenTrial) -> dict[str, Any]:
     return trial.params
 
 
+def _limited(beyond: Array) -> Array:
+    """Return excesses [n, c] cut at ten times the usual one; beyond, one is as bad as another."""
+    found = np.nan_to_num(np.clip(beyond, -HUGE, HUGE), nan=HUGE)
+    for column in found.T:
+        usual = np.median(np.abs(column))
+        if usual > 0:
+            np.clip(column, -10 * usual, 10 * usual, out=column)
+    return found
+
+
 def _encoded(points: Sequence[Mapping[str, Any]], domain: Domain) -> Array:
     """Return points as rows [n, d], without what lies outside the ranges that hold now."""
     kept = [
@@ -152,5 +169,5 @@ def _variances(trial: FrozenTrial, objectives: Sequence[str], count: int) -> lis
     for column, name in enumerate(objectives[:count]):
         error = scores.get(name, {}).get("stderr")
         if error is not None and np.isfinite(error):
-            found[column] = float(error) ** 2
+            found[column] = min(float(error), HUGE) ** 2
     return found

@@ -42,4 +42,4 @@ def distribution_of(dimension: Dimension) -> "BaseDistribution":
     assert r.high is not None
     if dimension.kind == "integer":
         return IntDistribution(int(r.low), int(r.high), log=r.log, step=int(r.step or 1))
-    return FloatDistribution(r.low, r.high, log=r.log, step=r.step)
+    return FloatDistribution(r.low, r.last, log=r.log, step=r.step)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from optimerge.search.samplers.space_domain import distribution_of
 from optimerge.search.surrogate.trends import Changed, Part
 from optimerge.space.objectives import objective_name
+from optimerge.space.slices import Site
 from optimerge.space.space import SearchSpace
 
 NONZERO = "nonzero"
@@ -31,15 +33,19 @@ def _changed(space: SearchSpace) -> Changed | None:
 
 
 def _of(space: SearchSpace, model: int, parameter: str) -> tuple[str, ...] | float:
-    site = ("models", model, "parameters", parameter)
-    names = tuple(
-        d.name
-        for d in space.dimensions
-        if d.site[: len(site)] == site and d.range.ends[0] != d.range.ends[-1]
+    """Return the dimensions that an expert's parameter has, its own or shared; or its number."""
+    sites: tuple[Site, ...] = (
+        ("models", model, "parameters", parameter),
+        ("parameters", parameter),
     )
-    if names:
-        return names
-    own: Any = space.template["models"][model].get("parameters", {}).get(parameter)
-    if own is None:
-        own = space.template.get("parameters", {}).get(parameter)
-    return float(own) if isinstance(own, int | float) else 1.0
+    for site in sites:
+        own = [d for d in space.dimensions if d.site[: len(site)] == site]
+        names = tuple(d.name for d in own if not distribution_of(d).single())
+        if names:
+            return names
+        found: Any = space.template
+        for key in site:
+            found = found[model] if isinstance(found, list) else (found or {}).get(key)
+        if isinstance(found, int | float):
+            return float(found)
+    return 1.0

@@ -79,7 +79,8 @@ def check_unused(space: SearchSpace, known: Collection[Key]) -> None:
     if count > len(known) or any(key_of(space, p) not in known for p in points(space)):
         return
     raise SpaceUsedUpError(
-        f"{space.file}: all {count:.0f} points of the space have been tried; widen a range to go on"
+        f"{space.file}: all {count:.0f} points of the space have been tried; to go on, widen a "
+        "range and give another --run-dir"
         if count > 1
         else f"{space.file}: the one point of the space has been tried; give a range to search"
     )

@@ -60,19 +60,24 @@ def _point(
         value = wanted.get(parameter.name, parameter.default)
         if parameter.name == "weight" and expert and model_of(space, dimension) == expert:
             value = 1.0
-        if isinstance(value, Required) or value is None or not _inside(dimension, value):
+        inside = None if isinstance(value, Required) or value is None else _inside(dimension, value)
+        if inside is None:
             return None
-        point[dimension.name] = value
+        point[dimension.name] = inside
     return point
 
 
-def _inside(dimension: Dimension, value: float | bool) -> bool:
+def _inside(dimension: Dimension, value: float | bool) -> Param | None:
+    """Return the value as the range has it, None if it has not."""
     r = dimension.range
     if r.choices is not None:
-        return value in r.choices
+        return next((choice for choice in r.choices if choice == value), None)
     assert r.low is not None
-    assert r.high is not None
-    if r.step is not None:
+    if r.step is not None and dimension.kind != "integer":
         steps = (value - r.low) / r.step
-        return r.low <= value <= r.high and abs(steps - round(steps)) < 1e-9
-    return r.low <= value <= r.high
+        if abs(steps - round(steps)) > 1e-9 or not -1e-9 < steps < (r.last - r.low) / r.step + 1e-9:
+            return None
+        return r.on_step(round(steps))
+    if r.step is not None and (value - r.low) % r.step:
+        return None
+    return value if r.low <= value <= r.last else None

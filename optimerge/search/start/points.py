@@ -57,16 +57,13 @@ def nearest(dimension: Dimension, value: float | bool) -> Param | None:
     assert found.low is not None
     assert found.high is not None
     inside = min(max(float(value), found.low), found.high)
-    step = found.step or (1.0 if dimension.kind == "integer" else None)
-    if step is not None:
-        count = int((found.high - found.low) / step + 1e-9)
-        inside = on_grid(found.low, step, min(count, round((inside - found.low) / step)))
-    return int(inside) if dimension.kind == "integer" else inside
-
-
-def on_grid(low: float, step: float, index: int) -> float:
-    """Return a value of a range with steps, without the dust of the product."""
-    return round(low + index * step, 10)
+    if dimension.kind == "integer":
+        step = int(found.step or 1)
+        count = int((found.high - found.low) // step)
+        return int(found.low) + step * min(count, round((inside - found.low) / step))
+    if found.step is not None:
+        return found.on_step(round((inside - found.low) / found.step))
+    return inside
 
 
 def _nearest_choice(choices: Sequence[Param], value: float | bool) -> Param | None:

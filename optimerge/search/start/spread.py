@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterator
 from hashlib import blake2b
 
-from optimerge.search.start.points import on_grid
 from optimerge.space.families import families
+from optimerge.space.points import values
 from optimerge.space.ranges import Dimension, Param
 from optimerge.space.space import SearchSpace
 
@@ -53,17 +53,15 @@ def _point(space: SearchSpace, at: dict[str, float]) -> dict[str, Param]:
 def value_at(dimension: Dimension, share: float) -> Param:
     """Return the value at a share (0 to below 1) of a range: evenly, on its grid or log scale."""
     found = dimension.range
-    if found.choices is not None:
-        return found.choices[int(share * len(found.choices))]
-    assert found.low is not None
-    assert found.high is not None
     if found.log:
+        assert found.low is not None
+        assert found.high is not None
         low, high = math.log(found.low), math.log(found.high)
         value = min(max(math.exp(low + share * (high - low)), found.low), found.high)
         return round(value) if dimension.kind == "integer" else value
-    step = found.step or (1.0 if dimension.kind == "integer" else None)
-    if step is None:
-        return found.low + share * (found.high - found.low)
-    count = int((found.high - found.low) / step + 1e-9) + 1
-    value = on_grid(found.low, step, int(share * count))
-    return int(value) if dimension.kind == "integer" else value
+    known = values(dimension)
+    if known is not None:
+        return known[int(share * len(known))]
+    assert found.low is not None
+    assert found.high is not None
+    return found.low + share * (found.high - found.low)

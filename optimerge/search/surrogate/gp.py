@@ -3,6 +3,7 @@
 Rasmussen and Williams 2006, chapter 2.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -129,11 +130,13 @@ def slopes_of(trend: Array, values: Array, solved: Array) -> Array:
 
 
 def _root(covariance: Array, signal: float) -> Array:
-    """Return a lower Cholesky factor, with as little added to the diagonal as it needs."""
-    jitter = JITTER * signal
-    while True:
-        try:
-            lifted = covariance + jitter * np.eye(len(covariance))
+    """Return a lower Cholesky factor, with as little added to the diagonal as it needs.
+
+    LinAlgError if a thousandth of the signal's variance and more does not help.
+    """
+    for power in range(6):
+        lifted = covariance + JITTER * signal * 10.0**power * np.eye(len(covariance))
+        with suppress(np.linalg.LinAlgError):
             return np.asarray(cholesky(lifted, lower=True, check_finite=False))
-        except np.linalg.LinAlgError:
-            jitter *= 10.0
+    lifted = covariance + signal * np.eye(len(covariance))
+    return np.asarray(cholesky(lifted, lower=True))

@@ -11,6 +11,7 @@ from optimerge.front.dominance import ranks
 from optimerge.search.acquisition.improvement import Improvement, improvement
 from optimerge.search.acquisition.pool import PoolSizes, search_pool, uniform
 from optimerge.search.samplers.history import History, key
+from optimerge.search.samplers.tamed import tamed
 from optimerge.search.surrogate.domain import Domain, Rows
 from optimerge.search.surrogate.model import Model, fit_model
 from optimerge.search.surrogate.trends import Changed
@@ -46,9 +47,11 @@ class Proposal:
         trends: Sequence[Changed | None] = (),
     ) -> None:
         self.history, self.domain, self.settings, self.rng = history, domain, settings, rng
-        self.corner = observed_corner(history.losses) if corner is None else corner
+        seen = tamed(history.losses, corner)
+        self.corner = observed_corner(seen) if corner is None else corner
+        self._seen = seen
         given = trends if settings.known_sparsity else ()
-        known = [*given, *[None] * (history.losses.shape[1] - len(given))]
+        known = [*given, *[None] * (seen.shape[1] - len(given))]
         self.models = [
             fit_model(
                 history.rows,
@@ -59,9 +62,7 @@ class Proposal:
                 families=settings.families,
                 main_effects=settings.main_effects,
             )
-            for losses, noise, trend in zip(
-                history.losses.T, history.variances.T, known, strict=True
-            )
+            for losses, noise, trend in zip(seen.T, history.variances.T, known, strict=True)
         ]
         self.limits = [
             fit_model(history.rows, own, None, domain)
@@ -77,7 +78,7 @@ class Proposal:
         if worth[0] <= 0:
             # Nothing that is thought possible is better than the reference: look for what comes
             # nearest, that is, better than the worst seen.
-            rows, _ = self._found(np.maximum(self.corner, observed_corner(self.history.losses)))
+            rows, _ = self._found(np.maximum(self.corner, observed_corner(self._seen)))
         for row in rows:
             if self._new(row):
                 return np.asarray(row)

@@ -16,6 +16,7 @@ from optimerge.search.samplers.mmmo.elites import best_by_contribution
 from optimerge.search.samplers.mmmo.improvement import directed_improvement, expected_improvement
 from optimerge.search.samplers.mmmo.model import Model, fit_model
 from optimerge.search.samplers.mmmo.selection import least_known_together
+from optimerge.search.samplers.tamed import tamed
 from optimerge.search.surrogate.domain import Domain
 
 Array = NDArray[np.float64]
@@ -53,9 +54,9 @@ class Round:
         rng: np.random.Generator,
     ) -> None:
         self.history, self.domain, self.parts, self.rng = history, domain, parts, rng
-        losses = history.losses
+        self._losses = losses = tamed(history.losses, reference)
         self._m = losses.shape[1]
-        self._unit = np.where(np.ptp(losses, axis=0) > 0, losses.std(axis=0), 1.0)
+        self._unit = _unit(losses)
         self._corner = self._scaled(observed_corner(losses) if reference is None else reference)
         outputs = np.concatenate((self._scaled(losses), history.beyond), axis=1)
         unknown = np.full_like(history.beyond, np.nan)
@@ -153,7 +154,13 @@ class Round:
         return self.model.given(taken).predict(rows)[1][:, : self._m]
 
     def _scaled(self, losses: Array) -> Array:
-        return np.asarray((losses - self.history.losses.mean(axis=0)) / self._unit)
+        return np.asarray((losses - self._losses.mean(axis=0)) / self._unit)
+
+
+def _unit(losses: Array) -> Array:
+    """Return the deviation [m] of each loss, 1 where all are the same but for rounding."""
+    deviation, size = losses.std(axis=0), np.abs(losses).max(axis=0)
+    return np.asarray(np.where(deviation > 1e-12 * size, deviation, 1.0))
 
 
 def observed_corner(losses: Array) -> Array:
