@@ -68,9 +68,9 @@ def test_calibrate_search_export_and_build(
     assert block == {"statistics": {"red": "statistics/red", "blue": "statistics/blue"}}
     space = space_of(family, block)
     monkeypatch.chdir(tmp_path)
-    assert run(["search", str(space), "--run-dir", "run", "--trials", "8"]) == 0
+    assert run(["search", str(space), "--run-dir", "run", "--trials", "12"]) == 0
     trials = [t for t in open_run(tmp_path / "run").trials() if not t.is_parent]
-    assert [t.state for t in trials] == ["complete"] * 5
+    assert [t.state for t in trials] == ["complete"] * 9
     by = {str(t.params["merge_method"]): t for t in trials}
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

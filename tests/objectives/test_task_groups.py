@@ -88,8 +88,17 @@ def load(
     return load
 
 
-@pytest.mark.parametrize("metric", ["acc", "mcc"])
-@pytest.mark.parametrize("name", ["weighed", "plain", "tagged"])
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("weighed", "mcc"),
+        ("plain", "acc"),
+        ("tagged", "acc"),
+        pytest.param("weighed", "acc", marks=pytest.mark.slow),
+        pytest.param("plain", "mcc", marks=pytest.mark.slow),
+        pytest.param("tagged", "mcc", marks=pytest.mark.slow),
+    ],
+)
 def test_equal_to_simple_evaluate(
     name: str,
     metric: str,

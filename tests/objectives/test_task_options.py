@@ -102,8 +102,20 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "+".join(o) or "none")
-@pytest.mark.parametrize("name", ["pick", "first", "say"])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param(
+            name,
+            options,
+            # of each task all options at once, and of one each alone
+            marks=() if name == "first" or len(options) == 3 else pytest.mark.slow,
+            id=f"{name}-{'+'.join(options) or 'none'}",
+        )
+        for name in ("pick", "first", "say")
+        for options in OPTIONS
+    ],
+)
 def test_prompts_are_those_of_simple_evaluate(
     name: str,
     options: dict[str, Any],

@@ -19,6 +19,7 @@ from optimerge.space.objectives import TaskObjective
 
 FAMILIES = ("llama", "mistral", "gemma3_text", "gpt2", "deepseek_v3", "qwen3_next")
 """Plain, windows, both kinds of layers, learned positions, latent attention, linear attention."""
+QUICK = ("gemma3_text", "qwen3_next")
 COUNTED = {"pick": ("acc", "acc_norm"), "next": ("acc",), "say": ("exact_match,first",)}
 MEASURED = {"next": ("perplexity",), "text": ("word_perplexity", "bits_per_byte")}
 NOTHING = MergeStats(0.0, 0, 0, 0.0, 0.0)
@@ -39,7 +40,11 @@ def objectives() -> list[TaskObjective]:
     ]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family",
+    # all answer as lm-eval's model in test_token_parity
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES],
+)
 def test_scores_are_lm_evals(
     family: str,
     of_architecture: Callable[..., Any],

@@ -33,6 +33,7 @@ def history(trials: int = 10, unit: tuple[float, float, float] = (1, 1, 1), **ov
         "variances": np.full_like(losses, np.nan),
         "beyond": np.zeros((trials, 0)),
         "pending": np.zeros((0, 6)),
+        "failed": np.zeros((0, 6)),
         "seen": frozenset(),
     }
     return History(**(known | over))
