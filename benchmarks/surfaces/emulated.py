@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Emulator:
     def save(self, name: str, folder: Path = DATA) -> None:
         """Write `NAME.emulator.npz`."""
         layers = zip(self.networks.weights, self.networks.biases, strict=True)
-        arrays = {
+        arrays: dict[str, Any] = {
             key: array.astype(np.float16)
             for number, (weight, bias) in enumerate(layers)
             for key, array in ((f"weight{number}", weight), (f"bias{number}", bias))

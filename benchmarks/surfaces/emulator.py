@@ -117,7 +117,7 @@ def explained(values: Numbers, residuals: Numbers) -> float:
 
 def compare(definition: Definition) -> str:
     """Return the R2 of trees on the same points and folds."""
-    from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor
+    from sklearn import ensemble  # type: ignore[import-untyped]
 
     data, at = load(definition), Coordinates(definition.space())
     x, fold = inputs(data.unit, data.method, len(at.methods)), fold_of(data)
@@ -127,9 +127,9 @@ def compare(definition: Definition) -> str:
         for out, task in np.ndindex(FOLDS, data.test.shape[1]):
             seen = fold != out
             model = (
-                ExtraTreesRegressor(200, min_samples_leaf=2, max_features=0.5, random_state=0)
+                ensemble.ExtraTreesRegressor(200, min_samples_leaf=2, random_state=0)
                 if name == "extra trees"
-                else GradientBoostingRegressor(
+                else ensemble.GradientBoostingRegressor(
                     n_estimators=200, max_depth=4, subsample=0.7, max_features=0.5, random_state=0
                 )
             )

@@ -7,6 +7,7 @@ Imports torch.
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -97,7 +98,7 @@ def _parent(reference: str) -> str:
     return BASE if reference == BASE else f"expert:{reference}"
 
 
-def _answered(model: "torch.nn.Module", items: Tokens) -> list[bool]:
+def _answered(model: Any, items: Tokens) -> list[bool]:
     inputs, targets = items
     rows, places = (targets != NO_TARGET).nonzero(as_tuple=True)
     hidden = model.model(inputs, use_cache=False).last_hidden_state

@@ -52,4 +52,4 @@ class Networks:
         chosen = Networks(
             tuple(w[members] for w in self.weights), tuple(b[members] for b in self.biases)
         )
-        return 1 / (1 + np.exp(-chosen.logits(x).mean(0)))
+        return np.asarray(1 / (1 + np.exp(-chosen.logits(x).mean(0))))

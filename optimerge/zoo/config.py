@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-ZOO_VERSION = 1
+ZOO_VERSION = 2
 """Raised when the same config would give other files: rules, vocabulary, training, layout."""
 
 

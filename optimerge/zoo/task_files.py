@@ -67,7 +67,7 @@ OBJECTIVE = """\
 TAIL = """\
   - sparsity: nonzero     # the share of parameters that differ from the base
 include_path: tasks
-search: {{sampler: tpe, trials: 40, seed: {seed}}}
+search: {{trials: 40, seed: {seed}}}
 """
 
 

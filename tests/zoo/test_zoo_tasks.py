@@ -111,8 +111,8 @@ def test_a_new_task_leaves_the_vocabulary_of_other_zoos_as_it_was() -> None:
 
 
 def test_the_default_zoos_in_users_caches_stay_valid() -> None:
-    assert ZOO_VERSION == 1
-    assert DEFAULT.digest().startswith("ee058067")
+    assert ZOO_VERSION == 2
+    assert DEFAULT.digest().startswith("fd47e90a")
 
 
 def test_a_digest_is_of_every_field() -> None:
