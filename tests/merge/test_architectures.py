@@ -21,7 +21,19 @@ from optimerge.recipe.read import parse_recipe
 Tiny = Callable[..., Path]
 NAMES = ("base", "red", "blue")
 EVERY = pytest.mark.parametrize("kind", CONFIGS)
-EITHER = pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+EITHER = pytest.mark.parametrize(
+    ("kind", "tied"),
+    [
+        pytest.param(
+            kind,
+            tied,
+            id=f"{kind}-{'tied' if tied else 'untied'}",
+            marks=() if tied == (number % 2 == 0) else pytest.mark.slow,  # each kind in one way
+        )
+        for number, kind in enumerate(CONFIGS)
+        for tied in (True, False)
+    ],
+)
 
 
 def dtype_of(tied: bool) -> torch.dtype:
@@ -66,7 +78,6 @@ def assert_one_model(one: Any, other: Any) -> None:
         assert torch.equal(one(input_ids=ids).logits, other(input_ids=ids).logits)
 
 
-@EVERY
 @EITHER
 def test_in_place_equals_the_build_loaded_by_transformers(
     tiny: Tiny, tmp_path: Path, kind: str, tied: bool
@@ -98,7 +109,6 @@ def assert_ties(kind: str, tied: bool, engine: Engine, out: Path) -> None:
     assert any(map(is_head, open_checkpoint(str(out)).tensors)) != tied
 
 
-@EVERY
 @EITHER
 def test_layers_embeddings_and_heads_are_those_of_the_live_model(
     tiny: Tiny, kind: str, tied: bool
@@ -171,8 +181,19 @@ def test_siblings_fit_and_strangers_do_not(tiny: Tiny, kind: str) -> None:
         check_fit([headed, base])
 
 
-@pytest.mark.parametrize("kind", ["qwen3_moe", "mixtral", "gpt2", "gemma3"])
-@pytest.mark.parametrize("method", ["dare_ties", "della"])
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        ("dare_ties", "qwen3_moe"),
+        ("della", "mixtral"),
+        ("della", "gpt2"),
+        ("dare_ties", "gemma3"),
+        pytest.param("della", "qwen3_moe", marks=pytest.mark.slow),
+        pytest.param("dare_ties", "mixtral", marks=pytest.mark.slow),
+        pytest.param("dare_ties", "gpt2", marks=pytest.mark.slow),
+        pytest.param("della", "gemma3", marks=pytest.mark.slow),
+    ],
+)
 def test_exact_mode_draws_as_a_build_does(
     tiny: Tiny, tmp_path: Path, kind: str, method: str
 ) -> None:

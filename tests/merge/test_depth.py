@@ -180,7 +180,9 @@ def test_constants_of_one_layer_are_seen(tiny: Tiny) -> None:
 
 
 @pytest.mark.parametrize("plant", ["config", "modules", "place"])
-@pytest.mark.parametrize("kind", ["gemma3_window", "gpt2_inverse"])
+@pytest.mark.parametrize(
+    "kind", ["gemma3_window", pytest.param("gpt2_inverse", marks=pytest.mark.slow)]
+)
 def test_planted_faults_are_noticed(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: str, kind: str
 ) -> None:

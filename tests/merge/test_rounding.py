@@ -66,6 +66,7 @@ def steps_engine(made_family: Path) -> Engine:
     return engine_of(made_family)
 
 
+KINDS = ("gpt2", "qwen2", "mixtral", "gemma3_text", "falcon", "qwen3_moe")
 # passthrough has no base; those with statistics have a test of their own
 METHODS = [n for n, m in all_methods().items() if n != "passthrough" and not m.statistics]
 
@@ -82,8 +83,14 @@ def test_what_is_scored_is_what_is_built_by_every_method(
     assert different(found, whole)  # or the rounding would not be in it
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "qwen2", "mixtral", "gemma3_text", "falcon", "qwen3_moe"])
-@pytest.mark.parametrize("method", ["dare_ties", "della_linear", "linear", "slerp"])
+@pytest.mark.parametrize(
+    ("kind", "method"),
+    [
+        pytest.param(kind, method, marks=() if i % 4 == j else pytest.mark.slow)
+        for i, kind in enumerate(KINDS)
+        for j, method in enumerate(("dare_ties", "della_linear", "linear", "slerp"))
+    ],
+)
 def test_and_for_every_kind_of_architecture(
     tiny: Callable[..., Path], tmp_path: Path, kind: str, method: str
 ) -> None:

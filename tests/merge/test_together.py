@@ -43,7 +43,16 @@ def written(jobs: Sequence[Job], engine: Engine) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("method", "steps"), [*((m, False) for m in METHODS), *((m, True) for m in METHODS[1:])]
+    ("method", "steps"),
+    [
+        *((method, False) for method in METHODS),
+        *(
+            pytest.param(
+                method, True, marks=() if method in ("ties", "della") else pytest.mark.slow
+            )
+            for method in METHODS[1:]
+        ),
+    ],
 )
 def test_a_candidate_is_one_call_and_as_tensor_by_tensor(
     made_family: Path, method: str, steps: bool

@@ -42,10 +42,16 @@ QUICK = (
 """Of Optuna's suites; the rest of these is slow."""
 
 
+HEAVY = "test_proposes_points_of_the_space[mmmo-six objectives-"
+"""Of the laws of samplers: seconds each."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark most of Optuna's suites, which take long, as slow, for each sampler that has them."""
+    """Mark as slow what is inherited and takes long: most of Optuna's suites, a law of samplers."""
     for item in items:
+        if item.name.startswith(HEAVY):
+            item.add_marker(pytest.mark.slow)
         kinds = item.cls.__mro__ if isinstance(item, pytest.Function) and item.cls else ()
         if any(kind.__name__ == "OptunaSuite" for kind in kinds) and item.name not in QUICK:
             item.add_marker(pytest.mark.slow)

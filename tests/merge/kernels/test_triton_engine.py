@@ -76,7 +76,16 @@ def check(one: Engine, other: Engine, wanted: Recipe) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "steps"), [*((m, False) for m in METHODS), *((m, True) for m in METHODS[1:])]
+    ("method", "steps"),
+    [
+        *((method, False) for method in METHODS),
+        *(
+            pytest.param(
+                method, True, marks=() if method in ("ties", "della") else pytest.mark.slow
+            )
+            for method in METHODS[1:]
+        ),
+    ],
 )
 def test_a_candidate_is_that_of_the_torch_back_end(
     by_kind: dict[bool, tuple[Engine, Engine, Counted]], method: str, steps: bool

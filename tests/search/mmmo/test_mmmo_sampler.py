@@ -151,7 +151,7 @@ def test_a_reference_that_nothing_reaches_leaves_the_acquisition_alive() -> None
     best = []
     for reference in ([-99.0, -99.0, -99.0], None):
         sampler = MMMOSampler(seed=0, reference=reference, weak_to_strong=False, fisher=False)
-        study = searched(sampler, values, SPACE, 25)
+        study = searched(sampler, values, SPACE, 18)
         best.append(max(t.values[0] + t.values[1] for t in study.trials[10:]))
     plain = searched(optuna.samplers.RandomSampler(seed=0), values, SPACE, 25)
     random = max(t.values[0] + t.values[1] for t in plain.trials)
