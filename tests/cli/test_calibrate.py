@@ -52,6 +52,7 @@ def measured(once: tuple[Path, str], tmp_path: Path) -> tuple[Path, str]:
 def space_of(folder: Path, block: dict[str, object]) -> Path:
     space = yaml.safe_load((folder / "space.yaml").read_text())
     space |= {"merge_method": {"choices": ["fisher", "regmean", "dare_ties"]}, "optimerge": block}
+    space |= {"search": {"sampler": "random", "warm_start": False}}  # all three methods come
     space["parameters"] = {"alpha": {"low": 0.1, "high": 1.0}}
     (folder / "calibrated.yaml").write_text(yaml.safe_dump(space))
     return folder / "calibrated.yaml"

@@ -83,7 +83,7 @@ def test_the_space_is_one_that_optimerge_reads(tiny: Zoo) -> None:
     tasks = [objective for objective in raw["objectives"] if "task" in objective]
     assert [t["search_items"] + t["test_items"] for t in tasks] == [TINY.eval_prompts] * 3
     assert raw["objectives"][-1] == {"sparsity": "nonzero"}
-    assert raw["search"] == {"sampler": "tpe", "trials": 40, "seed": 0}
+    assert raw["search"] == {"trials": 40, "seed": 0}
     read_space(tiny.space)
 
 
