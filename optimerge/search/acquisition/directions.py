@@ -16,6 +16,9 @@ from scipy.stats import qmc
 
 Array = NDArray[np.float64]
 
+BLOCK = 128
+"""Boxes at a time: what they reach along all directions should stay in a core's cache."""
+
 
 def directions(objectives: int, count: int, seed: int) -> Array:
     """Return directions [count, m] spread evenly over the positive part of the unit sphere."""
@@ -36,13 +39,44 @@ def reach(sides: Array, along: Array) -> Array:
     """Return how far boxes of sides [..., m] reach along directions [k, m]: [..., k], from 0."""
     if along.shape[1] == 1:
         return np.maximum(sides, 0.0)
-    found = sides[..., None, 0] / along[:, 0]
+    steepness = 1.0 / along
+    found = np.asarray(sides[..., None, 0] * steepness[:, 0])
+    other = np.empty_like(found)
     for place in range(1, along.shape[1]):
-        np.minimum(found, sides[..., None, place] / along[:, place], out=found)
-    return np.maximum(found, 0.0)
+        np.multiply(sides[..., None, place], steepness[:, place], out=other)
+        np.minimum(found, other, out=found)
+    return np.asarray(np.maximum(found, 0.0, out=found))
+
+
+def gained(sides: Array, along: Array, best: Array) -> Array:
+    """Return what each box of sides [n, m] adds to what was reached, [n]: a mean over directions.
+
+    `best` [k]: the reach so far along each of `along` [k, m], to the power m.
+    """
+    m = along.shape[1]
+    found = np.empty(len(sides))
+    for first in range(0, len(sides), BLOCK):
+        block = slice(first, first + BLOCK)
+        volumes = _power(reach(sides[block], along), m)
+        volumes -= best
+        found[block] = np.maximum(volumes, 0.0, out=volumes).mean(axis=1)
+    return found
 
 
 def volume(sides: Array, along: Array) -> float:
     """Return the hypervolume of boxes with sides [n, m], about."""
     m = along.shape[1]
     return constant(m) * float((reach(sides, along).max(axis=0) ** m).mean())
+
+
+def _power(reached: Array, exponent: int) -> Array:
+    """Return the exponent-th power (1, 2, ...) in place, by multiplications: pow() takes longer."""
+    square = reached.copy()
+    left = exponent - 1
+    while left:
+        if left & 1:
+            reached *= square
+        left >>= 1
+        if left:
+            square *= square
+    return reached

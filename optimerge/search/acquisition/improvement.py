@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import qmc
 
-from optimerge.search.acquisition.directions import directions, reach
+from optimerge.search.acquisition.directions import directions, gained, reach
 from optimerge.search.surrogate.domain import Rows
 from optimerge.search.surrogate.model import Model, ModelDraws
 
@@ -45,7 +45,7 @@ class Improvement:
             sides[..., place] = (self.reference[place] - loss) / self.unit[place]
         gain = np.zeros(len(rows))
         for own, best in zip(sides, self.best, strict=True):
-            gain += np.maximum(reach(own, self.along) ** m - best, 0.0).mean(axis=1)
+            gain += gained(own, self.along, best)
         return gain / len(self.normals)
 
 

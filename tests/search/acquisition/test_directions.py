@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optimerge.front.hypervolume import hypervolume
-from optimerge.search.acquisition.directions import directions, volume
+from optimerge.search.acquisition.directions import directions, gained, reach, volume
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4, 6])
@@ -27,3 +27,13 @@ def test_directions_are_unit_positive_and_keyed() -> None:
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1.0)
     np.testing.assert_array_equal(found, directions(4, 256, 7))
     assert not np.array_equal(found, directions(4, 256, 8))
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4, 5, 6, 7])
+def test_what_boxes_add_is_their_power_beyond_what_was_reached(objectives: int) -> None:
+    rng = np.random.default_rng(objectives)
+    along = directions(objectives, 64, 0)
+    sides = rng.normal(0.5, 0.5, (300, objectives))
+    best = rng.uniform(0, 0.5, len(along))
+    by_pow = np.maximum(reach(sides, along) ** objectives - best, 0.0).mean(axis=1)
+    np.testing.assert_allclose(gained(sides, along, best), by_pow, rtol=1e-12, atol=1e-15)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from optimerge.search.acquisition.directions import constant, reach
+from optimerge.search.acquisition.directions import constant, gained, reach
 
 Array = NDArray[np.float64]
 
@@ -56,7 +56,7 @@ def directed_improvement(
     total = np.zeros(len(mean))
     for draw in normals:
         sides = (reference - mean - draw * deviation) / unit
-        total += np.maximum(reach(sides, along) ** m - best, 0.0).mean(axis=1)
+        total += gained(sides, along, best)
     return np.asarray(constant(m) * unit.prod() * total / len(normals))
 
 
