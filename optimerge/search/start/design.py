@@ -4,7 +4,7 @@
     METHOD numbers     known-good numbers of each method, as its file declares them
     equal 0.5          all experts at one weight (or `lambda 1.5`, where weights are divided)
     EXPERT 0.7         leaning to one expert
-    sobol 1            then a scrambled Sobol sequence, a third of the design or what is left
+    sobol 1            then a scrambled Sobol sequence, a quarter of the design or what is left
 
 Only points that the space has, each once, no parent among them. The same for every sampler. A pure
 function of space, experts, budget and seed, so that a benchmark has it without models.
@@ -18,10 +18,10 @@ from optimerge.search.start.spread import spread_points
 from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
 
-MOST = 15
+MOST = 12
 """Points of the largest design."""
-USUAL = 6
-"""Points beside one for each expert, each method and each eight dimensions."""
+USUAL = 3
+"""Points beside one for each method."""
 
 
 def design(space: SearchSpace, experts: Sequence[str], budget: int, seed: int) -> list[Start]:
@@ -32,7 +32,7 @@ def design(space: SearchSpace, experts: Sequence[str], budget: int, seed: int) -
     """
     if space.moves_layers or not space.dimensions:
         return []  # most maps of layers are broken models: the sampler learns from the parents
-    size = design_size(space, experts, budget)
+    size = design_size(space, budget)
     seen = {_key(point) for who in (None, *experts) for point in parent_points(space, who)}
     found: list[Start] = []
 
@@ -42,21 +42,22 @@ def design(space: SearchSpace, experts: Sequence[str], budget: int, seed: int) -
             found.append(start)
 
     for start in known_starts(space, experts):
-        add(start, size - size // 3)
+        add(start, size - size // 4)
     known = len(found)
     for point in spread_points(space, seed):
         add(Start(f"warm:sobol {len(found) - known + 1}", point), size)
     return found
 
 
-def design_size(space: SearchSpace, experts: Sequence[str], budget: int) -> int:
+def design_size(space: SearchSpace, budget: int) -> int:
     """Return how many points a design has at most.
 
-    One for each expert, each method and each eight dimensions and six more, at most 15; no more
-    than two fifths of the budget, and two thirds of what the parents leave of it: 4 of 10 trials
-    with three experts, 10 of 30 or of 100; 14 for 24 dimensions, 15 for 100.
+    One for each method and three more, at most 12; no more than two fifths of the budget, and two
+    thirds of what the parents leave of it. Neither experts nor dimensions ask for more: a sampler
+    that knows the parents, the average and each method once learns more from a trial of its own
+    choice than from one of a design (docs/log.md).
     """
-    wanted = USUAL + len(experts) + len(space.methods) + len(space.dimensions) // 8
+    wanted = USUAL + len(space.methods)
     left = budget - len(space.references)
     return max(0, min(MOST, wanted, round(0.4 * budget), left * 2 // 3))
 
