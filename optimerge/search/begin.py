@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from optimerge.records.attributes import place
-from optimerge.search.proposals import Proposal, space_distributions, suggest_point
+from optimerge.search.distributions import space_distributions
+from optimerge.search.proposals import Proposal, suggest_point
 from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
 

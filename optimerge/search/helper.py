@@ -38,7 +38,7 @@ _LOOK = 1.0
 
 
 class HelperError(Exception):
-    """The helper process cannot be started, or has ended."""
+    """The helper process cannot be started, has ended, or says what cannot be read."""
 
 
 class Helper:
@@ -81,11 +81,19 @@ class Helper:
         self._send(view)
 
     def receive(self) -> "Made":
-        """Wait for the proposal of the view that was sent; HelperError if the process ends."""
+        """Wait for the proposal of the view that was sent.
+
+        HelperError if the process ends, or if what it sends cannot be read here.
+        """
         try:
-            made: Made = self._made.recv()
+            message = self._made.recv_bytes()
         except (EOFError, OSError) as error:
             raise HelperError(self._last_words()) from error
+        try:
+            made: Made = _loaded(message)
+        except Exception as error:  # a pickle runs what its classes please, and raises what they do
+            why = f"{type(error).__name__}: {error}"
+            raise HelperError(f"what it made cannot be read ({why})") from error
         return made
 
     def close(self) -> None:

@@ -10,15 +10,16 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 from optimerge.records.types import Direction
+from optimerge.search.distributions import distribution_of
 from optimerge.search.samplers.registry import Ask, NamedSampler
 from optimerge.search.samplers.unrepeated import known_keys, unrepeated
+from optimerge.space.points import METHOD
 from optimerge.space.ranges import Dimension, Param
 from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
     import optuna
 
-METHOD = "merge_method"
 STUDY = "study:"
 """What the keys of study attributes begin with where a trial keeps them: see `Proposal`."""
 _SHARED = ("tpe:relative_params", "gp:relative_params", "surrogate:point")
@@ -140,16 +141,6 @@ def suggest_point(trial: "optuna.trial.BaseTrial", space: SearchSpace) -> dict[s
     return params
 
 
-def space_distributions(space: SearchSpace) -> "dict[str, optuna.distributions.BaseDistribution]":
-    """Return the distribution of every dimension, by name."""
-    import optuna
-
-    anywhere = optuna.trial.FixedTrial({d.name: d.range.ends[0] for d in space.dimensions})
-    for dimension in space.dimensions:
-        suggest(anywhere, dimension)
-    return anywhere.distributions
-
-
 def known_trial(
     space: SearchSpace,
     point: Mapping[str, Param],
@@ -182,12 +173,12 @@ def keyed_seed(seed: int, number: int, attempt: int = 0) -> int:
 
 def suggest(trial: "optuna.trial.BaseTrial", dimension: Dimension) -> Param:
     """Return the trial's value on one dimension."""
-    r = dimension.range
-    if r.choices is not None:
-        return cast(Param, trial.suggest_categorical(dimension.name, list(r.choices)))
-    assert r.low is not None
-    assert r.high is not None
-    if dimension.kind == "integer":
-        step = int(r.step or 1)
-        return trial.suggest_int(dimension.name, int(r.low), int(r.high), log=r.log, step=step)
-    return trial.suggest_float(dimension.name, r.low, r.last, log=r.log, step=r.step)
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    found, name = distribution_of(dimension), dimension.name
+    if isinstance(found, CategoricalDistribution):
+        return cast(Param, trial.suggest_categorical(name, found.choices))
+    if isinstance(found, IntDistribution):
+        return trial.suggest_int(name, found.low, found.high, log=found.log, step=found.step)
+    assert isinstance(found, FloatDistribution)
+    return trial.suggest_float(name, found.low, found.high, log=found.log, step=found.step)

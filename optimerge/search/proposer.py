@@ -28,7 +28,7 @@ HELPERS = 3
 
 
 class AnyHelper(Protocol):
-    """What a proposer needs of its helper; all raise HelperError when it has ended."""
+    """What a proposer needs of its helper; all raise HelperError when it is of no more use."""
 
     def send(self, view: View) -> None:
         """Hand over what the next proposal depends on."""

@@ -25,7 +25,8 @@ from optuna.trial import FrozenTrial, TrialState
 from optimerge.records.attributes import CONSTRAINTS, FIXED, origin_of, partial_values, place
 from optimerge.records.run import WITHDRAWN
 from optimerge.records.types import Direction, is_parent
-from optimerge.search.proposals import View, space_distributions
+from optimerge.search.distributions import space_distributions
+from optimerge.search.proposals import View
 from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:

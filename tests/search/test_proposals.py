@@ -15,12 +15,12 @@ from optuna.samplers import BaseSampler, CmaEsSampler, NSGAIIISampler, NSGAIISam
 from optimerge.records.types import Direction
 from optimerge.search import proposals
 from optimerge.search.begin import begin_proposal
+from optimerge.search.distributions import space_distributions
 from optimerge.search.proposals import (
     STUDY,
     View,
     keyed_seed,
     propose_point,
-    space_distributions,
     suggest_point,
 )
 from optimerge.search.samplers.registry import Ask, NamedSampler

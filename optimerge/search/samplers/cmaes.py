@@ -21,7 +21,7 @@ def make(
     ] = 1 / 6,
 ) -> "BaseSampler":
     """Return a sampler whose first generation is drawn about the plain average of the experts."""
-    from optimerge.search.proposals import space_distributions
+    from optimerge.search.distributions import space_distributions
     from optimerge.search.samplers.average import average
     from optimerge.search.samplers.evolution import Evolution
     from optimerge.search.samplers.mean_cmaes import MeanCmaEsSampler

@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.samplers import BaseSampler, RandomSampler
-from optuna.search_space import IntersectionSearchSpace
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from optimerge.search.samplers.coordinates import Coordinates
 from optimerge.search.samplers.evolution import Evolution, Told, replayed
+from optimerge.search.samplers.joint import JointSampler
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -22,7 +21,7 @@ GENERATION, VECTOR = "optimerge:cmaes:generation", "optimerge:cmaes:vector"
 """System attributes of a trial: the generation that it belongs to, and its vector."""
 
 
-class MeanCmaEsSampler(BaseSampler):
+class MeanCmaEsSampler(JointSampler):
     """Minimises the mean of the losses, each divided by its scale.
 
     As mergekit-evolve: it starts at the plain average with a step of a sixth of the box, and has
@@ -48,22 +47,14 @@ class MeanCmaEsSampler(BaseSampler):
             space: Distributions by name.
             start: Where the first generation is centred; in the middle for other parameters.
         """
-        self._rng, self._random = np.random.default_rng(seed), RandomSampler(seed=seed)
-        self._evolution = evolution or Evolution(0)
-        self._space, self._start = space, dict(start or {})
-        self._shared = IntersectionSearchSpace()
+        super().__init__(seed, space)
+        self._rng = np.random.default_rng(seed)
+        self._evolution, self._start = evolution or Evolution(0), dict(start or {})
 
     def reseed_rng(self) -> None:
         """Draw other points than before; Optuna calls it for each of its workers."""
+        super().reseed_rng()
         self._rng = np.random.default_rng()
-        self._random.reseed_rng()
-
-    def infer_relative_search_space(
-        self, study: "Study", trial: "FrozenTrial"
-    ) -> "dict[str, BaseDistribution]":
-        """Return the dimensions of the vectors."""
-        space = self._shared.calculate(study) if self._space is None else self._space
-        return {name: space[name] for name in sorted(space) if not space[name].single()}
 
     def sample_relative(
         self, study: "Study", trial: "FrozenTrial", search_space: "dict[str, BaseDistribution]"
@@ -109,13 +100,3 @@ class MeanCmaEsSampler(BaseSampler):
             loss = -value if direction is StudyDirection.MAXIMIZE else value
             total += loss / scale / len(scales)
         return math.inf if math.isnan(total) else total
-
-    def sample_independent(
-        self,
-        study: "Study",
-        trial: "FrozenTrial",
-        param_name: str,
-        param_distribution: "BaseDistribution",
-    ) -> Any:
-        """Return a random value: for parameters that nobody told of before."""
-        return self._random.sample_independent(study, trial, param_name, param_distribution)

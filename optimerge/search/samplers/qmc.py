@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def make(ask: Ask) -> "BaseSampler":
     """Return a sampler that goes on with the run's sequence; scrambled by the run's seed."""
-    from optimerge.search.proposals import space_distributions
+    from optimerge.search.distributions import space_distributions
     from optimerge.search.samplers.sobol import SobolSampler
 
     return SobolSampler(ask.run_seed, space_distributions(ask.space), ask.attempt)

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from optuna.samplers import BaseSampler, RandomSampler
-from optuna.search_space import IntersectionSearchSpace
-
+from optimerge.search.samplers.joint import JointSampler
 from optimerge.search.samplers.units import from_unit
 
 if TYPE_CHECKING:
@@ -17,7 +15,7 @@ INDEX = "optimerge:qmc"
 """System attribute of a trial: which point of the sequence it is."""
 
 
-class SobolSampler(BaseSampler):
+class SobolSampler(JointSampler):
     """Point number 1 + (the largest number on any trial so far) of one scrambled sequence.
 
     Optuna's own QMCSampler counts in the study's attributes, takes the first trial's parameters
@@ -33,24 +31,12 @@ class SobolSampler(BaseSampler):
         """Make one; `space` None: the parameters that all trials of the study share.
 
         Args:
-            seed: Of the scrambling; all proposals of a run have the same.
+            seed: Of the scrambling; all proposals of a run have the same. `reseed_rng` leaves it.
             space: Distributions by name.
             skip: So many points of the sequence are passed over.
         """
-        self._seed, self._space, self._skip = seed, space, skip
-        self._shared = IntersectionSearchSpace()
-        self._random = RandomSampler(seed=seed)
-
-    def reseed_rng(self) -> None:
-        """Do what Optuna asks of a sampler that is copied to a worker; the sequence stays one."""
-        self._random.reseed_rng()
-
-    def infer_relative_search_space(
-        self, study: "Study", trial: "FrozenTrial"
-    ) -> "dict[str, BaseDistribution]":
-        """Return the dimensions of the sequence."""
-        space = self._shared.calculate(study) if self._space is None else self._space
-        return {name: space[name] for name in sorted(space) if not space[name].single()}
+        super().__init__(seed, space)
+        self._seed, self._skip = seed, skip
 
     def sample_relative(
         self, study: "Study", trial: "FrozenTrial", search_space: "dict[str, BaseDistribution]"
@@ -68,13 +54,3 @@ class SobolSampler(BaseSampler):
             sequence.fast_forward(index)
         point = sequence.random(1)[0].tolist()
         return {n: from_unit(search_space[n], u) for n, u in zip(search_space, point, strict=True)}
-
-    def sample_independent(
-        self,
-        study: "Study",
-        trial: "FrozenTrial",
-        param_name: str,
-        param_distribution: "BaseDistribution",
-    ) -> Any:
-        """Return a random value: for parameters that nobody told of before."""
-        return self._random.sample_independent(study, trial, param_name, param_distribution)

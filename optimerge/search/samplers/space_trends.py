@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from optimerge.search.samplers.space_domain import distribution_of
+from optimerge.search.distributions import distribution_of
 from optimerge.search.surrogate.trends import Changed, Part
 from optimerge.space.objectives import objective_name
 from optimerge.space.slices import Site

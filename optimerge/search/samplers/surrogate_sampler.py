@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 
 from optimerge.search.samplers.history import POINT, History, read_history, union_space
+from optimerge.search.samplers.joint import JointSampler
 from optimerge.search.surrogate.domain import Domain
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-class SurrogateSampler(BaseSampler):
+class SurrogateSampler(JointSampler):
     """Asks `next_point` for a whole point once `startup` trials are scored; draws till then.
 
     Conditional dimensions are proposed too: those that the point's method has.
@@ -46,8 +46,8 @@ class SurrogateSampler(BaseSampler):
                 or else from what is observed.
             domain: The search space; None: every dimension of any trial.
         """
+        super().__init__(seed, None if domain is None else domain.distributions)
         self._rng = np.random.default_rng(seed)
-        self._independent = RandomSampler(seed=seed)
         self._startup, self._objectives = startup, tuple(objectives)
         self._reference, self._domain = reference, domain
 
@@ -57,13 +57,8 @@ class SurrogateSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Return the point to try next; at least two are scored."""
 
-    def infer_relative_search_space(
-        self, study: "Study", trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
+    def space_of_trials(self, study: "Study", trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Return every dimension, also those that only some points have."""
-        if self._domain is not None:
-            found = self._domain.distributions
-            return {name: d for name, d in sorted(found.items()) if not d.single()}
         others = study.get_trials(deepcopy=False)
         return union_space(t for t in others if t.number != trial.number)
 
@@ -85,20 +80,19 @@ class SurrogateSampler(BaseSampler):
         study._storage.set_trial_system_attr(trial._trial_id, POINT, json.dumps(point))
         return point
 
-    def sample_independent(
-        self,
-        study: "Study",
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """Return a uniform draw."""
-        return self._independent.sample_independent(study, trial, param_name, param_distribution)
+    def corner(self, study: "Study") -> Array | None:
+        """Return the reference point [m], as losses; None if there is none yet."""
+        found = self._reference
+        if found is None:
+            found = study.user_attrs.get("reference")
+        if found is None or len(found) != len(study.directions):
+            return None
+        return np.asarray(found, dtype=np.float64)
 
     def reseed_rng(self) -> None:
         """Draw from a new stream, so that copies in other threads differ."""
+        super().reseed_rng()
         self._rng = np.random.default_rng()
-        self._independent.reseed_rng()
 
     def _domain_of(self, search_space: dict[str, BaseDistribution]) -> Domain:
         if self._domain is not None and search_space.keys() == set(self._domain.names):
@@ -108,12 +102,3 @@ class SurrogateSampler(BaseSampler):
                 search_space, self._domain.switch, self._domain.active, self._domain.families
             )
         return Domain(search_space)
-
-    def corner(self, study: "Study") -> Array | None:
-        """Return the reference point [m], as losses; None if there is none yet."""
-        found = self._reference
-        if found is None:
-            found = study.user_attrs.get("reference")
-        if found is None or len(found) != len(study.directions):
-            return None
-        return np.asarray(found, dtype=np.float64)

@@ -19,3 +19,9 @@ def tamed(losses: Array, corner: Array | None) -> Array:
     reach = (usual if corner is None else np.maximum(corner, usual)) - best
     limit = np.where(reach > 0, best + BEYOND * reach, np.inf)
     return np.asarray(np.minimum(losses, limit))
+
+
+def observed_corner(losses: Array) -> Array:
+    """Return a reference [m] from losses [n, m] alone: the worst seen and a tenth of the range."""
+    span = np.ptp(losses, axis=0)
+    return np.asarray(losses.max(axis=0) + 0.1 * np.where(span > 0, span, 1.0))

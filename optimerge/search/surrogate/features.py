@@ -70,11 +70,6 @@ class Features:
             place += 1 + len(columns)
         return np.array(found, dtype=np.int64)
 
-    @property
-    def count(self) -> int:
-        """How many length scales there are."""
-        return int(self.scales.max()) + 1 if len(self.scales) else 0
-
     def of(self, rows: Rows) -> Rows:
         """Return the features [n, f] of rows [n, d]; a number that a row lacks stands at 1/2."""
         single, families, choices = self._layout

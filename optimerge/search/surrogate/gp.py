@@ -3,14 +3,14 @@
 Rasmussen and Williams 2006, chapter 2.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.linalg import cho_solve, solve_triangular
 
+from optimerge.search.surrogate.factor import lower_factor
 from optimerge.search.surrogate.kernel import JITTER, Groups, Hyper, Inputs, distances, matern
 
 Array = NDArray[np.float64]
@@ -54,8 +54,7 @@ class GaussianProcess:
 
     @cached_property
     def _observed(self) -> tuple[Array, bool]:
-        noisy = self._prior + np.diag(self.noise + JITTER * np.exp(self.hyper.signal))
-        return cho_factor(noisy, lower=True)  # type: ignore[no-any-return]
+        return lower_factor(self._prior, np.exp(self.hyper.signal), self.noise), True
 
     @cached_property
     def slopes(self) -> Array:
@@ -87,9 +86,9 @@ class GaussianProcess:
         cross = prior[:, : len(self.inputs)]
         mean = level + cross @ self._pull
         half = solve_triangular(self._observed[0], cross.T, lower=True)
-        root = _root(prior - half.T @ half, np.exp(self.hyper.signal))
+        root = lower_factor(prior - half.T @ half, np.exp(self.hyper.signal))
         drawn = mean + normals[:, : len(mean)] @ root.T
-        factor = (_root(prior, np.exp(self.hyper.signal)), True)
+        factor = (lower_factor(prior, np.exp(self.hyper.signal)), True)
         weights = cho_solve(factor, (drawn - level).T)
         return Draws(self, everywhere, drawn, weights, factor[0])
 
@@ -127,16 +126,3 @@ def slopes_of(trend: Array, values: Array, solved: Array) -> Array:
     """Return the generalised least squares fit [t] of values [n]; `solved` is inverse @ trend."""
     found = np.linalg.lstsq(trend.T @ solved, solved.T @ values, rcond=1e-10)[0]
     return np.asarray(found)
-
-
-def _root(covariance: Array, signal: float) -> Array:
-    """Return a lower Cholesky factor, with as little added to the diagonal as it needs.
-
-    LinAlgError if a thousandth of the signal's variance and more does not help.
-    """
-    for power in range(6):
-        lifted = covariance + JITTER * signal * 10.0**power * np.eye(len(covariance))
-        with suppress(np.linalg.LinAlgError):
-            return np.asarray(cholesky(lifted, lower=True, check_finite=False))
-    lifted = covariance + signal * np.eye(len(covariance))
-    return np.asarray(cholesky(lifted, lower=True))

@@ -13,8 +13,8 @@ DOMAIN = Domain(
 
 
 def test_a_family_has_two_length_scales_and_others_one() -> None:
-    assert Features(DOMAIN).count == 3
-    assert Features(DOMAIN, by_family=False).count == 5
+    assert set(Features(DOMAIN).scales) == {0, 1, 2}
+    assert set(Features(DOMAIN, by_family=False).scales) == {0, 1, 2, 3, 4}
 
 
 def test_moving_all_layers_moves_the_mean_alone() -> None:

@@ -11,7 +11,7 @@ from optimerge.front.dominance import ranks
 from optimerge.search.acquisition.improvement import Improvement, improvement
 from optimerge.search.acquisition.pool import PoolSizes, search_pool, uniform
 from optimerge.search.samplers.history import History, key
-from optimerge.search.samplers.tamed import tamed
+from optimerge.search.samplers.tamed import observed_corner, tamed
 from optimerge.search.surrogate.domain import Domain, Rows
 from optimerge.search.surrogate.model import Model, fit_model
 from optimerge.search.surrogate.trends import Changed
@@ -134,9 +134,3 @@ def _failure(history: History, domain: Domain) -> Model:
     rows = np.concatenate([history.rows, history.failed])
     outcome = np.append(-np.ones(len(history.rows)), np.ones(len(history.failed)))
     return fit_model(rows, outcome, None, domain)
-
-
-def observed_corner(losses: Array) -> Array:
-    """Return a reference [m] from losses [n, m] alone: the worst seen and a tenth of the range."""
-    span = np.ptp(losses, axis=0)
-    return np.asarray(losses.max(axis=0) + 0.1 * np.where(span > 0, span, 1.0))

@@ -16,7 +16,7 @@ from optimerge.search.samplers.mmmo.elites import best_by_contribution
 from optimerge.search.samplers.mmmo.improvement import directed_improvement, expected_improvement
 from optimerge.search.samplers.mmmo.model import Model, fit_model
 from optimerge.search.samplers.mmmo.selection import least_known_together
-from optimerge.search.samplers.tamed import tamed
+from optimerge.search.samplers.tamed import observed_corner, tamed
 from optimerge.search.surrogate.domain import Domain
 
 Array = NDArray[np.float64]
@@ -161,9 +161,3 @@ def _unit(losses: Array) -> Array:
     """Return the deviation [m] of each loss, 1 where all are the same but for rounding."""
     deviation, size = losses.std(axis=0), np.abs(losses).max(axis=0)
     return np.asarray(np.where(deviation > 1e-12 * size, deviation, 1.0))
-
-
-def observed_corner(losses: Array) -> Array:
-    """Return a reference [m] from losses [n, m] alone: the worst seen and a tenth of the range."""
-    span = np.ptp(losses, axis=0)
-    return np.asarray(losses.max(axis=0) + 0.1 * np.where(span > 0, span, 1.0))
