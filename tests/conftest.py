@@ -10,6 +10,10 @@ import pytest
 # Read when triton is first imported, which transformers does: its kernels run without a GPU.
 os.environ.setdefault("TRITON_INTERPRET", "1")
 
+# Read when torch, numpy and scipy are first imported. There are as many workers as this suite asks
+# for; threads of theirs that wait for each other's processors cost many times what they bring.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 WORDS = [f"w{i}" for i in range(20)] + ["="]
 
 SPACE = """\
