@@ -3,12 +3,17 @@
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 # Read when triton is first imported, which transformers does: its kernels run without a GPU.
 os.environ.setdefault("TRITON_INTERPRET", "1")
+
+# Read when torch, numpy and scipy are first imported. There are as many workers as this suite asks
+# for; threads of theirs that wait for each other's processors cost many times what they bring.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 WORDS = [f"w{i}" for i in range(20)] + ["="]
 
@@ -43,6 +48,18 @@ metric_list:
   - {{metric: acc, aggregation: mean, higher_is_better: true}}
 metadata: {{version: 1.0}}
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """Let nothing wait until the disk has it: a run of trials asks for that hundreds of times.
+
+    No test cuts the power, and what a process that is killed has written is not lost. A descriptor
+    that is none is still an error; tests of failing disks put their own in its place.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", os.fstat)
+        yield
 
 
 @pytest.fixture(scope="session")

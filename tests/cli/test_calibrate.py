@@ -1,10 +1,9 @@
 """`optimerge calibrate`, and Fisher and RegMean by it: search, export, build, as a user does."""
 
-import os
 import shutil
-import subprocess
-import sys
+from contextlib import chdir, redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -22,24 +21,19 @@ from optimerge.search.models import open_models
 from optimerge.search.session import open_session
 from optimerge.space.read import read_space
 
-OFFLINE = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
 TEXT = "".join(f"w{i % 20} w{i * 7 % 20} w{i * i % 20} = w{(i + 3) % 20}\n" for i in range(40))
-
-
-def optimerge(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "optimerge", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=OFFLINE)
 
 
 @pytest.fixture(scope="module")
 def once(made_family: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Calibrate red and blue in a process of its own; return the family and what was printed."""
+    """Calibrate red and blue; return the family and what was printed."""
     family = tmp_path_factory.mktemp("measured") / "family"
     shutil.copytree(made_family, family)
     (family / "text.txt").write_text(TEXT)
-    done = optimerge("calibrate", "red", "blue", "--text", "text.txt", "--documents", 16, cwd=family)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return family, done.stdout
+    printed, command = StringIO(), ["calibrate", "red", "blue", "--text", "text.txt"]
+    with chdir(family), redirect_stdout(printed):
+        assert run([*command, "--documents", "16"]) == 0
+    return family, printed.getvalue()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The road from a search space to a checkpoint, as a user walks it: in processes of its own."""
+"""The road from a search space to a checkpoint, as a user walks it."""
 
 import json
 import os
@@ -7,7 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -43,20 +46,53 @@ def here(capsys: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Complet
 
 @pytest.fixture(scope="module")
 def finished(made_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Search the family once, in a process of its own."""
+    """Search the family once."""
     folder = tmp_path_factory.mktemp("runs") / "road"
-    done = optimerge("search", made_family / "space.yaml", "--run-dir", folder, "--trials", 12)
-    assert done.returncode == 0, done.stderr
-    assert "Pareto front" in done.stdout
-    (folder.parent / "stderr.txt").write_text(done.stderr)
+    command = ["search", str(made_family / "space.yaml"), "--run-dir", str(folder)]
+    with redirect_stdout(StringIO()) as stdout, redirect_stderr(StringIO()) as stderr:
+        assert run([*command, "--trials", "12"]) == 0
+    assert "Pareto front" in stdout.getvalue()
+    (folder.parent / "stderr.txt").write_text(stderr.getvalue())
     return folder
 
 
-def test_libraries_are_silent_on_the_screen(finished: Path) -> None:
-    lines = (finished.parent / "stderr.txt").read_text().splitlines()
+class Interrupted(NamedTuple):
+    """A search in a process of its own that was given Ctrl-C."""
+
+    folder: Path
+    code: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="module")
+def interrupted(made_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
+    folder = tmp_path_factory.mktemp("interrupted")
+    process = start(made_family / "space.yaml", folder, 4000)
+    wait_for_trials(folder, 20, process)  # past the design, of which nothing waits any more
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    return Interrupted(folder, process.returncode, stdout, stderr)
+
+
+def assert_begins_as_it_should(lines: list[str]) -> None:
     assert lines[0] == "reading model headers ..."
     assert lines[1].startswith("loading base and 2 experts (device tier: ")
     assert lines[2] == "building tasks ..."
+
+
+def test_libraries_are_silent_on_the_screen(interrupted: Interrupted) -> None:
+    """In a process that loads them all."""
+    lines = interrupted.stderr.splitlines()
+    assert_begins_as_it_should(lines)
+    assert all("/4000 trials" in line for line in lines[3:-1])  # one every 20 seconds
+    assert lines[-1].startswith("stopping after this trial")
+    assert (interrupted.folder / "log.txt").read_text()
+
+
+def test_the_last_line_says_that_all_is_done(finished: Path) -> None:
+    lines = (finished.parent / "stderr.txt").read_text().splitlines()
+    assert_begins_as_it_should(lines)
     assert len(lines) == 4
     assert lines[3].startswith("12/12 trials")
     assert "hypervolume" in lines[3]
@@ -203,12 +239,8 @@ def test_a_killed_search_loses_no_finished_trial_and_goes_on(
     assert [t.state for t in after] == ["complete"] * (len(before) + 5)
 
 
-def test_ctrl_c_finishes_the_trial_and_exits_130(made_family: Path, tmp_path: Path) -> None:
-    process = start(made_family / "space.yaml", tmp_path, 4000)
-    wait_for_trials(tmp_path, 20, process)  # past the design, of which nothing waits any more
-    process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "stopping after this trial" in stderr
-    assert "Pareto front" in stdout
-    assert {t.state for t in open_run(tmp_path).trials()} == {"complete"}
+def test_ctrl_c_finishes_the_trial_and_exits_130(interrupted: Interrupted) -> None:
+    assert interrupted.code == 130
+    assert "stopping after this trial" in interrupted.stderr
+    assert "Pareto front" in interrupted.stdout
+    assert {t.state for t in open_run(interrupted.folder).trials()} == {"complete"}

@@ -168,22 +168,56 @@ def as_built(folder: Path, text: str, mode: Any) -> Outcome:
         return load_file(Path(place) / "out" / "model.safetensors")
 
 
-@pytest.mark.parametrize(
-    "method", [name for name, method in all_methods().items() if method.least_inputs < 4]
-)
-@settings(
-    max_examples=5,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(
+METHODS = [name for name, method in all_methods().items() if method.least_inputs < 4]
+drawn = given(
     index=st.sampled_from(range(len(SHAPES))),
     weights=st.tuples(*[st.sampled_from(WEIGHTS)] * 3),
     densities=st.tuples(*[st.sampled_from(DENSITIES)] * 3),
     mode=st.sampled_from(["fast", "exact"]),
 )
+few, more = (
+    settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    for examples in (3, 6)
+)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@few
+@drawn
 def test_in_place_and_built_are_one_at_every_shape_and_number(
+    odd: Odd,
+    resident: Callable[[int, str], Engine],
+    method: str,
+    index: int,
+    weights: tuple[float, ...],
+    densities: tuple[float, ...],
+    mode: str,
+) -> None:
+    compare(odd, resident, method, index, weights, densities, mode)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+@more
+@drawn
+def test_and_at_more_of_them(
+    odd: Odd,
+    resident: Callable[[int, str], Engine],
+    method: str,
+    index: int,
+    weights: tuple[float, ...],
+    densities: tuple[float, ...],
+    mode: str,
+) -> None:
+    compare(odd, resident, method, index, weights, densities, mode)
+
+
+def compare(
     odd: Odd,
     resident: Callable[[int, str], Engine],
     method: str,

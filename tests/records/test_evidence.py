@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimerge.errors import RunError
@@ -28,6 +28,7 @@ def one(values: Mapping[str, np.ndarray], texts: Mapping[int, str] | None = None
     return Evidence([TaskEvidence("add", "ab12", tuple(range(5, 5 + count)), values, texts or {})])
 
 
+@settings(max_examples=30)  # each makes a folder
 @given(
     st.lists(finite, min_size=1, max_size=20),
     st.booleans(),

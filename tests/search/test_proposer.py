@@ -159,7 +159,9 @@ def test_an_error_of_the_search_ends_the_helper(counting: type[Counting]) -> Non
 
 @pytest.fixture(scope="module")
 def helper() -> Iterator[Helper]:
-    started = Helper(ALGEBRA)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "2")  # as the search may have it
+        started = Helper(ALGEBRA)
     yield started
     started.close()
 

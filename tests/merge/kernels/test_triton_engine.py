@@ -80,9 +80,7 @@ def check(one: Engine, other: Engine, wanted: Recipe) -> None:
     [
         *((method, False) for method in METHODS),
         *(
-            pytest.param(
-                method, True, marks=() if method in ("ties", "della") else pytest.mark.slow
-            )
+            pytest.param(method, True, marks=() if method == "ties" else pytest.mark.slow)
             for method in METHODS[1:]
         ),
     ],

@@ -65,6 +65,10 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 """Windows are shorter than most requests; qwen3_next is a hybrid with linear attention."""
 
 
+LIKE_LLAMA = ("qwen2", "qwen3", "olmo2", "phi3", "cohere")
+"""Of which every layer attends to all that comes before, by rotated positions: slow tests."""
+
+
 def architecture_model(name: str, **fields: Any) -> Any:
     config: Any = transformers.AutoConfig.for_model(
         name, **{**COMMON, **ARCHITECTURES[name], **fields}
@@ -74,7 +78,13 @@ def architecture_model(name: str, **fields: Any) -> Any:
         return transformers.AutoModelForCausalLM.from_config(config).eval()
 
 
-@pytest.fixture(scope="session", params=ARCHITECTURES)
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(name, marks=pytest.mark.slow) if name in LIKE_LLAMA else name
+        for name in ARCHITECTURES
+    ],
+)
 def architecture(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
