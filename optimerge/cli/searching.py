@@ -15,6 +15,7 @@ from optimerge.export.recipe import export_text, write_export
 from optimerge.front.choose import choose
 from optimerge.front.feasible import none_feasible
 from optimerge.front.front import Front, make_front
+from optimerge.records.plain import plain
 from optimerge.records.run import Run, make_writable, mend_journal, open_run
 from optimerge.search.budget import make_budget
 from optimerge.search.lock import sole_writer
@@ -91,7 +92,7 @@ def print_front(run: Run, most: int | None = None) -> None:
     if not front.trials:
         return
     if not front.members:
-        console.print(f"{none_feasible(front.trials)}\n")
+        console.print(f"{plain(none_feasible(front.trials))}\n")
     table, legend = front_screen(front, most)
     console.print(table)
     console.print(legend, style="dim")

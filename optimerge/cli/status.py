@@ -24,10 +24,11 @@ def command(run: Path) -> None:
       optimerge status runs/mine
     """
     from optimerge.cli.quiet import quiet
+    from optimerge.records.plain import plain
     from optimerge.records.run import open_run
 
     with quiet():
-        click.echo("\n".join(describe(open_run(run))))
+        click.echo(plain("\n".join(describe(open_run(run)))))
 
 
 def describe(run: "Run") -> list[str]:
