@@ -76,8 +76,7 @@ def _warn(text: str) -> None:
 
 def front_of(run: Run) -> Front:
     """Return the run's front, measured from the reference point that the run fixed."""
-    scales = run.search.user_attrs.get("scales")
-    return make_front(run.trials(), run.info.objectives, run.reference, scales)
+    return make_front(run.trials(), run.info.objectives, run.reference, run.scales)
 
 
 def print_front(run: Run, most: int | None = None) -> None:
