@@ -34,6 +34,7 @@ def run_search(
     device: str,
     *,
     allow_code: bool = False,
+    trust_code: bool = False,
     last_words: bool = True,
 ) -> int:
     """Search until the budget is used or the user stops it; return the exit code (0 or 130)."""
@@ -46,7 +47,13 @@ def run_search(
         if allow_code:
             _say("task files and the space may run their own Python (--allow-code)")
         session = open_session(
-            space, folder, device=device, allow_code=allow_code, say=_say, warn=_warn
+            space,
+            folder,
+            device=device,
+            allow_code=allow_code,
+            trust_code=trust_code,
+            say=_say,
+            warn=_warn,
         )
         budget = make_budget(space.search.trials, space.search.hours)
         before = session.run.finished()

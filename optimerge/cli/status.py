@@ -48,6 +48,8 @@ def describe(run: "Run") -> list[str]:
         f"run {run.name}: {'searching now' if live.running else 'no search is at work in it'}",
         "trials: " + (", ".join(f"{n} {state}" for state, n in states.items()) or "none yet"),
     ]
+    if run.info.trust_code:
+        lines.append("models: their own Python was let run (--trust-remote-code)")
     if live.seconds_per_trial:
         rate = 3600 / live.seconds_per_trial
         lines.append(f"rate: {rate:.0f} trials an hour ({duration(live.seconds_per_trial)} each)")

@@ -10,7 +10,7 @@ the base and the experts as given (they need not be points of the space).
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,8 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     allow_code: bool = False
     """Whether the user let local task files run their own Python."""
+    trust_code: bool = False
+    """Whether the user let models run Python of their own (--trust-remote-code), ever."""
     plan: str = ""
     """How log-likelihoods were run when the run was started: it decides the batches, and so the
     last bits of scores."""
@@ -69,7 +71,7 @@ class RunInfo:
 _KINDS: Mapping[str, Any] = {
     **dict.fromkeys(("space", "space_file", "digest", "plan", "task_vectors"), str),
     **dict.fromkeys(("layers", "seed"), int),
-    **dict.fromkeys(("exact", "allow_code"), bool),
+    **dict.fromkeys(("exact", "allow_code", "trust_code"), bool),
     **dict.fromkeys(("objectives", "items", "versions"), (str, str)),
     "layer_groups": (str, list | tuple),
 }
@@ -164,6 +166,15 @@ def create_run(folder: Path, info: RunInfo) -> Run:
     _name_values(search, list(info.objectives))
     search.set_user_attr("run", asdict(info))
     return Run(folder, search, parents, info)
+
+
+def with_trusted_code(run: Run) -> Run:
+    """Record that the models' own Python was let run; return the run with that."""
+    if run.info.trust_code:
+        return run
+    info = replace(run.info, trust_code=True)
+    run.search.set_user_attr("run", asdict(info))
+    return replace(run, info=info)
 
 
 def _name_values(study: "optuna.Study", names: list[str]) -> None:
