@@ -13,6 +13,14 @@ DEEPEST = 50
 MOST_VALUES = 50_000
 """Values of a file, each alias counted as all that it stands for."""
 
+
+class LimitError(yaml.MarkedYAMLError):
+    """A YAML text that is deeper, or means more, than is read here."""
+
+    def __init__(self, problem: str, mark: Any = None) -> None:
+        super().__init__(None, None, problem, mark)
+
+
 _Parser: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -21,8 +29,8 @@ def check_limits(
 ) -> frozenset[str]:
     """Return the tags that are written in a YAML text, resolved: "!function".
 
-    MarkedYAMLError if the text is no YAML, is nested deeper than `deepest`, stands for more than
-    `most_values` values, or holds itself.
+    MarkedYAMLError if the text is no YAML; LimitError, which is one, if it is nested deeper than
+    `deepest`, stands for more than `most_values` values, or holds itself.
     """
     sizes: dict[str | None, int | None] = {}
     """Values under each anchor; None while it is not at its end."""
@@ -58,4 +66,4 @@ def check_limits(
 
 
 def _refuse(problem: str, event: Any) -> NoReturn:
-    raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+    raise LimitError(problem, event.start_mark)
