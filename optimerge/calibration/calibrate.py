@@ -64,6 +64,7 @@ def calibrate(
     folder: Path,
     *,
     device: str = "cpu",
+    trust_code: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> list[Calibrated]:
     """Measure the model on the documents and write each kind into `folder`.
@@ -71,7 +72,7 @@ def calibrate(
     float16 models are run in float32 (squares of their gradients would underflow), others in
     their own dtype; sums are float32. CheckpointError if the model cannot be loaded in place.
     """
-    checkpoint = open_checkpoint(reference)
+    checkpoint = open_checkpoint(reference, trust_code=trust_code)
     check_fit([checkpoint])
     check_in_place(checkpoint)
     dtype = "float32" if checkpoint.dtype == "float16" else None
@@ -105,8 +106,10 @@ def _tokens(checkpoint: Checkpoint, model: "PreTrainedModel", request: Request) 
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(
+            checkpoint.path, trust_remote_code=checkpoint.trust_code
+        )
+    except (OSError, ValueError, ImportError) as error:
         raise CheckpointError(
             f"{checkpoint.reference!r} has no tokenizer that transformers loads "
             f"({str(error).splitlines()[0][:200]}); copy the base model's tokenizer files into it"

@@ -7,7 +7,6 @@ Hu et al., "LoRA", 2021, https://arxiv.org/abs/2106.09685; rank-stabilised: Kala
 https://arxiv.org/abs/2312.03732. What the keys mean: PEFT 0.21.
 """
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from optimerge.checkpoint.json_file import read_object
 from optimerge.errors import CheckpointError
 
 CONFIG = "adapter_config.json"
@@ -152,17 +152,10 @@ def _pattern(patterns: Mapping[str, float], module: str, default: float) -> floa
 
 
 def _read(file: Path) -> dict[str, Any]:
+    remedy = "name the folder of a LoRA adapter after the '+'"
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
+        return read_object(file, remedy)
+    except FileNotFoundError as error:
         raise CheckpointError(
-            f"{str(file)!r} cannot be read: {error.strerror}; name the folder of a LoRA adapter "
-            "after the '+'"
+            f"{str(file)!r} cannot be read: {error.strerror}; {remedy}"
         ) from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{str(file)!r} is not valid JSON ({error}); copy or download it again"
-        ) from error
-    if not isinstance(data, dict):
-        raise CheckpointError(f"{str(file)!r} is not a JSON object; copy or download it again")
-    return data

@@ -1,16 +1,18 @@
 """Reads a model's config.json, whose keys differ between architectures."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from optimerge.checkpoint.json_file import read_object
 from optimerge.errors import CheckpointError
 
 LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 INNER = ("text_config", "llm_config", "language_config")
 """Where a model that also sees or hears keeps the settings of its decoder."""
 
+MOST_LAYERS = 10_000
+_TEXTS = ("model_type",)
 _TIED_BY_DEFAULT = frozenset(
     {
         *("bloom", "cohere", "cohere2", "falcon", "gemma", "gemma2", "gemma3", "gemma3_text"),
@@ -25,27 +27,35 @@ def read_config(folder: Path) -> dict[str, Any]:
     """Return config.json of a model folder; CheckpointError if it is missing or no JSON object."""
     file = folder / "config.json"
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
+        config = read_object(file)
     except FileNotFoundError:
         if (folder / "adapter_config.json").is_file():
             raise only_adapter(folder) from None
         raise CheckpointError(
             f"{str(folder)!r} has no config.json; name the folder of a Hugging Face model"
         ) from None
-    except OSError as error:
+    for place in (config, *(config.get(key) for key in INNER)):
+        if isinstance(place, dict):
+            _check_kinds(file, place)
+    return config
+
+
+def _check_kinds(file: Path, config: Mapping[str, Any]) -> None:
+    """Refuse what this package reads of a config and cannot be meant."""
+    layers = {key: config[key] for key in LAYERS if config.get(key) is not None}
+    wrong = {
+        **{k: v for k, v in layers.items() if isinstance(v, int) and not _is_count(v)},
+        **{k: v for k in _TEXTS if not isinstance(v := config.get(k), str | None)},
+    }
+    for key, value in wrong.items():
         raise CheckpointError(
-            f"{str(file)!r} cannot be read: {error.strerror}; check its permissions"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{str(file)!r} is not valid JSON ({error}); copy or download it again"
-        ) from error
-    if not isinstance(config, dict):
-        raise CheckpointError(
-            f"{str(file)!r} is not a JSON object but a {type(config).__name__}; "
+            f"{str(file)!r} has the {key} {str(value)[:40]!r}, which no model has; "
             "copy or download it again"
         )
-    return config
+
+
+def _is_count(value: int) -> bool:
+    return not isinstance(value, bool) and 0 <= value <= MOST_LAYERS
 
 
 def only_adapter(folder: Path) -> CheckpointError:

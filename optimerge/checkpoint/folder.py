@@ -34,6 +34,8 @@ class Checkpoint:
     """
     adapter: Adapter | None = None
     """What a LoRA adapter makes of the tensors; `tensors`, `path` and `config` are its base's."""
+    trust_code: bool = False
+    """Whether transformers may run Python that the folder holds or names; see `code_of`."""
 
     @cached_property
     def merged(self) -> Mapping[str, TensorInfo]:
@@ -91,20 +93,23 @@ class Checkpoint:
         return sum(info.parameters for info in self.tensors.values())
 
 
-def open_checkpoint(reference: str, relative_to: Path | None = None) -> Checkpoint:
+def open_checkpoint(
+    reference: str, relative_to: Path | None = None, *, trust_code: bool = False
+) -> Checkpoint:
     """Find a model as `resolve` does, read its config and headers; CheckpointError if not whole.
 
-    `model+adapter` is a model with a LoRA adapter on it.
+    `model+adapter` is a model with a LoRA adapter on it. `trust_code`: whether its own Python may
+    run when transformers loads it; nothing of it runs here.
     """
     model, plus = split_adapter(reference, relative_to)
-    path = resolve(model, relative_to)
+    path = resolve(model, relative_to, with_code=trust_code)
     config = read_config(path)
     tensors = _without_second_head(config, find_tensors(path))
     adapter = None
     if plus is not None:
         folder = resolve(plus, relative_to, is_whole_adapter)
         adapter = open_adapter(folder, reference, model, config, tensors)
-    return Checkpoint(reference, path, config, tensors, adapter)
+    return Checkpoint(reference, path, config, tensors, adapter, trust_code)
 
 
 def _without_second_head(

@@ -1,19 +1,21 @@
 """Finds a model of the Hugging Face Hub in the local cache, or downloads it.
 
-Only safetensors, JSON, chat templates and tokenizer files are ever asked for: no pickled weights
-and no code.
+Only safetensors, JSON, chat templates and tokenizer files are ever asked for: no pickled weights,
+and no code unless the user trusts the model's.
 """
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from optimerge.checkpoint.code import has_code
+from optimerge.checkpoint.json_file import read_object
 from optimerge.errors import CheckpointError
 
 WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "*.txt")
-UNWANTED = ("*/*.safetensors", "*/*.json", "consolidated*", "*.bin", "*.pt", "*.pth", "*.py")
+CODE = "*.py"
+UNWANTED = ("*/*.safetensors", "*/*.json", "consolidated*", "*.bin", "*.pt", "*.pth", CODE)
 """Subfolders and `consolidated*` hold a second copy of the weights in another layout."""
 TIMEOUT_SECONDS = 8.0
 """How long one answer of the Hub may take: a machine without network must not hang."""
@@ -23,7 +25,14 @@ Holds = Callable[[Path], bool]
 """Whether a snapshot folder holds all that is wanted of it."""
 
 
-def hub_folder(reference: str, repository: str, revision: str | None, is_whole: Holds) -> Path:
+def hub_folder(
+    reference: str,
+    repository: str,
+    revision: str | None,
+    is_whole: Holds,
+    *,
+    with_code: bool = False,
+) -> Path:
     """Return the snapshot folder of a Hub model, from the cache if it is whole, else downloaded.
 
     A cached snapshot is used without asking the Hub whether there is a newer one. CheckpointError
@@ -34,8 +43,8 @@ def hub_folder(reference: str, repository: str, revision: str | None, is_whole: 
 
     arguments: dict[str, Any] = {
         "revision": revision,
-        "allow_patterns": list(WANTED),
-        "ignore_patterns": list(UNWANTED),
+        "allow_patterns": [*WANTED, *([CODE] if with_code else ())],
+        "ignore_patterns": [part for part in UNWANTED if part != CODE or not with_code],
         "etag_timeout": TIMEOUT_SECONDS,
     }
     try:
@@ -96,10 +105,15 @@ def is_whole_model(folder: Path) -> bool:
     if not index.is_file():
         return False
     try:
-        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        weight_map = read_object(index)["weight_map"]
         return all((folder / shard).is_file() for shard in set(weight_map.values()))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (CheckpointError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def is_whole_with_code(folder: Path) -> bool:
+    """Whether a cached snapshot also has the Python files that it names."""
+    return is_whole_model(folder) and has_code(folder)
 
 
 def is_whole_adapter(folder: Path) -> bool:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from optimerge.checkpoint.hub import Holds, hub_folder, is_whole_model
+from optimerge.checkpoint.hub import Holds, hub_folder, is_whole_model, is_whole_with_code
 from optimerge.errors import CheckpointError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
@@ -55,13 +55,20 @@ def split_adapter(reference: str, relative_to: Path | None = None) -> tuple[str,
     return model, adapter
 
 
-def resolve(reference: str, relative_to: Path | None = None, holds: Holds | None = None) -> Path:
+def resolve(
+    reference: str,
+    relative_to: Path | None = None,
+    holds: Holds | None = None,
+    *,
+    with_code: bool = False,
+) -> Path:
     """Return the folder of a model or an adapter, downloading it from the Hub if it must.
 
     A relative name is looked for in `relative_to`, then in the current folder, then in the local
     Hub cache, then on the Hub. An existing folder that is called exactly as the reference wins, so
     folders may have `@` and `+` in their names. `holds` tells whether a cached folder of the Hub
-    is whole, by default as a model. CheckpointError if nothing is found.
+    is whole, by default as a model. `with_code`: fetch a model's own Python too. CheckpointError if
+    nothing is found.
     """
     literal = _local(reference, relative_to)
     if literal is not None:
@@ -80,7 +87,8 @@ def resolve(reference: str, relative_to: Path | None = None, holds: Holds | None
             f"{' and '.join([*places, str(Path.cwd())])}) and cannot be a model of the Hub; "
             "correct the path"
         )
-    return hub_folder(reference, model.path, model.revision, holds or is_whole_model)
+    whole = holds or (is_whole_with_code if with_code else is_whole_model)
+    return hub_folder(reference, model.path, model.revision, whole, with_code=with_code)
 
 
 def _local(name: str, relative_to: Path | None) -> Path | None:

@@ -4,7 +4,6 @@ Never weights, pickles, code or the donor's README (it describes another model).
 """
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from optimerge.checkpoint.config import INNER
+from optimerge.checkpoint.copying import copy_content
 from optimerge.checkpoint.depth import with_layers
 from optimerge.checkpoint.folder import Checkpoint
 
@@ -62,7 +62,7 @@ def copy_side_files(
             continue
         (directory / name).parent.mkdir(parents=True, exist_ok=True)
         # The content alone: in the Hub's cache these are links, often read-only.
-        shutil.copyfile(file, directory / name)
+        copy_content(file, donor.path, directory / name)
         copied.append(name)
     return SideFiles(tuple(copied), tuple(dropped), tuple(_notes(donor, dropped)))
 

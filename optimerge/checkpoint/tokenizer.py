@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from optimerge.checkpoint.json_file import read_object
 from optimerge.errors import CheckpointError
 
 FAST, SETTINGS, SPECIAL = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
@@ -129,10 +130,4 @@ def _converted(folder: Path) -> TokenizerFiles:
 def _read_object(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{str(file)!r} is not valid JSON ({error}); copy or download it again"
-        ) from error
-    return content if isinstance(content, dict) else {}
+    return read_object(file)

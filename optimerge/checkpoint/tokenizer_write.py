@@ -1,12 +1,13 @@
 """Writes a tokenizer into a new model's folder, with the chat template and the config's ids."""
 
 import json
-import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from optimerge.checkpoint.config import INNER, read_config
+from optimerge.checkpoint.copying import copy_content
+from optimerge.checkpoint.json_file import read_object
 from optimerge.checkpoint.tokenizer import FAST, SETTINGS, TokenizerFiles
 
 TEMPLATE = "chat_template.jinja"
@@ -32,7 +33,7 @@ def write_tokenizer(tokenizer: TokenizerFiles, directory: Path) -> None:
     for file in _matching(tokenizer.folder, patterns):
         target = directory / file.relative_to(tokenizer.folder)
         target.parent.mkdir(exist_ok=True)
-        shutil.copyfile(file, target)
+        copy_content(file, tokenizer.folder, target)
     if tokenizer.changed:
         settings = {k: v for k, v in tokenizer.settings.items() if k not in _PATHS}
         (directory / FAST).write_text(tokenizer.text + "\n", "utf-8")
@@ -55,7 +56,8 @@ def write_vocabulary_config(directory: Path, rows: int, owner: Path | None) -> N
         place.update({key: value for key, value in ids.items() if key.endswith("_token_id")})
     _write_object(directory / "config.json", config)
     if owner and (owner / "generation_config.json").is_file():
-        shutil.copyfile(owner / "generation_config.json", directory / "generation_config.json")
+        name = "generation_config.json"
+        copy_content(owner / name, owner, directory / name)
 
 
 def write_chat_template(directory: Path, text: str) -> None:
@@ -65,7 +67,7 @@ def write_chat_template(directory: Path, text: str) -> None:
     (directory / TEMPLATE).write_text(text, "utf-8")
     settings = directory / SETTINGS
     if settings.is_file():
-        content = json.loads(settings.read_text(encoding="utf-8"))
+        content = read_object(settings)
         if content.pop("chat_template", None) is not None:
             _write_object(settings, content)
 
@@ -76,9 +78,10 @@ def read_chat_template(folder: Path) -> str | None:
         return (folder / TEMPLATE).read_text(encoding="utf-8")
     for name in (SETTINGS, "chat_template.json"):
         if (folder / name).is_file():
-            found = json.loads((folder / name).read_text(encoding="utf-8")).get("chat_template")
+            found = read_object(folder / name).get("chat_template")
             if isinstance(found, list):
-                found = next((t["template"] for t in found if t["name"] == "default"), None)
+                named = {t.get("name"): t.get("template") for t in found if isinstance(t, dict)}
+                found = named.get("default")
             if found:
                 return str(found)
     return None

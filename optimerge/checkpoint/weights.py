@@ -1,15 +1,15 @@
 """Finds the weight files of a model folder and lists the tensors in them."""
 
-import json
 from pathlib import Path
 
 from optimerge.checkpoint.config import only_adapter
 from optimerge.checkpoint.headers import TensorInfo, read_header
+from optimerge.checkpoint.json_file import read_object
 from optimerge.errors import CheckpointError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 
 
 def find_tensors(folder: Path) -> dict[str, TensorInfo]:
@@ -58,17 +58,7 @@ def _read_shard(folder: Path, shard: str) -> dict[str, TensorInfo]:
 
 
 def _weight_map(index: Path) -> dict[str, str]:
-    try:
-        content = json.loads(index.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(
-            f"{str(index)!r} cannot be read: {error.strerror}; check its permissions"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{str(index)!r} is not valid JSON ({error}); copy or download it again"
-        ) from error
-    weight_map = content.get("weight_map") if isinstance(content, dict) else None
+    weight_map = read_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{str(index)!r} has no weight_map; copy or download it again")
     for shard in weight_map.values():

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, chosen_device
+from optimerge.cli.options import ALLOW_CODE, DEVICE, TRUST_CODE, chosen_device
 
 if TYPE_CHECKING:
     from optimerge.calibration.calibrate import Calibrated
@@ -67,6 +67,7 @@ METHODS = {"fisher": "fisher", "gram": "regmean"}
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @ALLOW_CODE
+@TRUST_CODE
 @DEVICE
 def command(
     models: tuple[str, ...],
@@ -81,6 +82,7 @@ def command(
     empirical: bool,
     seed: int,
     allow_code: bool,
+    trust_code: bool,
     device: str,
 ) -> None:
     """Measure models on a few documents, for the methods fisher and regmean.
@@ -127,13 +129,23 @@ def command(
         )
         if len(found.texts) < documents:
             click.echo(f"note: {found.source} has {len(found.texts)} documents", err=True)
+        if trust_code:
+            click.echo("note: models may run their own Python (--trust-remote-code)", err=True)
         for model, name in names.items():
             row = bar.add_task(name, total=None)
 
             def told(done: int, total: int, row: TaskID = row) -> None:
                 bar.update(row, completed=done, total=total)
 
-            for one in calibrate(model, request, output / name, device=place, progress=told):
+            measured = calibrate(
+                model,
+                request,
+                output / name,
+                device=place,
+                trust_code=trust_code,
+                progress=told,
+            )
+            for one in measured:
                 click.echo(_line(name, one))
     click.echo(f"\noptimerge:\n  statistics:\n{_block(names, output)}", nl=False)
 

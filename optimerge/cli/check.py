@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_device
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, TRUST_CODE, chosen_device
 
 if TYPE_CHECKING:
     from optimerge.objectives.tasks import TaskFacts
@@ -24,8 +24,9 @@ MEANING = {
 @SPACE
 @STRICT
 @ALLOW_CODE
+@TRUST_CODE
 @DEVICE
-def command(space: Path, strict: bool, allow_code: bool, device: str) -> None:
+def command(space: Path, strict: bool, allow_code: bool, trust_code: bool, device: str) -> None:
     """Check a search space: models fit together, dimensions, memory, tasks. Loads no weights.
 
     Reads configs and safetensors headers, and looks the tasks up. Only `layer_groups: auto` makes
@@ -38,11 +39,15 @@ def command(space: Path, strict: bool, allow_code: bool, device: str) -> None:
     from optimerge.space.read import read_space
     from optimerge.space.settings import overridden
 
-    print_check(overridden(read_space(space), strict=strict), device, allow_code=allow_code)
+    wanted = overridden(read_space(space), strict=strict)
+    print_check(wanted, device, allow_code=allow_code, trust_code=trust_code)
 
 
-def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) -> None:
+def print_check(
+    space: "SearchSpace", device: str, *, allow_code: bool = False, trust_code: bool = False
+) -> None:
     """Print what a search of the space would work on; OptimergeError if it would not."""
+    from optimerge.checkpoint.code import trusted_code
     from optimerge.checkpoint.differences import differences
     from optimerge.checkpoint.fit import first_few
     from optimerge.cli.quiet import quiet
@@ -60,7 +65,9 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
     from optimerge.space.objectives import SparsityObjective, TaskObjective, objective_name
 
     sampler = chosen_sampler(space, allow_code=allow_code).name
-    models = open_models(space)
+    models = open_models(space, trust_code=trust_code)
+    if trust_code:
+        click.echo(f"note: {trusted_code(c.path for c in models.checkpoints)}")
     space = models.space
     base = models.base
     names = ", ".join(models.names[c.reference] for c in models.checkpoints[models.has_base :])

@@ -32,6 +32,7 @@ def command(run: Path, form: str) -> None:
     from optimerge.cli.searching import front_of, print_front
     from optimerge.front.feasible import none_feasible
     from optimerge.front.table import front_table, to_csv, to_json
+    from optimerge.records.plain import plain
     from optimerge.records.run import open_run
 
     with quiet():
@@ -41,6 +42,6 @@ def command(run: Path, form: str) -> None:
             return
         front = front_of(opened)
         text = to_csv(front_table(front)) if form == "csv" else to_json(front) + "\n"
-        click.echo(text, nl=False)
+        click.echo(plain(text), nl=False)
         if front.trials and not front.members:
-            click.echo(f"note: {none_feasible(front.trials)}", err=True)
+            click.echo(f"note: {plain(none_feasible(front.trials))}", err=True)

@@ -29,6 +29,8 @@ from optimerge.cli import (
     zoo,
 )
 from optimerge.errors import OptimergeError
+from optimerge.records.plain import plain
+from optimerge.records.secrets import redacted_text
 
 ROAD = """
 The usual road:
@@ -72,7 +74,7 @@ def run(arguments: list[str]) -> int:
     try:
         code = cli.main(arguments, prog_name="optimerge", standalone_mode=False)
     except OptimergeError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {plain(redacted_text(str(error)))}", err=True)
         return 2
     except click.ClickException as error:
         error.show()
@@ -89,8 +91,9 @@ def _our_fault(error: Exception) -> str:
     with tempfile.NamedTemporaryFile(
         "w", prefix="optimerge-error-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
-        file.write("".join(traceback.format_exception(error)))
+        file.write(redacted_text("".join(traceback.format_exception(error))))
+    said = plain(redacted_text(str(error)).partition("\n")[0])
     return (
-        f"Error: optimerge failed ({type(error).__name__}: {str(error).partition(chr(10))[0]}); "
+        f"Error: optimerge failed ({type(error).__name__}: {said}); "
         f"the traceback is in {Path(file.name)}, please report it"
     )

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from optimerge.checkpoint.code import FLAG
+
 RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 SPACE = click.argument("space", type=click.Path(path_type=Path))
 DEVICE = click.option(
@@ -24,6 +26,13 @@ ALLOW_CODE = click.option(
     is_flag=True,
     help="Let local task files and the space run the Python functions that they name. Read "
     "them first.",
+)
+TRUST_CODE = click.option(
+    FLAG,
+    "trust_code",
+    is_flag=True,
+    help="Let models run the Python that their folders hold or name (auto_map in config.json). "
+    "Read it first.",
 )
 
 

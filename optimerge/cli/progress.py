@@ -35,7 +35,7 @@ class SearchProgress:
             self._bar = Progress(
                 SpinnerColumn(),
                 BarColumn(bar_width=20),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 console=self._console,
                 transient=True,
             )

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from optimerge.records.secrets import SecretsFilter
+
 LIBRARIES = ("transformers", "datasets", "lm_eval", "lm-eval", "huggingface_hub")
 
 _ENVIRONMENT = {
@@ -53,6 +55,7 @@ def _handler(log: Path | None) -> logging.Handler:
     if log is None:
         return logging.NullHandler()
     handler = logging.FileHandler(log, encoding="utf-8", delay=True)
+    handler.addFilter(SecretsFilter())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     return handler
 

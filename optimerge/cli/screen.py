@@ -9,18 +9,23 @@ if TYPE_CHECKING:
 
 
 def out() -> "Console":
-    """Return the console for results: standard output; as wide as it needs where none sees it."""
+    """Return the console for results: standard output; as wide as it needs where none sees it.
+
+    What stands in brackets or colons in a name is no markup and no emoji.
+    """
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
-    return console if console.is_terminal else Console(highlight=False, soft_wrap=True, width=200)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    if console.is_terminal:
+        return console
+    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=200)
 
 
 def err() -> "Console":
     """Return the console for progress and remarks: standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def number(value: float) -> str:

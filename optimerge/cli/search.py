@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_device
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, TRUST_CODE, chosen_device
 
 
 @click.command("search")
@@ -47,6 +47,7 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_devi
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
 @STRICT
 @ALLOW_CODE
+@TRUST_CODE
 @DEVICE
 def command(
     space: Path,
@@ -62,6 +63,7 @@ def command(
     dry_run: bool,
     strict: bool,
     allow_code: bool,
+    trust_code: bool,
     device: str,
 ) -> None:
     """Search the space for the best merges; the same command goes on after a stop.
@@ -92,8 +94,10 @@ def command(
         racing=False if no_racing else None,
     )
     if dry_run:
-        print_check(wanted, device, allow_code=allow_code)
+        print_check(wanted, device, allow_code=allow_code, trust_code=trust_code)
         return
     folder = run_dir or Path("runs") / space.stem
-    code = run_search(wanted, folder, chosen_device(device), allow_code=allow_code)
+    code = run_search(
+        wanted, folder, chosen_device(device), allow_code=allow_code, trust_code=trust_code
+    )
     raise click.exceptions.Exit(code)

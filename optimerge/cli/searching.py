@@ -15,6 +15,7 @@ from optimerge.export.recipe import export_text, write_export
 from optimerge.front.choose import choose
 from optimerge.front.feasible import none_feasible
 from optimerge.front.front import Front, make_front
+from optimerge.records.plain import plain
 from optimerge.records.run import Run, make_writable, mend_journal, open_run
 from optimerge.search.budget import make_budget
 from optimerge.search.lock import sole_writer
@@ -33,6 +34,7 @@ def run_search(
     device: str,
     *,
     allow_code: bool = False,
+    trust_code: bool = False,
     last_words: bool = True,
 ) -> int:
     """Search until the budget is used or the user stops it; return the exit code (0 or 130)."""
@@ -45,7 +47,13 @@ def run_search(
         if allow_code:
             _say("task files and the space may run their own Python (--allow-code)")
         session = open_session(
-            space, folder, device=device, allow_code=allow_code, say=_say, warn=_warn
+            space,
+            folder,
+            device=device,
+            allow_code=allow_code,
+            trust_code=trust_code,
+            say=_say,
+            warn=_warn,
         )
         budget = make_budget(space.search.trials, space.search.hours)
         before = session.run.finished()
@@ -75,8 +83,7 @@ def _warn(text: str) -> None:
 
 def front_of(run: Run) -> Front:
     """Return the run's front, measured from the reference point that the run fixed."""
-    scales = run.search.user_attrs.get("scales")
-    return make_front(run.trials(), run.info.objectives, run.reference, scales)
+    return make_front(run.trials(), run.info.objectives, run.reference, run.scales)
 
 
 def print_front(run: Run, most: int | None = None) -> None:
@@ -91,7 +98,7 @@ def print_front(run: Run, most: int | None = None) -> None:
     if not front.trials:
         return
     if not front.members:
-        console.print(f"{none_feasible(front.trials)}\n")
+        console.print(f"{plain(none_feasible(front.trials))}\n")
     table, legend = front_screen(front, most)
     console.print(table)
     console.print(legend, style="dim")

@@ -33,6 +33,7 @@ def command(run: Path, trial: str, items: str | None, against: str) -> None:
     """
     from optimerge.cli.evidence import compared, item_lines
     from optimerge.cli.quiet import quiet
+    from optimerge.records.plain import plain
     from optimerge.records.run import find_trial, open_run
 
     with quiet():
@@ -41,7 +42,7 @@ def command(run: Path, trial: str, items: str | None, against: str) -> None:
     lines = describe(found, compared(opened, found, other))
     if items is not None:
         lines += ["", *item_lines(opened, found, other, items)]
-    click.echo("\n".join(lines))
+    click.echo(plain("\n".join(lines)))
 
 
 def describe(trial: "Trial", evidence: Sequence[str] = ()) -> list[str]:

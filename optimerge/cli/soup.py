@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, TRUST_CODE, chosen_device
 
 
 @click.command("soup")
@@ -21,9 +21,15 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, chosen_device
     help="File to write; default RUN/soup.yaml.",
 )
 @ALLOW_CODE
+@TRUST_CODE
 @DEVICE
 def command(
-    space: Path, run_dir: Path | None, output: Path | None, allow_code: bool, device: str
+    space: Path,
+    run_dir: Path | None,
+    output: Path | None,
+    allow_code: bool,
+    trust_code: bool,
+    device: str,
 ) -> None:
     """Average the experts greedily: a baseline that every search should beat.
 
@@ -41,5 +47,12 @@ def command(
     from optimerge.space.read import read_space
 
     folder = run_dir or Path("runs") / space.stem
-    code = run_soup(read_space(space), folder, output, chosen_device(device), allow_code=allow_code)
+    code = run_soup(
+        read_space(space),
+        folder,
+        output,
+        chosen_device(device),
+        allow_code=allow_code,
+        trust_code=trust_code,
+    )
     raise click.exceptions.Exit(code)

@@ -17,14 +17,27 @@ from optimerge.space.space import SearchSpace
 
 
 def run_soup(
-    space: SearchSpace, folder: Path, file: Path | None, device: str, *, allow_code: bool = False
+    space: SearchSpace,
+    folder: Path,
+    file: Path | None,
+    device: str,
+    *,
+    allow_code: bool = False,
+    trust_code: bool = False,
 ) -> int:
     """Make a greedy soup and write its recipe; return the exit code (0, or 130 if stopped)."""
     make_writable(folder)
     with sole_writer(folder), quiet(folder / "log.txt", scoring=True), stopping() as stop:
         mend_journal(folder)
         wanted = _as_run(space, folder)
-        session = open_session(wanted, folder, device=device, allow_code=allow_code, say=_say)
+        session = open_session(
+            wanted,
+            folder,
+            device=device,
+            allow_code=allow_code,
+            trust_code=trust_code,
+            say=_say,
+        )
         experts = len(session.models.checkpoints) - 1
         tasks = ", ".join(task_objectives(session))
         out().print(f"greedy soup of {experts} experts, by the mean search score of {tasks}\n")

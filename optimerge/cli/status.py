@@ -24,10 +24,11 @@ def command(run: Path) -> None:
       optimerge status runs/mine
     """
     from optimerge.cli.quiet import quiet
+    from optimerge.records.plain import plain
     from optimerge.records.run import open_run
 
     with quiet():
-        click.echo("\n".join(describe(open_run(run))))
+        click.echo(plain("\n".join(describe(open_run(run)))))
 
 
 def describe(run: "Run") -> list[str]:
@@ -47,6 +48,8 @@ def describe(run: "Run") -> list[str]:
         f"run {run.name}: {'searching now' if live.running else 'no search is at work in it'}",
         "trials: " + (", ".join(f"{n} {state}" for state, n in states.items()) or "none yet"),
     ]
+    if run.info.trust_code:
+        lines.append("models: their own Python was let run (--trust-remote-code)")
     if live.seconds_per_trial:
         rate = 3600 / live.seconds_per_trial
         lines.append(f"rate: {rate:.0f} trials an hour ({duration(live.seconds_per_trial)} each)")

@@ -10,6 +10,7 @@ from optimerge.cli.screen import number
 from optimerge.front.choose import choose
 from optimerge.front.feasible import broken, nearest
 from optimerge.front.front import Front
+from optimerge.records.plain import plain
 from optimerge.records.types import Direction, Trial
 
 
@@ -64,10 +65,10 @@ def trials_screen(trials: Sequence[Trial], front: Front) -> Table:
     table.add_column("", no_wrap=True)
     for name, direction in front.objectives.items():
         arrow = "↑" if direction == "maximize" else "↓"
-        table.add_column(f"{name} {arrow}", justify="right", no_wrap=True)
+        table.add_column(f"{plain(name)} {arrow}", justify="right", no_wrap=True)
     watched = [name for name in trials[0].scores if name not in front.objectives] if trials else []
     for name in watched:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(plain(name), justify="right", no_wrap=True)
     if len(tasks) > 1:
         table.add_column("mean", justify="right", no_wrap=True)
     best = best_values(front.feasible, front.objectives)
@@ -79,7 +80,7 @@ def trials_screen(trials: Sequence[Trial], front: Front) -> Table:
             cells.append(Text(number(mean_of(trial, tasks))))
         mark = _mark(trial, front) + (" knee" if trial.name == knee else "")
         style = "bold" if trial.is_parent else ""
-        table.add_row(trial.name, mark.strip(), *cells, style=style)
+        table.add_row(plain(trial.name), plain(mark.strip()), *cells, style=style)
     return table
 
 

@@ -15,6 +15,7 @@ from optimerge.recipe.read import parse_recipe
 from optimerge.recipe.schema import Recipe
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import recipe_text
+from optimerge.records.plain import plain
 from optimerge.records.run import Run
 from optimerge.records.types import Score, Trial
 
@@ -41,7 +42,8 @@ def export_text(run: Run, trial: Trial, reason: str) -> str:
         *_builders(recipe),
         *task_vector_notes(recipe),
     ]
-    return "".join(f"# {line}".rstrip() + "\n" for line in lines) + recipe_text(recipe)
+    comments = (plain(" ".join(line.splitlines())) for line in lines)  # a name ends no comment
+    return "".join(f"# {line}".rstrip() + "\n" for line in comments) + recipe_text(recipe)
 
 
 def write_export(text: str, path: Path) -> None:

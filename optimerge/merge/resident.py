@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from optimerge.checkpoint.architecture import is_head, is_token_embedding
+from optimerge.checkpoint.code import FLAG, check_loading, code_of
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import CheckpointError
 from optimerge.merge.targets import find_targets
@@ -12,6 +13,9 @@ from optimerge.merge.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+CODE_ERRORS = (ImportError, OSError, SyntaxError)
+"""What comes of a model's own Python that is not there, or not whole."""
 
 
 def load_model(checkpoint: Checkpoint, dtype: str | None = None) -> "PreTrainedModel":
@@ -22,7 +26,10 @@ def load_model(checkpoint: Checkpoint, dtype: str | None = None) -> "PreTrainedM
     """
     kind, _ = _kind(checkpoint)
     model: PreTrainedModel = kind.from_pretrained(
-        checkpoint.path, dtype=torch_dtype(dtype or checkpoint.dtype), trust_remote_code=False
+        checkpoint.path,
+        dtype=torch_dtype(dtype or checkpoint.dtype),
+        trust_remote_code=checkpoint.trust_code,
+        use_safetensors=True,
     )
     return model.eval().requires_grad_(False)
 
@@ -85,7 +92,9 @@ def outline(checkpoint: Checkpoint) -> "PreTrainedModel":
 
 def config_like(config: Any, data: Mapping[str, Any]) -> Any:
     """Return the config that transformers reads from the data of a config.json; same class."""
-    return type(config).from_dict(dict(data))
+    made = type(config).from_dict(dict(data))
+    made.name_or_path = config.name_or_path  # where a model's own code is looked for
+    return made
 
 
 def _outline(checkpoint: Checkpoint, kind: Any, config: Any) -> "PreTrainedModel":
@@ -97,8 +106,26 @@ def _outline(checkpoint: Checkpoint, kind: Any, config: Any) -> "PreTrainedModel
     if heads_differ:  # transformers ties them only if they are equal, and then one is left out
         config.tie_word_embeddings = config.get_text_config().tie_word_embeddings = False
     with torch.device("meta"):
-        made: PreTrainedModel = kind.from_config(config, trust_remote_code=False)
+        made: PreTrainedModel = kind.from_config(config, trust_remote_code=checkpoint.trust_code)
     return made.eval()
+
+
+def _unknown(checkpoint: Checkpoint, error: Exception) -> str:
+    """Say why transformers makes no model of a config.json, and what to do."""
+    code = ", ".join(code_of(checkpoint.path))
+    if code and not checkpoint.trust_code:
+        return (
+            f"{checkpoint.reference}: transformers does not know the model type "
+            f"{checkpoint.model_type!r} without code of the model's own ({code}), so it cannot be "
+            f"merged in place; read that code, and give {FLAG} if you trust it, or merge it by "
+            "`optimerge build`, which runs none"
+        )
+    said = " ".join(str(error).split())[:200]
+    return (
+        f"{checkpoint.reference}: transformers cannot make a model of the type "
+        f"{checkpoint.model_type!r} ({type(error).__name__}: {said}), so it cannot be merged in "
+        "place; `optimerge build` can merge it"
+    )
 
 
 def _kind(checkpoint: Checkpoint) -> tuple[Any, Any]:
@@ -111,15 +138,14 @@ def _kind(checkpoint: Checkpoint) -> tuple[Any, Any]:
         AutoModelForImageTextToText,
     )
 
+    trusted = checkpoint.trust_code
+    check_loading(checkpoint.reference, checkpoint.path, checkpoint.config, trusted=trusted)
     try:
-        config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=False)
-    except (ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{checkpoint.reference}: transformers does not know the model type "
-            f"{checkpoint.model_type!r} without code of the model's own, so it cannot be merged "
-            "in place; `optimerge build` can merge it"
-        ) from error
-    if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING:
+        config = AutoConfig.from_pretrained(checkpoint.path, trust_remote_code=trusted)
+    except (ValueError, KeyError, TypeError, AttributeError, *CODE_ERRORS) as error:
+        raise CheckpointError(_unknown(checkpoint, error)) from error
+    own = getattr(config, "auto_map", None) or {}
+    if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING or (trusted and "AutoModelForCausalLM" in own):
         return AutoModelForCausalLM, config
     if type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         return AutoModelForImageTextToText, config

@@ -7,11 +7,12 @@ from typing import Any
 
 from optimerge.errors import TaskError, did_you_mean
 from optimerge.objectives import built_in
-from optimerge.objectives.consent import refuse_code
+from optimerge.objectives.consent import refuse_code, sandbox_templates
 from optimerge.objectives.downloads import is_of_data, line, quick_without_network, why_no_data
 from optimerge.objectives.examples import example_split
 from optimerge.objectives.guard import lm_eval_seeds, no_bars
 from optimerge.objectives.options import set_options
+from optimerge.objectives.task_files import check_task_files
 from optimerge.space.objectives import TaskObjective, objective_name
 
 
@@ -38,6 +39,9 @@ class TaskLibrary:
                 f"include_path: {include_path} is not a folder; name the folder that holds the "
                 "tasks' YAML files, or leave include_path out"
             )
+        if include_path is not None:
+            check_task_files(include_path)
+        sandbox_templates(allow_code=allow_code)
         self.include_path = include_path
         self.allow_code = allow_code
         self._manager: Any = TaskManager(

@@ -1,5 +1,6 @@
 """Reads recipes from YAML; every complaint is one sentence with file, key and remedy."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,9 +11,12 @@ from pydantic import BaseModel, ValidationError
 from optimerge.errors import RecipeError, did_you_mean
 from optimerge.recipe.check import check_recipe
 from optimerge.recipe.schema import Recipe
+from optimerge.recipe.yaml_limits import check_limits
 
 LARGEST_FILE = 1_000_000
 """Bytes; a recipe of a hundred layers is about 100 kB."""
+LONGEST_NUMBER = 40
+"""Characters: a double has at most 24 that say something, 64 bits have 20 digits."""
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -37,14 +41,40 @@ class _Loader(yaml.SafeLoader):
             seen.add(key.value)
         return node
 
+    def construct_scalar(self, node: Any) -> Any:
+        """Return a scalar's text; none that cannot be printed, and no number of any length."""
+        text = super().construct_scalar(node)
+        if isinstance(text, str) and _NO_TEXT.search(text):
+            problem = "half a character, or a zero byte, is no text"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        if node.tag in _NUMBERS and len(text) > LONGEST_NUMBER:
+            problem = f"a number of {len(text)} characters is too long"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return text
+
+    def construct_undefined(self, node: Any) -> Any:
+        """Refuse a tag: recipes hold texts, numbers, lists and mappings."""
+        problem = f"the tag {node.tag!r} is not known here"
+        raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+_NO_TEXT = re.compile("[\ud800-\udfff\0]")
+_NUMBERS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
+for _tag in ("binary", "omap", "pairs", "set"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_undefined)
+_Loader.add_constructor(None, _Loader.construct_undefined)
+# A folder may be called 2026-01-31.
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_scalar)
+
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """Return a YAML file's top-level mapping; RecipeError if there is none."""
     try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise RecipeError(f"{path}: {size} bytes is no recipe (at most {LARGEST_FILE})")
-        return parse_yaml(path.read_text(encoding="utf-8"), str(path))
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
+            raise RecipeError(f"{path}: is no recipe: it has more than {LARGEST_FILE} bytes")
+        return parse_yaml(content.decode("utf-8-sig"), str(path))
     except FileNotFoundError:
         raise RecipeError(f"{path}: no such file") from None
     except IsADirectoryError:
@@ -53,13 +83,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"{path}: is not UTF-8 text (byte {error.start})") from None
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise RecipeError(f"{str(path)!r}: is no name of a file") from None
 
 
 def parse_yaml(text: str, file: str) -> dict[str, Any]:
     """Return YAML text's top-level mapping; `file` names it in complaints."""
     try:
+        check_limits(text)
         data = yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader with one more check)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (LookupError, TypeError, AttributeError):  # PyYAML of `!!bool x`, `!!int {a: 1}`
+        raise RecipeError(f"{file}: a value is not what its tag says") from None
+    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
         raise RecipeError(f"{file}: {_yaml_problem(error)}") from None
     if not isinstance(data, dict):
         raise RecipeError(f"{file}: holds no keys; a recipe starts with `merge_method:`")

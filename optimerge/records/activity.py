@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from optimerge.records.run import Run
+from optimerge.records.sound import sound_count
 from optimerge.records.types import Trial
 
 LOCK = "search.lock"
@@ -34,7 +35,7 @@ def activity(run: Run) -> Activity:
     return Activity(
         running=_held(run),
         seconds_per_trial=median(t.elapsed for t in recent) if recent else None,
-        goal=run.search.user_attrs.get("goal"),
+        goal=sound_count(run.search.user_attrs.get("goal"), f"{run.folder}: the goal"),
         proposing=_median(recent, "propose"),
         waiting=_median(recent, "wait"),
     )

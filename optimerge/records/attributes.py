@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from optimerge.errors import RunError
+from optimerge.records.sound import sound_count, sound_trial
 from optimerge.records.types import Direction, MergeStats, Score, State, Trial
 
 if TYPE_CHECKING:
@@ -67,23 +69,32 @@ def trial_attributes(
 def as_trial(
     frozen: "FrozenTrial", objectives: Mapping[str, Direction], *, numbered: bool = True
 ) -> Trial:
-    """Return a stored trial as a record."""
+    """Return a stored trial as a record; RunError if it holds what no trial does."""
     kept = frozen.user_attrs
-    return Trial(
-        number=frozen.number if numbered else None,
-        state=_STATES[frozen.state.name],
-        origin=origin_of(frozen),
-        params=dict(frozen.params),
-        recipe=str(kept.get("recipe", "")),
-        scores=_scores(frozen, objectives),
-        stats=MergeStats(**kept["stats"]) if "stats" in kept else None,
-        error=str(kept.get("error", "")),
-        seconds=dict(kept.get("seconds", {})),
-        tokens=int(kept.get("tokens", 0)),
-        stopped=str(kept.get("stopped", "")),
-        evidence=str(kept.get("evidence", "")),
-        constraints=dict(frozen.constraints),
-    )
+    what = f"trial {frozen.number} of the study"
+    try:
+        scores, constraints = _scores(frozen, objectives), dict(frozen.constraints)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{what} cannot be read ({type(error).__name__}: {error}); "
+            "this optimerge did not write it"
+        ) from None
+    data = {
+        "number": frozen.number if numbered else None,
+        "state": _STATES[frozen.state.name],
+        "origin": origin_of(frozen),
+        "params": dict(frozen.params),
+        "recipe": str(kept.get("recipe", "")),
+        "scores": scores,
+        "stats": kept.get("stats"),
+        "error": str(kept.get("error", "")),
+        "seconds": kept.get("seconds", {}),
+        "tokens": kept.get("tokens", 0),
+        "stopped": str(kept.get("stopped", "")),
+        "evidence": str(kept.get("evidence", "")),
+        "constraints": constraints,
+    }
+    return sound_trial(data, what)
 
 
 def origin_of(frozen: "FrozenTrial") -> str:
@@ -93,7 +104,9 @@ def origin_of(frozen: "FrozenTrial") -> str:
 
 def place(frozen: "FrozenTrial") -> int:
     """Return where a trial stands in its study: by number, but in the place that it repeats."""
-    return int(frozen.user_attrs.get(PLACE, frozen.number))
+    found = frozen.user_attrs.get(PLACE, frozen.number)
+    sound_count(found, f"the place of trial {frozen.number} of the study")
+    return int(found)
 
 
 def partial_values(
@@ -106,19 +119,21 @@ def partial_values(
     return [float(kept[name]["value"]) for name in objectives]
 
 
-def _scores(frozen: "FrozenTrial", objectives: Mapping[str, Direction]) -> dict[str, Score]:
-    """Return the scores of a completed trial, or the estimates of a stopped one."""
+def _scores(
+    frozen: "FrozenTrial", objectives: Mapping[str, Direction]
+) -> dict[str, dict[str, Any]]:
+    """Return the scores of a completed trial, or the estimates of a stopped one, as plain data."""
     kept = frozen.user_attrs.get("scores", {})
     if frozen.state.name not in ("COMPLETE", "PRUNED"):
         return {}
     values = frozen.values or [kept[name]["value"] for name in objectives]
     found = {
-        name: Score(value=value, direction=direction, **_evidence(kept.get(name)))
+        name: {"value": value, "direction": direction, **_evidence(kept.get(name))}
         for (name, direction), value in zip(objectives.items(), values, strict=True)
     }
     others = {name: each for name, each in kept.items() if name not in objectives}
     return found | {
-        name: Score(value=each["value"], direction=each["direction"], **_evidence(each))
+        name: {"value": each["value"], "direction": each["direction"], **_evidence(each)}
         for name, each in others.items()
     }
 

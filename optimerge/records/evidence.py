@@ -9,13 +9,16 @@ imported only to read or write one.
 """
 
 import json
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
+from typing import IO, TYPE_CHECKING, Any
+from zipfile import BadZipFile, ZipFile
 
 from optimerge.errors import RunError
+from optimerge.records.sound import file_in
 from optimerge.records.whole import written_whole
 
 if TYPE_CHECKING:
@@ -23,6 +26,13 @@ if TYPE_CHECKING:
 
 FOLDER = "evidence"
 FORMAT = 1
+MOST_BYTES = 1 << 28
+"""Of a file, unpacked; most have less than a thousandth."""
+_BROKEN = (
+    *(EOFError, BadZipFile, zlib.error, ArithmeticError, MemoryError, RecursionError),
+    *(NotImplementedError, RuntimeError, struct.error, SyntaxError),
+)
+"""What zipfile and numpy come to in damaged archives."""
 LONGEST_TEXT = 2000
 """Characters of a generated answer that are kept."""
 
@@ -102,7 +112,7 @@ def write_evidence(folder: Path, name: str, evidence: Evidence) -> int:
     for number, task in enumerate(evidence.tasks):
         for place, values in enumerate(task.values.values()):
             arrays[f"{number}.{place}"] = values
-    path = folder / FOLDER / f"{name}.npz"
+    path = _path(folder, name)
     with written_whole(path) as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     return path.stat().st_size
@@ -112,11 +122,14 @@ def read_evidence(folder: Path, name: str) -> Evidence | None:
     """Return a trial's evidence; None if it kept none. RunError if the file cannot be read."""
     import numpy as np
 
-    path = folder / FOLDER / f"{name}.npz"
+    path = _path(folder, name)
     if not path.is_file():
         return None
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with path.open("rb") as file:
+            _refuse_large(file)
+            file.seek(0)
+            arrays = np.load(file, allow_pickle=False)
             header = json.loads(arrays["header"].tobytes())
             texts = json.loads(arrays["texts"].tobytes()) if "texts" in arrays else []
             if header["format"] != FORMAT:
@@ -125,18 +138,45 @@ def read_evidence(folder: Path, name: str) -> Evidence | None:
                     "read it with the optimerge that wrote it"
                 )
             tasks = [
-                TaskEvidence(
-                    task=str(kept["task"]),
-                    digest=str(kept["digest"]),
-                    documents=tuple(kept["documents"]),
-                    values={m: arrays[f"{n}.{i}"] for i, m in enumerate(kept["metrics"])},
-                    texts={int(k): v for k, v in texts[n].items()} if texts else {},
+                _sound(
+                    TaskEvidence(
+                        task=str(kept["task"]),
+                        digest=str(kept["digest"]),
+                        documents=tuple(kept["documents"]),
+                        values={m: arrays[f"{n}.{i}"] for i, m in enumerate(kept["metrics"])},
+                        texts={int(k): str(v) for k, v in texts[n].items()} if texts else {},
+                    )
                 )
                 for n, kept in enumerate(header["tasks"])
             ]
-    except (ValueError, KeyError, TypeError, OSError, EOFError, BadZipFile) as error:
-        raise RunError(f"{path}: cannot be read as evidence ({error}); delete it") from None
+    except (ValueError, LookupError, TypeError, AttributeError, OSError, *_BROKEN) as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise RunError(f"{path}: cannot be read as evidence ({why}); delete it") from None
     return Evidence(tasks)
+
+
+def _path(folder: Path, name: str) -> Path:
+    return file_in(folder / FOLDER, name, ".npz")
+
+
+def _refuse_large(file: IO[bytes]) -> None:
+    """Raise ValueError for an archive that unpacks to more than evidence ever is."""
+    with ZipFile(file) as archive:
+        size = sum(part.file_size for part in archive.infolist())
+    if size > MOST_BYTES:
+        raise ValueError(f"unpacked it has {size} bytes, more than {MOST_BYTES}")
+
+
+def _sound(task: TaskEvidence) -> TaskEvidence:
+    """Return the evidence, one row of numbers a document; ValueError if it is not that."""
+    if not all(type(doc_id) is int for doc_id in task.documents):
+        raise ValueError("a document's id is no whole number")
+    for metric, values in task.values.items():
+        if not isinstance(metric, str) or values.dtype.kind not in "biuf":
+            raise ValueError(f"the values of {metric!r} are of type {values.dtype}")
+        if values.ndim not in (1, 2) or len(values) != len(task.documents):
+            raise ValueError(f"{metric!r} has not one value a document")
+    return task
 
 
 def _bytes(data: Any) -> "ndarray":

@@ -11,10 +11,16 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from optimerge.errors import RunError
 from optimerge.records.evidence import FOLDER
+from optimerge.records.sound import file_in
 from optimerge.records.whole import written_whole
+
+MOST_BYTES = 1 << 29
+"""Of a file, unpacked; the prompts of a task are far less."""
+_BROKEN = (zlib.error, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,24 @@ def read_items(folder: Path, digest: str) -> dict[int, Item]:
     if not path.is_file():
         return {}
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            lines = [json.loads(line) for line in file]
-        return {int(each["id"]): Item(each["prompt"], each["choices"]) for each in lines}
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as error:
+        with gzip.open(path, "rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES} bytes")
+        # Not splitlines: that also cuts at characters that may stand in a prompt.
+        lines = [json.loads(line) for line in content.split(b"\n") if line]
+        return {int(each["id"]): _item(each) for each in lines}
+    except (LookupError, ValueError, TypeError, OSError, EOFError, *_BROKEN) as error:
         raise RunError(f"{path}: cannot be read ({error}); delete it") from None
 
 
+def _item(line: Mapping[str, Any]) -> Item:
+    prompt, choices = line["prompt"], line["choices"]
+    texts = isinstance(choices, list) and all(isinstance(each, str) for each in choices)
+    if not isinstance(prompt, str) or not texts:
+        raise ValueError("a prompt or a choice is no text")
+    return Item(prompt, choices)
+
+
 def _path(folder: Path, digest: str) -> Path:
-    return folder / FOLDER / f"items-{digest}.jsonl.gz"
+    return file_in(folder / FOLDER, f"items-{digest}", ".jsonl.gz")

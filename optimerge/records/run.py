@@ -7,16 +7,16 @@ Two Optuna studies share the journal: "search" holds the points of the search sp
 the base and the experts as given (they need not be points of the space).
 """
 
-import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
 from optimerge.records.attributes import as_trial, place
+from optimerge.records.sound import check_kinds, sound_numbers
 from optimerge.records.types import Direction, Trial
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     allow_code: bool = False
     """Whether the user let local task files run their own Python."""
+    trust_code: bool = False
+    """Whether the user let models run Python of their own (--trust-remote-code), ever."""
     plan: str = ""
     """How log-likelihoods were run when the run was started: it decides the batches, and so the
     last bits of scores."""
@@ -58,6 +60,22 @@ class RunInfo:
     """Of each `layer_groups: auto` of the space ("auto", or its number): the groups' edges. The
     models' weights decide them, once."""
     format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        """Raise TypeError if a field is not of its kind: a stranger's run may say anything."""
+        check_kinds(self, _KINDS)
+        if not self.objectives or not set(self.objectives.values()) <= {"maximize", "minimize"}:
+            raise TypeError(f"objectives are {str(self.objectives)[:40]!r}")
+
+
+_KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("space", "space_file", "digest", "plan", "task_vectors"), str),
+    **dict.fromkeys(("layers", "seed"), int),
+    **dict.fromkeys(("exact", "allow_code", "trust_code"), bool),
+    **dict.fromkeys(("objectives", "items", "versions"), (str, str)),
+    "layer_groups": (str, list | tuple),
+}
+"""Kinds of a RunInfo's fields; of mappings, of keys and values."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,16 @@ class Run:
     @property
     def reference(self) -> list[float] | None:
         """The reference point (losses), once the parents are scored."""
-        return self.search.user_attrs.get("reference")
+        return self._numbers("reference")
+
+    @property
+    def scales(self) -> list[float] | None:
+        """The unit of each objective's loss, once the parents are scored."""
+        return self._numbers("scales")
+
+    def _numbers(self, key: str) -> list[float] | None:
+        found = self.search.user_attrs.get(key)
+        return sound_numbers(found, len(self.info.objectives), f"{self.folder}: the {key}")
 
     def _records(self, study: "optuna.Study", *, numbered: bool) -> list[Trial]:
         found = []
@@ -139,6 +166,15 @@ def create_run(folder: Path, info: RunInfo) -> Run:
     _name_values(search, list(info.objectives))
     search.set_user_attr("run", asdict(info))
     return Run(folder, search, parents, info)
+
+
+def with_trusted_code(run: Run) -> Run:
+    """Record that the models' own Python was let run; return the run with that."""
+    if run.info.trust_code:
+        return run
+    info = replace(run.info, trust_code=True)
+    run.search.set_user_attr("run", asdict(info))
+    return replace(run, info=info)
 
 
 def _name_values(study: "optuna.Study", names: list[str]) -> None:
@@ -193,17 +229,30 @@ def _storage(journal: Path) -> "optuna.storages.JournalStorage":
     backend = JournalFileBackend(str(journal), lock_obj=JournalFileOpenLock(str(journal)))
     try:
         return JournalStorage(backend)
-    except (ValueError, json.JSONDecodeError, KeyError, PermissionError) as error:
-        raise RunError(f"{journal}: cannot be read as a study journal ({error})") from None
-
-
-def _info(kept: Mapping[str, Any], folder: Path) -> RunInfo:
-    if kept.get("format") != FORMAT:
+    except (OSError, *_REPLAYING) as error:
         raise RunError(
-            f"{folder}: the run has format {kept.get('format')}, this optimerge reads {FORMAT}; "
+            f"{journal}: cannot be read as a study journal ({type(error).__name__}: {error})"
+        ) from None
+
+
+_REPLAYING = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError),
+    RecursionError,
+)
+"""What Optuna comes to in operations that make no sense."""
+
+
+def _info(kept: Any, folder: Path) -> RunInfo:
+    known = kept.get("format") if isinstance(kept, dict) else None
+    if known != FORMAT:
+        raise RunError(
+            f"{folder}: the run has format {known}, this optimerge reads {FORMAT}; "
             "open it with the optimerge that wrote it"
         )
-    return RunInfo(**kept)
+    try:
+        return RunInfo(**kept)
+    except TypeError as error:
+        raise RunError(f"{folder}: what the run is a run of cannot be read ({error})") from None
 
 
 def find_trial(run: Run, name: str) -> Trial:

@@ -10,6 +10,7 @@ from optimerge.objectives.evaluation import Race, Scored
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.tokens.memory import free_memory
 from optimerge.recipe.schema import Recipe
+from optimerge.records.secrets import redacted_text
 from optimerge.records.types import MergeStats
 from optimerge.search.parent_answers import look_at_parents
 from optimerge.search.session import Session
@@ -46,7 +47,7 @@ def attempt(session: Session, recipe: Recipe, race: Race | None = None) -> Outco
         scored = session.evaluation.score(Candidate(session.engine.model, stats), race)
     except OptimergeError as error:
         log.warning("candidate failed: %s", error, exc_info=error.__cause__)
-        return Outcome(stats=stats, error=str(error))
+        return Outcome(stats=stats, error=redacted_text(str(error)))
     except Exception as error:  # the one place where a candidate's failure is caught
         log.exception("candidate failed")
         free_memory()  # an out-of-memory candidate is to cost only itself
@@ -58,4 +59,4 @@ def attempt(session: Session, recipe: Recipe, race: Race | None = None) -> Outco
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or "no message"
+    return redacted_text(str(error)).strip().partition("\n")[0] or "no message"

@@ -22,7 +22,7 @@ def check_others(
     specs = [s for s in space.objectives if not isinstance(s, TaskObjective | SparsityObjective)]
     if not specs:
         return {}
-    config = AutoConfig.from_pretrained(models.base.path, trust_remote_code=False)
+    config = AutoConfig.from_pretrained(models.base.path, trust_remote_code=models.base.trust_code)
     context = Context(config, load_tokenizer(models), space.folder, allow_code)
     made = {objective_name(spec): make_objective(spec, context) for spec in specs}
     return {name: f"{each.direction} {each.facts}" for name, each in made.items()}

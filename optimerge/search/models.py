@@ -74,17 +74,20 @@ class Models:
         return short_names(c.reference for c in self.checkpoints)
 
 
-def open_models(space: SearchSpace, known: Edges | None = None) -> Models:
+def open_models(
+    space: SearchSpace, known: Edges | None = None, *, trust_code: bool = False
+) -> Models:
     """Open the headers of all models of a space and check that they fit together.
 
     Only for `layer_groups: auto` weights are read, unless the run knows the groups already.
+    `trust_code`: whether Python of the models' own may run when they are loaded.
     """
     recipe = space.any_recipe
     if not recipe.base_model and not space.places:
         if any(isinstance(spec, SparsityObjective) for spec in space.objectives):
             raise RecipeError(f"{space.file}: sparsity needs a base; add `base_model: MODEL`")
         raise RecipeError(f"{space.file}: the key 'base_model' is missing; a search needs one")
-    opened = [open_checkpoint(r, space.folder) for r in space.references]
+    opened = [open_checkpoint(r, space.folder, trust_code=trust_code) for r in space.references]
     checkpoints = tuple(with_one_naming(opened))
     by_reference = {c.reference: c for c in checkpoints}
     layers = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from optimerge.checkpoint.code import trusted_code
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import RunError
 from optimerge.merge.engine import Engine, load_engine
@@ -19,7 +20,15 @@ from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
 from optimerge.records.prompts import write_items
-from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
+from optimerge.records.run import (
+    JOURNAL,
+    Run,
+    RunInfo,
+    create_run,
+    make_writable,
+    open_run,
+    with_trusted_code,
+)
 from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
 from optimerge.search.racing import Races, raced_on
@@ -110,6 +119,7 @@ def open_session(
     *,
     device: str,
     allow_code: bool = False,
+    trust_code: bool = False,
     say: Say = lambda _: None,
     warn: Say = lambda _: None,
 ) -> Session:
@@ -124,7 +134,9 @@ def open_session(
         known = started.info.layer_groups
     make_writable(folder)
     say("reading model headers")
-    models = open_models(space, known)
+    models = open_models(space, known, trust_code=trust_code)
+    if trust_code:
+        say(trusted_code(c.path for c in models.checkpoints))
     space = models.space
     _spare_threads(models.base)
     choice = choose_tier(models, space, device)
@@ -165,7 +177,12 @@ def open_session(
         log.info("scored whole before each race: %s", ", ".join(odd))
         if not evaluation.raced:
             warn(f"candidates are not raced: no task is a mean of outcomes from 0 to 1 ({odd[0]})")
-    info = replace(_info(space, models, objectives), allow_code=allow_code, plan=evaluation.way)
+    info = replace(
+        _info(space, models, objectives),
+        allow_code=allow_code,
+        trust_code=trust_code,
+        plan=evaluation.way,
+    )
     run = _open_or_create(folder, info)
     if run.info.plan != evaluation.way:
         log.warning(
@@ -208,6 +225,8 @@ def _open_or_create(folder: Path, info: RunInfo) -> Run:
             f"{folder}: the items of {task!r} are not those that the run was started with; "
             "put the task's files back, or give another --run-dir"
         )
+    if info.trust_code:
+        run = with_trusted_code(run)
     return replace(run, info=replace(run.info, versions=info.versions))
 
 
