@@ -134,11 +134,11 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
         click.echo(f"objective {name}: {text}{limits}{'' if spec.optimize else '; not optimised'}")
         for note in tasks[name].notes if name in tasks else ():
             click.echo(f"note: {note}")
-    goal = (
-        f"{space.search.hours:g} hours"
-        if space.search.hours
-        else f"{space.search.trials or DEFAULT_TRIALS} trials"
-    )
+    asked = space.search
+    limits = [f"{asked.trials} trials"] if asked.trials else []
+    limits += [f"{asked.hours:g} hours"] if asked.hours else []
+    limits += [f"until {asked.until}"] if asked.until else []
+    goal = " or ".join(limits) or f"{DEFAULT_TRIALS} trials"
     racing = space.search.racing
     raced = f"racing at confidence {racing.confidence:g}" if racing else "no racing"
     click.echo(f"search: {sampler}, {goal}, seed {space.search.seed}, {raced}")

@@ -4,6 +4,25 @@ from pathlib import Path
 
 import click
 
+
+class Clock(click.ParamType):
+    """A time of day, HH:MM."""
+
+    name = "HH:MM"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return it checked."""
+        from optimerge.space.clock import checked_clock
+
+        try:
+            return checked_clock(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+CLOCK = Clock()
 RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 SPACE = click.argument("space", type=click.Path(path_type=Path))
 DEVICE = click.option(

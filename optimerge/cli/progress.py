@@ -92,8 +92,8 @@ class SearchProgress:
         left = []
         if self._budget.trials:
             left.append(each * (self._budget.trials - finished))
-        if self._budget.hours:
-            left.append(self._budget.hours * 3600 - self._budget.elapsed)
+        if self._budget.seconds_left is not None:
+            left.append(self._budget.seconds_left)
         return [rate, f"{duration(max(0.0, min(left)))} left"] if left else [rate]
 
     def _due(self, finished: int) -> bool:

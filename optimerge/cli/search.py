@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_device
+from optimerge.cli.options import ALLOW_CODE, CLOCK, DEVICE, SPACE, STRICT, chosen_device
 
 
 @click.command("search")
@@ -18,9 +18,15 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_devi
     "--trials",
     type=click.IntRange(1),
     help="Finished trials of the run in all, parents and earlier trials included. "
-    "Default: the space's, or 200 if there are no hours.",
+    "Default: the space's, or 200 if no time is given.",
 )
 @click.option("--hours", type=click.FloatRange(0, min_open=True), help="Hours from now.")
+@click.option(
+    "--until",
+    type=CLOCK,
+    metavar="HH:MM",
+    help="Until the next such local time; the trial that is running then is finished.",
+)
 @click.option(
     "--sampler", metavar="S", help="See `optimerge samplers`. Default: the space's, or auto."
 )
@@ -53,6 +59,7 @@ def command(
     run_dir: Path | None,
     trials: int | None,
     hours: float | None,
+    until: str | None,
     sampler: str | None,
     seed: int | None,
     exact: bool,
@@ -72,6 +79,7 @@ def command(
     \b
     Examples:
       optimerge search search_spaces/mine.yaml --hours 9
+      optimerge search search_spaces/mine.yaml --until 07:00
       optimerge search search_spaces/mine.yaml --trials 300      # goes on to 300
     """
     from optimerge.cli.check import print_check
@@ -90,6 +98,7 @@ def command(
         task_vectors,
         strict,
         racing=False if no_racing else None,
+        until=until,
     )
     if dry_run:
         print_check(wanted, device, allow_code=allow_code)

@@ -47,7 +47,7 @@ def run_search(
         session = open_session(
             space, folder, device=device, allow_code=allow_code, say=_say, warn=_warn
         )
-        budget = make_budget(space.search.trials, space.search.hours)
+        budget = make_budget(space.search.trials, space.search.hours, space.search.until)
         before = session.run.finished()
         used_up = ""
         with SearchProgress(session.run, budget) as progress:

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-FREE = ("trials", "hours", "sampler", "batch_size", "memory", "racing", "strict", "warm_start")
+FREE = (
+    *("trials", "hours", "until", "sampler", "batch_size", "memory", "racing", "strict"),
+    "warm_start",
+)
 """Settings of `search:` that may change between resumes of a run."""
 
 
