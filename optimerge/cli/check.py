@@ -134,11 +134,11 @@ def print_check(space: "SearchSpace", device: str, *, allow_code: bool = False) 
         click.echo(f"objective {name}: {text}{limits}{'' if spec.optimize else '; not optimised'}")
         for note in tasks[name].notes if name in tasks else ():
             click.echo(f"note: {note}")
-    asked = space.search
-    limits = [f"{asked.trials} trials"] if asked.trials else []
-    limits += [f"{asked.hours:g} hours"] if asked.hours else []
-    limits += [f"until {asked.until}"] if asked.until else []
-    goal = " or ".join(limits) or f"{DEFAULT_TRIALS} trials"
+    settings = space.search
+    ends = [f"{settings.trials} trials"] if settings.trials else []
+    ends += [f"{settings.hours:g} hours"] if settings.hours else []
+    ends += [f"until {settings.until}"] if settings.until else []
+    goal = " or ".join(ends) or f"{DEFAULT_TRIALS} trials"
     racing = space.search.racing
     raced = f"racing at confidence {racing.confidence:g}" if racing else "no racing"
     click.echo(f"search: {sampler}, {goal}, seed {space.search.seed}, {raced}")

@@ -4,25 +4,6 @@ from pathlib import Path
 
 import click
 
-
-class Clock(click.ParamType):
-    """A time of day, HH:MM."""
-
-    name = "HH:MM"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """Return it checked."""
-        from optimerge.space.clock import checked_clock
-
-        try:
-            return checked_clock(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-CLOCK = Clock()
 RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 SPACE = click.argument("space", type=click.Path(path_type=Path))
 DEVICE = click.option(
@@ -44,6 +25,16 @@ ALLOW_CODE = click.option(
     help="Let local task files and the space run the Python functions that they name. Read "
     "them first.",
 )
+
+
+def time_of_day(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the value of an option that is a time of day, HH:MM, checked."""
+    from optimerge.space.clock import checked_clock
+
+    try:
+        return None if value is None else checked_clock(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
 
 
 def chosen_device(name: str) -> str:

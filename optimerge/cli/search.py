@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, CLOCK, DEVICE, SPACE, STRICT, chosen_device
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_device, time_of_day
 
 
 @click.command("search")
@@ -23,7 +23,7 @@ from optimerge.cli.options import ALLOW_CODE, CLOCK, DEVICE, SPACE, STRICT, chos
 @click.option("--hours", type=click.FloatRange(0, min_open=True), help="Hours from now.")
 @click.option(
     "--until",
-    type=CLOCK,
+    callback=time_of_day,
     metavar="HH:MM",
     help="Until the next such local time; the trial that is running then is finished.",
 )
