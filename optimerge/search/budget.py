@@ -56,6 +56,10 @@ def make_budget(trials: int | None, hours: float | None, until: str | None = Non
 
 @dataclass
 class Stop:
-    """A request to stop, set from a signal handler: after this trial, or at once."""
+    """A request to stop after this trial: set by a signal, or by `optimerge stop`."""
 
     requested: bool = False
+    why: str = ""
+    """Who asked for it."""
+    code: int = 130
+    """What the command exits with: 128 and the signal's number."""

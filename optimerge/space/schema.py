@@ -58,6 +58,8 @@ class SearchSettings(BaseModel):
     """Hours of one invocation."""
     until: str | None = None
     """The next such local time of day, "07:00", at which an invocation ends."""
+    trial_timeout: Annotated[float, Field(gt=0)] | None = None
+    """Minutes that one trial may take; one that takes longer fails."""
     seed: Annotated[int, Field(ge=0)] = 0
     exact: bool = False
     """Merge as mergekit does, its random stream and tie-breaking included; slower."""
@@ -74,6 +76,11 @@ class SearchSettings(BaseModel):
     """false: the sampler is asked as soon as the parents are scored."""
     strict: bool = False
     """Refuse a task that has fewer documents than asked for; else all is cut in proportion."""
+
+    on_finish: str | None = None
+    """Shell command to run when the search ends or fails; needs --allow-code."""
+    webhook: str | None = None
+    """http(s) URL that is told when the search ends or fails; not kept with the run."""
 
     @field_validator("until", mode="before")
     @classmethod

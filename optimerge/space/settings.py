@@ -18,6 +18,7 @@ def overridden(
     strict: bool = False,
     racing: Literal[False] | None = None,
     until: str | None = None,
+    trial_timeout: float | None = None,
 ) -> SearchSpace:
     """Return the space with the given settings in place of its own.
 
@@ -32,6 +33,7 @@ def overridden(
         "task_vectors": task_vectors,
         "strict": strict or None,
         "racing": racing,
+        "trial_timeout": trial_timeout,
     }
     limits = {"trials": trials, "hours": hours, "until": until}
     budget = limits.keys() if any(v is not None for v in limits.values()) else ()
