@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from optimerge.space.clock import seconds_until
 
@@ -35,6 +35,15 @@ class Budget:
         if self.hours is not None:
             ends.append(self.started + self.hours * 3600)
         return min(ends) - time.monotonic() if ends else None
+
+    @property
+    def ends(self) -> str | None:
+        """When time will be up, by this machine's wall clock, for people to read; ISO, in UTC."""
+        left = self.seconds_left
+        if left is None or left > 1e9:
+            return None
+        then = datetime.fromtimestamp(time.time() + left, UTC)
+        return then.isoformat(timespec="seconds")
 
     @property
     def elapsed(self) -> float:

@@ -58,6 +58,7 @@ def search(
     small space has been tried.
     """
     session.run.search.set_user_attr("goal", budget.trials)
+    session.run.search.set_user_attr("ends", budget.ends)
     put_back_interrupted(session)
     for trial in score_parents(session, budget, stop):
         observer.trial(trial)

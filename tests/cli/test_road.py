@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,9 +58,14 @@ def test_libraries_are_silent_on_the_screen(finished: Path) -> None:
     assert lines[0] == "reading model headers ..."
     assert lines[1].startswith("loading base and 2 experts (device tier: ")
     assert lines[2] == "building tasks ..."
-    assert len(lines) == 4
-    assert lines[3].startswith("12/12 trials")
-    assert "hypervolume" in lines[3]
+    assert len(lines) == 3 + 12  # a line a trial
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d 1/12 trials · base echo 0\.\d+ nonzero 0\.000 · .*", lines[3]
+    )
+    assert re.match(
+        r"\d\d:\d\d:\d\d 12/12 trials · \d+ echo 0\.\d+ nonzero .* left, ends ", lines[-1]
+    )
+    assert "hypervolume" in lines[-1]
     assert (finished / "log.txt").read_text()
 
 

@@ -18,6 +18,7 @@ class Clocks:
 
     def __init__(self, now: datetime) -> None:
         self.wall, self.ticks, self.asked = now, 5000.0, 0
+        self.fromtimestamp = datetime.fromtimestamp
 
     def now(self) -> datetime:
         self.asked += 1
@@ -31,7 +32,7 @@ class Clocks:
 def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
     found = Clocks(datetime(2026, 7, 1, 22, 0))
     monkeypatch.setattr(budgets, "datetime", found)
-    monkeypatch.setattr(budgets, "time", SimpleNamespace(monotonic=found.monotonic))
+    monkeypatch.setattr(budgets, "time", SimpleNamespace(monotonic=found.monotonic, time=lambda: 0.0))
     return found
 
 
