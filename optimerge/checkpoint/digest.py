@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from optimerge.checkpoint.adapter import WEIGHTS
 from optimerge.checkpoint.adapter_config import CONFIG
@@ -48,9 +50,7 @@ def checkpoint_digest(checkpoint: Checkpoint) -> str:
     and how its files are called does not matter; the same tensors in other shards do. Of a LoRA
     adapter its config and weights are hashed too.
     """
-    ignored = {"_name_or_path", "transformers_version"}
-    config = {key: value for key, value in checkpoint.config.items() if key not in ignored}
-    digest = hashlib.blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=16)
+    digest = hashlib.blake2b(_config_bytes(checkpoint.config), digest_size=16)
     for part in sorted(map(file_digest, {info.file for info in checkpoint.tensors.values()})):
         digest.update(part.encode())
     if checkpoint.adapter is not None:
@@ -58,6 +58,29 @@ def checkpoint_digest(checkpoint: Checkpoint) -> str:
         digest.update((folder / CONFIG).read_bytes())
         digest.update(file_digest(folder / WEIGHTS).encode())
     return digest.hexdigest()
+
+
+def part_digests(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return 32 hex digits for each file that makes a model, by the file's name.
+
+    What is hashed of each is as for `checkpoint_digest`. Files of a LoRA adapter stand beside
+    those of its base, after "adapter/".
+    """
+    files = sorted({info.file for info in checkpoint.tensors.values()})
+    config = hashlib.blake2b(_config_bytes(checkpoint.config), digest_size=16).hexdigest()
+    found = {"config.json": config} | {file.name: file_digest(file) for file in files}
+    if checkpoint.adapter is not None:
+        folder = checkpoint.adapter.path
+        own = hashlib.blake2b((folder / CONFIG).read_bytes(), digest_size=16).hexdigest()
+        found |= {f"adapter/{CONFIG}": own, f"adapter/{WEIGHTS}": file_digest(folder / WEIGHTS)}
+    return found
+
+
+def _config_bytes(config: Mapping[str, Any]) -> bytes:
+    """Return what of a config says what the model is, in one order."""
+    ignored = {"_name_or_path", "transformers_version"}
+    kept = {key: value for key, value in config.items() if key not in ignored}
+    return json.dumps(kept, sort_keys=True).encode()
 
 
 def _middle(info: TensorInfo) -> tuple[int, int]:

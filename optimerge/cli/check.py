@@ -141,11 +141,11 @@ def print_check(
         click.echo(f"objective {name}: {text}{limits}{'' if spec.optimize else '; not optimised'}")
         for note in tasks[name].notes if name in tasks else ():
             click.echo(f"note: {note}")
-    goal = (
-        f"{space.search.hours:g} hours"
-        if space.search.hours
-        else f"{space.search.trials or DEFAULT_TRIALS} trials"
-    )
+    settings = space.search
+    ends = [f"{settings.trials} trials"] if settings.trials else []
+    ends += [f"{settings.hours:g} hours"] if settings.hours else []
+    ends += [f"until {settings.until}"] if settings.until else []
+    goal = " or ".join(ends) or f"{DEFAULT_TRIALS} trials"
     racing = space.search.racing
     raced = f"racing at confidence {racing.confidence:g}" if racing else "no racing"
     click.echo(f"search: {sampler}, {goal}, seed {space.search.seed}, {raced}")

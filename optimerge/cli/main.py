@@ -1,7 +1,7 @@
 """The entry point: finds the command, turns errors into one sentence and an exit code.
 
 Exit codes: 0 done; 2 bad input (one sentence, no traceback); 1 our fault (the traceback is in a
-file that the message names); 130 on Ctrl-C.
+file that the message names); 130 on Ctrl-C, 143 on SIGTERM.
 """
 
 import os
@@ -26,11 +26,13 @@ from optimerge.cli import (
     show,
     soup,
     status,
+    stop,
     zoo,
 )
 from optimerge.errors import OptimergeError
 from optimerge.records.plain import plain
 from optimerge.records.secrets import redacted_text
+from optimerge.search import again
 
 ROAD = """
 The usual road:
@@ -56,7 +58,7 @@ def cli() -> None:
 
 
 MAKING = (demo, zoo, check, calibrate, search, soup, export, build)
-SEEING = (status, front, show, methods, samplers)
+SEEING = (status, stop, front, show, methods, samplers)
 for module in (*MAKING, *SEEING):
     cli.add_command(module.command)
 
@@ -66,6 +68,7 @@ def main() -> None:
     # Threads that spin while they wait cost a busy machine ten times the work; torch's OpenMP
     # reads this when it is loaded, so it is set before anything heavy is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    again.restartable = True
     sys.exit(run(sys.argv[1:]))
 
 

@@ -36,6 +36,16 @@ TRUST_CODE = click.option(
 )
 
 
+def time_of_day(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the value of an option that is a time of day, HH:MM, checked."""
+    from optimerge.space.clock import checked_clock
+
+    try:
+        return None if value is None else checked_clock(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
 def chosen_device(name: str) -> str:
     """Return the device to use; OptimergeError if it is not there."""
     import torch

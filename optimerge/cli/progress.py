@@ -1,21 +1,26 @@
-"""Shows how a search goes: a live bar on a terminal, a line now and then elsewhere."""
+"""Shows how a search goes: a live bar on a terminal, a line a trial elsewhere."""
 
 import time
+from collections import deque
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from optimerge.cli.screen import duration, err, number
+from optimerge.cli.screen import clock_in, duration, err, number
 from optimerge.cli.tables import best_values
 from optimerge.front.front import make_front
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget
 
-PLAIN_EVERY = 20.0
-"""Seconds between two lines where there is no terminal."""
+RECENT = 20
+"""Trials that the rate is measured on."""
+SHARE = 20
+"""The front is measured anew after so many times the time that it takes: in a long run it takes
+longer than a short trial."""
 
 
 class SearchProgress:
@@ -26,7 +31,9 @@ class SearchProgress:
         self._budget = budget
         self._console = console or err()
         self._before = run.finished()
-        self._last_line = time.monotonic()
+        self._marks = deque([(time.monotonic(), self._before)], maxlen=RECENT + 1)
+        self._measured: tuple[float, float, list[str]] | None = None
+        """When the front was measured, how long that took, and what came of it."""
         self._bar: Progress | None = None
         self._task = TaskID(0)
 
@@ -56,22 +63,41 @@ class SearchProgress:
     def trial(self, trial: Trial) -> None:
         """Show the state after a finished trial."""
         finished = self._run.finished()
-        text = self.line(finished)
+        self._marks.append((time.monotonic(), finished))
         if self._bar:
-            self._bar.update(self._task, completed=finished, description=text)
-        elif self._due(finished):
-            self._last_line = time.monotonic()
-            self._console.print(text, soft_wrap=True)
+            self._bar.update(self._task, completed=finished, description=self.line(finished))
+        else:
+            text = self.line(finished, _told(trial))
+            self._console.print(f"{datetime.now():%H:%M:%S} {text}", soft_wrap=True, markup=False)
 
-    def line(self, finished: int) -> str:
-        """Return the state in one line: trials, rate, time left, hypervolume, best, failures."""
+    def line(self, finished: int, trial: str = "") -> str:
+        """Return the state in one line: trials, rate, end, hypervolume, best, failures.
+
+        `trial`: what is said of the trial that has ended just now.
+        """
+        goal = f"/{self._budget.trials}" if self._budget.trials else ""
+        parts = [f"{finished}{goal} trials", *([trial] if trial else []), *self._pace(finished)]
+        last = self._budget.trials is not None and finished >= self._budget.trials
+        return " · ".join([*parts, *self._found(anew=last)])
+
+    def _found(self, *, anew: bool) -> list[str]:
+        """Return what the search has found; measured now, if it was not just before."""
+        now = time.monotonic()
+        if self._measured is not None and not anew:
+            when, took, known = self._measured
+            if now - when < SHARE * took:
+                return known
+        found = self._measure()
+        self._measured = now, time.monotonic() - now, found
+        return found
+
+    def _measure(self) -> list[str]:
         trials = self._run.trials()
         objectives = self._run.info.objectives
         front = make_front(trials, objectives, self._run.reference)
         best = best_values(front.feasible, objectives)
         failed = sum(t.state == "failed" for t in trials)
-        goal = f"/{self._budget.trials}" if self._budget.trials else ""
-        parts = [f"{finished}{goal} trials", *self._pace(finished)]
+        parts = []
         if self._run.reference is not None:
             parts.append(f"hypervolume {front.relative_hypervolume:.3f}")
         parts.append("best " + " ".join(f"{n} {number(v)}" for n, v in best.items()))
@@ -81,21 +107,29 @@ class SearchProgress:
             parts.append(f"{early} stopped early")
         if failed:
             parts.append(f"{failed} failed")
-        return " · ".join(parts)
+        return parts
 
     def _pace(self, finished: int) -> list[str]:
-        done = finished - self._before
-        if not done:
+        when, before = self._marks[0]
+        done = finished - before
+        if done <= 0:
             return []
-        each = self._budget.elapsed / done
-        rate = f"{3600 / each:.0f}/h" if each > 6 else f"{60 / each:.0f}/min"
+        each = (time.monotonic() - when) / done
+        rate = f"{3600 / each:.0f}/h" if each > 6 else f"{60 / max(each, 1e-3):.0f}/min"
         left = []
         if self._budget.trials:
             left.append(each * (self._budget.trials - finished))
-        if self._budget.hours:
-            left.append(self._budget.hours * 3600 - self._budget.elapsed)
-        return [rate, f"{duration(max(0.0, min(left)))} left"] if left else [rate]
+        if self._budget.seconds_left is not None:
+            left.append(self._budget.seconds_left)
+        if not left:
+            return [rate]
+        rest = max(0.0, min(left))
+        return [rate, f"{duration(rest)} left, ends {clock_in(rest, datetime.now())}"]
 
-    def _due(self, finished: int) -> bool:
-        last = self._budget.trials is not None and finished >= self._budget.trials
-        return last or time.monotonic() - self._last_line >= PLAIN_EVERY
+
+def _told(trial: Trial) -> str:
+    """Return what came of one trial."""
+    if trial.state == "failed":
+        return f"{trial.name} failed: {trial.error}"
+    values = " ".join(f"{name} {number(s.value)}" for name, s in trial.scores.items())
+    return f"{trial.name} {'stopped early' if trial.state == 'pruned' else values}"

@@ -1,5 +1,6 @@
 """What goes to the screen: one console for results, one for progress, one way with numbers."""
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from optimerge.merge.free import size as size  # one way with bytes, here too
@@ -47,6 +48,21 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def clock_in(seconds: float, now: datetime) -> str:
+    """Return the time of day so many seconds from now, with its day if that is not today.
+
+    >>> clock_in(3600, datetime(2026, 7, 1, 22)), clock_in(9 * 3600, datetime(2026, 7, 1, 22))
+    ('23:00', 'Thu 07:00')
+    """
+    try:
+        then = now + timedelta(seconds=seconds)
+    except OverflowError:
+        return "never"
+    if then.date() == now.date():
+        return f"{then:%H:%M}"
+    return f"{then:%a %H:%M}" if seconds < 6 * 86400 else f"{then:%Y-%m-%d}"
 
 
 def count(number_of: int) -> str:

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, TRUST_CODE, chosen_device
+from optimerge.cli.options import (
+    ALLOW_CODE,
+    DEVICE,
+    SPACE,
+    STRICT,
+    TRUST_CODE,
+    chosen_device,
+    time_of_day,
+)
 
 
 @click.command("search")
@@ -18,9 +26,15 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, TRUST_CODE,
     "--trials",
     type=click.IntRange(1),
     help="Finished trials of the run in all, parents and earlier trials included. "
-    "Default: the space's, or 200 if there are no hours.",
+    "Default: the space's, or 200 if no time is given.",
 )
 @click.option("--hours", type=click.FloatRange(0, min_open=True), help="Hours from now.")
+@click.option(
+    "--until",
+    callback=time_of_day,
+    metavar="HH:MM",
+    help="Until the next such local time; the trial that is running then is finished.",
+)
 @click.option(
     "--sampler", metavar="S", help="See `optimerge samplers`. Default: the space's, or auto."
 )
@@ -44,6 +58,24 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, TRUST_CODE,
     help="Score every candidate on all items. Else one that the items so far show to be beaten by "
     "a member of the front is stopped: see `racing` in the space.",
 )
+@click.option(
+    "--trial-timeout",
+    type=click.FloatRange(0, min_open=True),
+    metavar="MINUTES",
+    help="A trial that takes longer fails, and the search goes on. Default: the space's, or none.",
+)
+@click.option(
+    "--on-finish",
+    metavar="COMMAND",
+    help="Shell command to run when the search ends or fails; a summary as JSON is its input.",
+)
+@click.option(
+    "--webhook",
+    metavar="URL",
+    envvar="OPTIMERGE_WEBHOOK",
+    show_envvar=True,
+    help="URL to which that summary is posted; only its host is ever shown, and nothing kept.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
 @STRICT
 @ALLOW_CODE
@@ -54,12 +86,16 @@ def command(
     run_dir: Path | None,
     trials: int | None,
     hours: float | None,
+    until: str | None,
     sampler: str | None,
     seed: int | None,
     exact: bool,
     memory: str | None,
     task_vectors: str | None,
     no_racing: bool,
+    trial_timeout: float | None,
+    on_finish: str | None,
+    webhook: str | None,
     dry_run: bool,
     strict: bool,
     allow_code: bool,
@@ -68,21 +104,32 @@ def command(
 ) -> None:
     """Search the space for the best merges; the same command goes on after a stop.
 
-    Every candidate is built in memory and scored; the run folder keeps every trial. Ctrl-C
-    finishes the running trial and stops; a second Ctrl-C stops now and puts the trial back.
+    Every candidate is built in memory and scored; the run folder keeps every trial. Ctrl-C,
+    SIGTERM or `optimerge stop` finish the running trial and stop; a second Ctrl-C or SIGTERM stops
+    now and puts the trial back.
 
     \b
     Examples:
       optimerge search search_spaces/mine.yaml --hours 9
+      optimerge search search_spaces/mine.yaml --until 07:00
       optimerge search search_spaces/mine.yaml --trials 300      # goes on to 300
     """
     from optimerge.cli.check import print_check
     from optimerge.cli.searching import run_search
+    from optimerge.search.hooks import make_hooks
     from optimerge.space.read import read_space
     from optimerge.space.settings import overridden
 
+    asked = read_space(space)
+    hooks = make_hooks(
+        on_finish,
+        webhook or asked.search.webhook,
+        asked.search.on_finish,
+        str(space),
+        allow_code=allow_code,
+    )
     wanted = overridden(
-        read_space(space),
+        asked,
         trials,
         hours,
         sampler,
@@ -92,12 +139,19 @@ def command(
         task_vectors,
         strict,
         racing=False if no_racing else None,
+        until=until,
+        trial_timeout=trial_timeout,
     )
     if dry_run:
         print_check(wanted, device, allow_code=allow_code, trust_code=trust_code)
         return
     folder = run_dir or Path("runs") / space.stem
     code = run_search(
-        wanted, folder, chosen_device(device), allow_code=allow_code, trust_code=trust_code
+        wanted,
+        folder,
+        chosen_device(device),
+        allow_code=allow_code,
+        trust_code=trust_code,
+        hooks=hooks,
     )
     raise click.exceptions.Exit(code)

@@ -3,8 +3,10 @@
 import logging
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from optimerge.cli.ending import told_of_the_end
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import duration, err, out
@@ -15,16 +17,22 @@ from optimerge.export.recipe import export_text, write_export
 from optimerge.front.choose import choose
 from optimerge.front.feasible import none_feasible
 from optimerge.front.front import Front, make_front
+from optimerge.records.full_disk import waiting_for_room
 from optimerge.records.plain import plain
 from optimerge.records.run import Run, make_writable, mend_journal, open_run
+from optimerge.search.again import Again, handed_over, start_again
 from optimerge.search.budget import make_budget
+from optimerge.search.hooks import Hooks, host_of
+from optimerge.search.listening import listening
 from optimerge.search.lock import sole_writer
 from optimerge.search.samplers.chosen import chosen_sampler
 from optimerge.search.samplers.unrepeated import SpaceUsedUpError
 from optimerge.search.session import open_session
 from optimerge.search.study import search
+from optimerge.search.watch import Watch
 from optimerge.space.space import SearchSpace
 
+NO_HOOKS = Hooks()
 log = logging.getLogger(__name__)
 
 
@@ -36,12 +44,22 @@ def run_search(
     allow_code: bool = False,
     trust_code: bool = False,
     last_words: bool = True,
+    hooks: Hooks = NO_HOOKS,
 ) -> int:
-    """Search until the budget is used or the user stops it; return the exit code (0 or 130)."""
+    """Search until the budget is used or it is stopped; return the exit code (0; 130 or 143)."""
     sampler = chosen_sampler(space, allow_code=allow_code)
     make_writable(folder)
-    started = time.monotonic()
-    with sole_writer(folder), quiet(folder / "log.txt", scoring=True), stopping() as stop:
+    before_us = handed_over(folder)
+    started = before_us.started if before_us else time.monotonic()
+    with (
+        sole_writer(folder),
+        quiet(folder / "log.txt", scoring=True),
+        stopping() as stop,
+        waiting_for_room(_note, lambda: stop.requested),
+        told_of_the_end(hooks, stop, folder.name, _note, started) as ending,
+    ):
+        if hooks.webhook:
+            _say(f"{host_of(hooks.webhook)} will be told of the end (webhook)")
         if cut := mend_journal(folder):
             log.warning("cut %d bytes of a torn last line off the journal", cut)
         if allow_code:
@@ -53,31 +71,46 @@ def run_search(
             allow_code=allow_code,
             trust_code=trust_code,
             say=_say,
-            warn=_warn,
+            warn=_note,
         )
-        budget = make_budget(space.search.trials, space.search.hours)
+        ending.run = session.run
+        asked = space.search
+        budget = make_budget(asked.trials, asked.hours, asked.until)
+        if before_us:
+            budget = replace(budget, started=started, end=before_us.end)
+            session = replace(session, heard=before_us.heard)
+
+        def start_over() -> None:
+            if not stop.requested:
+                place = str(folder.resolve())
+                start_again(Again(place, budget.started, budget.end, session.heard))
+
+        limit = 60 * asked.trial_timeout if asked.trial_timeout else None
+        watch = Watch(limit, start_over, again=before_us is not None)
+        session = replace(session, watch=watch)
         before = session.run.finished()
         used_up = ""
         with SearchProgress(session.run, budget) as progress:
             try:
-                search(session, budget, sampler, stop, progress, warn=_warn)
+                with listening(session.run, stop, session.heard, _note):
+                    search(session, budget, sampler, stop, progress, warn=_note)
             except SpaceUsedUpError as found:
-                used_up = str(found)
+                used_up = ending.reason = str(found)
     if used_up:
-        _warn(used_up)
+        _note(used_up)
     if last_words:
         done = session.run.finished() - before
         out().print(f"{done} trials in {duration(time.monotonic() - started)}; run folder {folder}")
         print_front(open_run(folder))
         _next_commands(folder, space)
-    return 130 if stop.requested else 0
+    return stop.code if stop.requested else 0
 
 
 def _say(text: str) -> None:
     err().print(f"{text} ...", style="dim")
 
 
-def _warn(text: str) -> None:
+def _note(text: str) -> None:
     err().print(f"note: {text}")
 
 

@@ -9,6 +9,7 @@ from optimerge.cli.screen import err, out
 from optimerge.cli.stopping import stopping
 from optimerge.export.recipe import export_text, write_export
 from optimerge.records.run import JOURNAL, make_writable, mend_journal, open_run
+from optimerge.search.listening import listening
 from optimerge.search.lock import sole_writer
 from optimerge.search.session import Session, open_session
 from optimerge.search.soup import Step, greedy_soup, task_objectives
@@ -25,7 +26,7 @@ def run_soup(
     allow_code: bool = False,
     trust_code: bool = False,
 ) -> int:
-    """Make a greedy soup and write its recipe; return the exit code (0, or 130 if stopped)."""
+    """Make a greedy soup and write its recipe; return the exit code (0; 130 or 143 if stopped)."""
     make_writable(folder)
     with sole_writer(folder), quiet(folder / "log.txt", scoring=True), stopping() as stop:
         mend_journal(folder)
@@ -42,12 +43,13 @@ def run_soup(
         tasks = ", ".join(task_objectives(session))
         out().print(f"greedy soup of {experts} experts, by the mean search score of {tasks}\n")
         steps = []
-        for step in greedy_soup(session, stop):
-            steps.append(step)
-            out().print(_line(step, first=len(steps) == 1))
+        with listening(session.run, stop, session.heard, _say):
+            for step in greedy_soup(session, stop):
+                steps.append(step)
+                out().print(_line(step, first=len(steps) == 1))
         if stop.requested:
             err().print("stopped; the same command goes on")
-            return 130
+            return stop.code
         _write(session, steps, experts, file or folder / "soup.yaml")
     return 0
 

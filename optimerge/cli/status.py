@@ -1,6 +1,7 @@
 """`optimerge status`: how far a run is."""
 
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def command(run: Path) -> None:
     """Print how far a run is: trials, rate, hypervolume, best per objective, failures.
 
-    Reads the run folder only, so it works while the search runs.
+    Reads the run's storage only, so it works while the search runs, and from another machine.
 
     \b
     Example:
@@ -33,7 +34,7 @@ def command(run: Path) -> None:
 
 def describe(run: "Run") -> list[str]:
     """Return a run's state as lines of text."""
-    from optimerge.cli.screen import duration, number
+    from optimerge.cli.screen import clock_in, duration, number
     from optimerge.cli.searching import front_of
     from optimerge.cli.stopped import stopped_early
     from optimerge.cli.tables import best_values
@@ -58,9 +59,16 @@ def describe(run: "Run") -> list[str]:
             f"proposing: {duration(live.proposing)} a trial, for which the search waits "
             f"{duration(live.waiting)}"
         )
-    if live.goal and live.running and live.seconds_per_trial:
+    now = datetime.now()
+    if live.last_end is not None:
+        ago = max(0.0, (now - live.last_end).total_seconds())
+        lines.append(f"last trial: ended {duration(ago)} ago")
+    if live.running and live.goal and live.seconds_per_trial:
         left = max(0, live.goal - run.finished()) * live.seconds_per_trial
-        lines.append(f"end: {live.goal} trials in about {duration(left)}")
+        lines.append(f"end: {live.goal} trials in about {duration(left)}, at {clock_in(left, now)}")
+    if live.running and live.ends is not None:
+        left = (live.ends.replace(tzinfo=None) - now).total_seconds()
+        lines.append(f"end: at {clock_in(left, now)}, when its time is up")
     if early := stopped_early(trials):
         lines.append(f"stopped early: {early}")
     if run.reference is not None:

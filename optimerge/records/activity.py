@@ -3,6 +3,7 @@
 import fcntl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 
 from optimerge.records.run import Run
@@ -27,18 +28,35 @@ class Activity:
     """Seconds that a proposal takes, median over the last; None if none was made."""
     waiting: float | None = None
     """Seconds that the search waits before a trial, for its proposal above all; median."""
+    ends: datetime | None = None
+    """When the last search's time will be, or was, up; None if it counts trials only."""
+    last_end: datetime | None = None
+    """When the last trial ended, by the clock of the machine it ran on, in local time."""
 
 
 def activity(run: Run) -> Activity:
     """Return what a run is doing now; reads only."""
     recent = [t for t in run.trials() if t.state == "complete" and t.seconds][-RECENT:]
+    ends = run.search.user_attrs.get("ends")
     return Activity(
         running=_held(run),
         seconds_per_trial=median(t.elapsed for t in recent) if recent else None,
         goal=sound_count(run.search.user_attrs.get("goal"), f"{run.folder}: the goal"),
         proposing=_median(recent, "propose"),
         waiting=_median(recent, "wait"),
+        ends=datetime.fromisoformat(ends).astimezone() if ends else None,
+        last_end=_last_end(run),
     )
+
+
+def _last_end(run: Run) -> datetime | None:
+    found = [
+        trial.datetime_complete
+        for study in (run.parents, run.search)
+        for trial in study.get_trials(deepcopy=False)
+        if trial.datetime_complete is not None
+    ]
+    return max(found, default=None)
 
 
 def _median(trials: Sequence[Trial], stage: str) -> float | None:

@@ -59,6 +59,9 @@ class RunInfo:
     layer_groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Of each `layer_groups: auto` of the space ("auto", or its number): the groups' edges. The
     models' weights decide them, once."""
+    models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Digests of the models' files when the run was started, by reference and file name; empty in
+    runs of before they were kept."""
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -224,9 +227,11 @@ def _study(storage: Any, name: str, directions: list[Direction]) -> "optuna.Stud
 
 def _storage(journal: Path) -> "optuna.storages.JournalStorage":
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+    from optuna.storages.journal import JournalFileOpenLock
 
-    backend = JournalFileBackend(str(journal), lock_obj=JournalFileOpenLock(str(journal)))
+    from optimerge.records.journal import PatientJournal
+
+    backend = PatientJournal(str(journal), lock_obj=JournalFileOpenLock(str(journal)))
     try:
         return JournalStorage(backend)
     except (OSError, *_REPLAYING) as error:

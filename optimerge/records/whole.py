@@ -1,4 +1,4 @@
-"""Files of a run folder that are written whole or not at all."""
+"""Files of a run folder that are written whole or not at all; what a full disk does to that."""
 
 import os
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from optimerge.errors import RunError
+from optimerge.records.full_disk import is_full
 
 
 @contextmanager
@@ -33,7 +34,8 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 def cannot_write(path: Path, error: OSError) -> str:
     """Say that a part of a run cannot be written, and what to do."""
     why = error.strerror or str(error)
+    remedy = "make room there" if is_full(error) else "make it writable"
     return (
-        f"{path}: cannot be written ({why}); make room there or make it writable, and run the "
-        "same command again: the trial is repeated, earlier ones are kept"
+        f"{path}: cannot be written ({why}); {remedy}, and run the same command again: the trial "
+        "is repeated, earlier ones are kept"
     )

@@ -2,10 +2,10 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from optimerge.errors import OptimergeError
+from optimerge.errors import OptimergeError, TrialError
 from optimerge.objectives.evaluation import Race, Scored
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.tokens.memory import free_memory
@@ -32,12 +32,29 @@ class Outcome:
     """Of the objectives that are optimised, in the study's order."""
 
 
-def attempt(session: Session, recipe: Recipe, race: Race | None = None) -> Outcome:
+def attempt(
+    session: Session,
+    recipe: Recipe,
+    race: Race | None = None,
+    record: Callable[[Outcome], object] = lambda _: None,
+) -> Outcome:
     """Write the candidate into the resident model and score it, until it loses the race.
 
-    Whatever goes wrong with one candidate (NaN, out of memory, a task that raises) is returned
-    as its error, with the traceback in the log: the night goes on.
+    Whatever goes wrong with one candidate (NaN, out of memory, a task that raises, more time than
+    `trial_timeout`) is returned as its error, with the traceback in the log: the night goes on.
+    `record` is called, in another thread, with the outcome of one that hangs and cannot be stopped;
+    then this does not return, and the process is replaced.
     """
+    try:
+        return session.watch.guard(
+            lambda: _attempt(session, recipe, race), lambda reason: record(Outcome(error=reason))
+        )
+    except TrialError as late:
+        free_memory()
+        return Outcome(error=str(late))
+
+
+def _attempt(session: Session, recipe: Recipe, race: Race | None) -> Outcome:
     started = time.perf_counter()
     stats: MergeStats | None = None
     try:

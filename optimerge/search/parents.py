@@ -7,6 +7,7 @@ that copies one from its int8 steps, at most half a step off, is told that score
 """
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError, TrialError
 from optimerge.front.losses import losses_of
@@ -15,19 +16,24 @@ from optimerge.recipe.write import recipe_text
 from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
-from optimerge.search.candidate import attempt
+from optimerge.search.candidate import Outcome, attempt
 from optimerge.search.proposals import known_trial
 from optimerge.search.session import Session
 from optimerge.search.start.parents import parent_points, whole_model_points
 from optimerge.search.tell import finish, put_back_on_failure
 from optimerge.space.ranges import Param
 
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
 BASE = "base"
 
 
 def score_parents(session: Session, budget: Budget, stop: Stop) -> Iterator[Trial]:
     """Score the parents that the run does not have yet, and yield each."""
-    done = {t.origin for t in session.run.trials() if t.is_parent and t.state == "complete"}
+    # One that hung, so that the process was replaced, is not tried again by the replacement.
+    ended = ("complete", "failed") if session.watch.again else ("complete",)
+    done = {t.origin for t in session.run.trials() if t.is_parent and t.state in ended}
     for reference, origin in origins(session).items():
         if origin in done or stop.requested or not budget.left(session.run.finished()):
             continue
@@ -36,10 +42,13 @@ def score_parents(session: Session, budget: Budget, stop: Stop) -> Iterator[Tria
 
 def _score_parent(session: Session, reference: str, origin: str) -> Trial:
     run, recipe = session.run, session.parent_recipe(reference)
-    asked = run.parents.ask()
+    asked, text = run.parents.ask(), recipe_text(session.stored(recipe))
+
+    def record(outcome: Outcome) -> "FrozenTrial":
+        return finish(run, run.parents, asked, origin, text, outcome)
+
     with put_back_on_failure(run, run.parents, asked._trial_id):
-        outcome = attempt(session, recipe)
-        told = finish(run, run.parents, asked, origin, recipe_text(session.stored(recipe)), outcome)
+        told = record(attempt(session, recipe, record=record))
     return as_trial(told, run.info.objectives, numbered=False)
 
 

@@ -4,6 +4,7 @@ import importlib.metadata
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from optimerge.checkpoint.code import trusted_code
@@ -19,6 +20,7 @@ from optimerge.recipe.schema import Dtype, InputModel, OptimergeBlock, Recipe
 from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
+from optimerge.records.full_disk import patiently
 from optimerge.records.prompts import write_items
 from optimerge.records.run import (
     JOURNAL,
@@ -29,12 +31,15 @@ from optimerge.records.run import (
     open_run,
     with_trusted_code,
 )
+from optimerge.records.stop_request import last_token
 from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
 from optimerge.search.racing import Races, raced_on
+from optimerge.search.same_models import model_digests, refuse_other_models
 from optimerge.search.tokenizer import load_tokenizer
+from optimerge.search.watch import NO_LIMIT, Watch
 from optimerge.space.ranges import Param
-from optimerge.space.same import first_difference, fixed_part, space_digest
+from optimerge.space.same import first_difference, fixed_part, shareable, space_digest
 from optimerge.space.space import SearchSpace
 
 log = logging.getLogger(__name__)
@@ -55,6 +60,10 @@ class Session:
     run: Run
     races: Races | None = None
     """None: candidates are not raced."""
+    heard: str = ""
+    """Token of the last request to stop that is older than this search."""
+    watch: Watch = NO_LIMIT
+    """Limits how long a trial may take."""
 
     def recipe(self, params: Mapping[str, Param]) -> Recipe:
         """Return the recipe of a point as it is scored, stored and exported."""
@@ -127,16 +136,19 @@ def open_session(
 
     `warn` is told what is not quite as asked for.
     """
-    known = None
+    known, heard, started = None, "", None
     if (folder / JOURNAL).exists():
         started = open_run(folder)
         _refuse_other_space(started, space)
-        known = started.info.layer_groups
+        known, heard = started.info.layer_groups, last_token(started)
     make_writable(folder)
     say("reading model headers")
     models = open_models(space, known, trust_code=trust_code)
     if trust_code:
         say(trusted_code(c.path for c in models.checkpoints))
+    digests = model_digests(models)
+    if started is not None:
+        refuse_other_models(started, digests, {c.reference: c.path for c in models.checkpoints})
     space = models.space
     _spare_threads(models.base)
     choice = choose_tier(models, space, device)
@@ -182,6 +194,7 @@ def open_session(
         allow_code=allow_code,
         trust_code=trust_code,
         plan=evaluation.way,
+        models=digests,
     )
     run = _open_or_create(folder, info)
     if run.info.plan != evaluation.way:
@@ -193,7 +206,7 @@ def open_session(
         )
     _keep_items(run, objectives)
     races = Races(run, evaluation, racing.confidence) if racing and evaluation.raced else None
-    return Session(space, models, engine, evaluation, run, races)
+    return Session(space, models, engine, evaluation, run, races, heard)
 
 
 def _spare_threads(base: Checkpoint) -> None:
@@ -233,13 +246,13 @@ def _open_or_create(folder: Path, info: RunInfo) -> Run:
 def _keep_items(run: Run, objectives: Sequence[Objective]) -> None:
     for each in objectives:
         for task in each.runs if isinstance(each, OnTasks) else ():
-            write_items(run.folder, task.digest, task.items())
+            patiently(run.folder, partial(write_items, run.folder, task.digest, task.items()))
 
 
 def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -> RunInfo:
     digests = {o.name: getattr(o, "digest", "") for o in objectives}
     return RunInfo(
-        space=dump_yaml(dict(space.data)),
+        space=dump_yaml(shareable(space.data)),
         space_file=str(space.file.resolve()),
         digest=space_digest(space.data),
         objectives={o.name: o.direction for o in objectives if o.name in space.optimized},

@@ -10,14 +10,15 @@ The study (Optuna's, in the run folder) is the only record; nothing else is kept
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from itertools import takewhile
+from typing import TYPE_CHECKING, Protocol
 
 from optimerge.errors import RunError
 from optimerge.recipe.write import recipe_text
 from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
-from optimerge.search.candidate import attempt
+from optimerge.search.candidate import Outcome, attempt
 from optimerge.search.next_trial import Begun, begin_next, prepare_next
 from optimerge.search.parents import add_parent_points, fix_reference, score_parents
 from optimerge.search.proposer import Proposer
@@ -26,6 +27,9 @@ from optimerge.search.samplers.unrepeated import SpaceUsedUpError
 from optimerge.search.session import Session
 from optimerge.search.start.enqueue import enqueue_starts
 from optimerge.search.tell import finish, put_back, put_back_on_failure, telling_of_disk
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 FAILURES_IN_A_ROW = 10
 """After so many failed trials in a row the fault is not the candidates'."""
@@ -54,6 +58,7 @@ def search(
     small space has been tried.
     """
     session.run.search.set_user_attr("goal", budget.trials)
+    session.run.search.set_user_attr("ends", budget.ends)
     put_back_interrupted(session)
     for trial in score_parents(session, budget, stop):
         observer.trial(trial)
@@ -62,9 +67,11 @@ def search(
     if session.run.reference is not None:
         # After every parent, also where a parent is yet to be scored.
         _enqueue_warm_start(session, budget)
-    failures = 0
+    failures = _failed_last(session)
     with Proposer(sampler, warn) as proposer:
         while not stop.requested and budget.left(session.run.finished()):
+            if failures >= FAILURES_IN_A_ROW:
+                raise _hopeless(session, failures)
             try:
                 with telling_of_disk(session.run):
                     begun = begin_next(session, proposer, stop, warn)
@@ -80,20 +87,38 @@ def search(
                 trial = _score(session, begun)
             observer.trial(trial)
             failures = failures + 1 if trial.state == "failed" else 0
-            if failures >= FAILURES_IN_A_ROW:
-                raise RunError(
-                    f"{session.run.folder}: {failures} trials in a row failed, the last because "
-                    f"{trial.error}; see log.txt there, mend the cause, and search again"
-                )
+    if failures >= FAILURES_IN_A_ROW:
+        raise _hopeless(session, failures)
+
+
+def _hopeless(session: Session, failures: int) -> RunError:
+    last = next(t for t in reversed(session.run.trials()) if t.state == "failed")
+    return RunError(
+        f"{session.run.folder}: {failures} trials in a row failed, the last because "
+        f"{last.error}; see log.txt there, mend the cause, and search again"
+    )
 
 
 def _score(session: Session, begun: Begun) -> Trial:
     recipe = session.recipe(begun.params)
-    outcome = attempt(session, recipe, session.races.next() if session.races else None)
     run, text = session.run, recipe_text(session.stored(recipe))
     origin = str(begun.trial.user_attrs.get("origin", "sampler"))
-    told = finish(run, run.search, begun.trial, origin, text, outcome, begun.seconds)
+
+    def record(outcome: Outcome) -> "FrozenTrial":
+        return finish(run, run.search, begun.trial, origin, text, outcome, begun.seconds)
+
+    race = session.races.next() if session.races else None
+    told = record(attempt(session, recipe, race, record))
     return as_trial(told, run.info.objectives)
+
+
+def _failed_last(session: Session) -> int:
+    """Count the failed trials at the end of the run, where a hung one had the process replaced."""
+    if not session.watch.again:
+        return 0
+    points = [t for t in session.run.trials() if not t.is_parent]
+    ended = [t for t in points if t.state not in ("waiting", "running")]
+    return len(list(takewhile(lambda t: t.state == "failed", reversed(ended))))
 
 
 def put_back_interrupted(session: Session) -> None:

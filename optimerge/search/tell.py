@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError
 from optimerge.records.attributes import CONSTRAINTS, FIXED, PLACE, place, trial_attributes
 from optimerge.records.evidence import write_evidence
+from optimerge.records.full_disk import patiently
 from optimerge.records.run import WITHDRAWN, Run
 from optimerge.records.whole import cannot_write
 from optimerge.search.candidate import Outcome
@@ -46,7 +48,7 @@ def finish(
     )
     if scored and scored.evidence.tasks:
         name = f"{study.study_name}-{asked.number:05d}"
-        write_evidence(run.folder, name, scored.evidence)
+        patiently(run.folder, partial(write_evidence, run.folder, name, scored.evidence))
         kept["evidence"] = name
     for key, value in kept.items():
         asked.set_user_attr(key, value)
@@ -114,7 +116,8 @@ def telling_of_disk(run: Run) -> Iterator[None]:
 
 def _try_to_put_back(study: "optuna.Study", trial_id: int) -> None:
     try:
-        put_back(study, trial_id)
+        if not study._storage.get_trial(trial_id).state.is_finished():  # it was told, just
+            put_back(study, trial_id)
     except OSError as error:
         log.warning("the trial cannot be put back now, the next search does it: %s", error)
 

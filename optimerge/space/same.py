@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-FREE = ("trials", "hours", "sampler", "batch_size", "memory", "racing", "strict", "warm_start")
+FREE = (
+    *("trials", "hours", "until", "sampler", "batch_size", "memory", "racing", "strict"),
+    *("warm_start", "on_finish", "webhook", "trial_timeout"),
+)
 """Settings of `search:` that may change between resumes of a run."""
 
 
@@ -14,6 +17,15 @@ def fixed_part(data: Mapping[str, Any]) -> dict[str, Any]:
     settings = {k: v for k, v in (data.get("search") or {}).items() if k not in FREE}
     kept = {k: v for k, v in data.items() if k != "search"}
     return {**kept, "search": {"seed": 0, "exact": False, **settings}}
+
+
+def shareable(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a search space's data without what is its user's own: hooks, which hold secrets."""
+    settings = data.get("search")
+    if not isinstance(settings, dict):
+        return dict(data)
+    kept = {k: v for k, v in settings.items() if k not in ("on_finish", "webhook")}
+    return {**data, "search": kept}
 
 
 def space_digest(data: Mapping[str, Any]) -> str:

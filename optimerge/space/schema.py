@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from optimerge.space.clock import checked_clock
 from optimerge.space.generation import Generation
 from optimerge.space.layer_map import LayerMap
 from optimerge.space.objectives import AnyObjective, TaskSettings
@@ -51,9 +52,14 @@ class SearchSettings(BaseModel):
     sampler: str | SamplerChoice = "auto"
     """A name (`optimerge samplers`), `module:Class`, or one of these with options."""
     trials: Annotated[int, Field(ge=1)] | None = None
-    """Finished trials of the run, parents and failed ones included; default 200 if no hours."""
+    """Finished trials of the run, parents and failed ones included; default 200 if no time is
+    given."""
     hours: Annotated[float, Field(gt=0)] | None = None
     """Hours of one invocation."""
+    until: str | None = None
+    """The next such local time of day, "07:00", at which an invocation ends."""
+    trial_timeout: Annotated[float, Field(gt=0)] | None = None
+    """Minutes that one trial may take; one that takes longer fails."""
     seed: Annotated[int, Field(ge=0)] = 0
     exact: bool = False
     """Merge as mergekit does, its random stream and tie-breaking included; slower."""
@@ -70,6 +76,16 @@ class SearchSettings(BaseModel):
     """false: the sampler is asked as soon as the parents are scored."""
     strict: bool = False
     """Refuse a task that has fewer documents than asked for; else all is cut in proportion."""
+
+    on_finish: str | None = None
+    """Shell command to run when the search ends or fails; needs --allow-code."""
+    webhook: str | None = None
+    """http(s) URL that is told when the search ends or fails; not kept with the run."""
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _until_is_a_time_of_day(cls, given: Any) -> Any:
+        return None if given is None else checked_clock(given)
 
     @field_validator("sampler", mode="before")
     @classmethod

@@ -17,6 +17,8 @@ def overridden(
     task_vectors: str | None = None,
     strict: bool = False,
     racing: Literal[False] | None = None,
+    until: str | None = None,
+    trial_timeout: float | None = None,
 ) -> SearchSpace:
     """Return the space with the given settings in place of its own.
 
@@ -31,12 +33,12 @@ def overridden(
         "task_vectors": task_vectors,
         "strict": strict or None,
         "racing": racing,
+        "trial_timeout": trial_timeout,
     }
-    if trials is not None or hours is not None:
-        given |= {"trials": trials, "hours": hours}
-        budget = {"trials", "hours"}
-    else:
-        budget = set()
+    limits = {"trials": trials, "hours": hours, "until": until}
+    budget = limits.keys() if any(v is not None for v in limits.values()) else ()
+    if budget:
+        given |= limits
     update = {k: v for k, v in given.items() if v is not None or k in budget}
     settings = space.search.model_copy(update=update)
     plain = settings.model_dump(mode="json", exclude_none=True, exclude_defaults=True)

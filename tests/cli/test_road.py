@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,17 +86,25 @@ def test_libraries_are_silent_on_the_screen(interrupted: Interrupted) -> None:
     """In a process that loads them all."""
     lines = interrupted.stderr.splitlines()
     assert_begins_as_it_should(lines)
-    assert all("/4000 trials" in line for line in lines[3:-1])  # one every 20 seconds
-    assert lines[-1].startswith("stopping after this trial")
+    stopped = [line.startswith("stopping after this trial") for line in lines]
+    assert sum(stopped) == 1
+    told = [line for line, stop in zip(lines, stopped, strict=True) if not stop][3:]
+    assert told
+    assert all("/4000 trials" in line for line in told)  # a line a trial
     assert (interrupted.folder / "log.txt").read_text()
 
 
 def test_the_last_line_says_that_all_is_done(finished: Path) -> None:
     lines = (finished.parent / "stderr.txt").read_text().splitlines()
     assert_begins_as_it_should(lines)
-    assert len(lines) == 4
-    assert lines[3].startswith("12/12 trials")
-    assert "hypervolume" in lines[3]
+    assert len(lines) == 3 + 12  # a line a trial
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d 1/12 trials · base echo 0\.\d+ nonzero 0\.000 · .*", lines[3]
+    )
+    assert re.match(
+        r"\d\d:\d\d:\d\d 12/12 trials · \d+ echo 0\.\d+ nonzero .* left, ends ", lines[-1]
+    )
+    assert "hypervolume" in lines[-1]
     assert (finished / "log.txt").read_text()
 
 

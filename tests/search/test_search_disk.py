@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from optimerge.errors import RunError
+from optimerge.records import full_disk
 from optimerge.records.evidence import FOLDER
+from optimerge.records.full_disk import waiting_for_room
 from optimerge.records.run import open_run
 
 
@@ -88,3 +90,31 @@ def test_a_journal_that_cannot_be_written_is_said_and_the_trial_is_repeated(
     assert 3 <= open_run(tmp_path).finished() < 8
     searched(opened(made_family, tmp_path), 8)
     assert [t.state for t in open_run(tmp_path).trials()] == ["complete"] * 8
+
+
+def test_a_search_waits_for_room_and_comes_to_the_same(
+    made_family: Path,
+    tmp_path: Path,
+    opened: Any,
+    searched: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    searched(opened(made_family, tmp_path / "whole"), 8)
+    full = FullFrom(5)
+    monkeypatch.setattr(full_disk, "EVERY", 0.0)
+
+    def save(file: Any, **arrays: Any) -> None:
+        if full.calls == 8:  # somebody makes room
+            full.number = 10**6
+        full(file, **arrays)
+
+    monkeypatch.setattr(np, "savez_compressed", save)
+    with waiting_for_room(said.append, lambda: False):
+        searched(opened(made_family, tmp_path / "waits"), 8)
+    assert len(said) == 2
+    waited, whole = (open_run(tmp_path / name).trials() for name in ("waits", "whole"))
+    assert [t.state for t in waited] == ["complete"] * 8
+    assert [(t.params, t.scores["echo"].value) for t in waited] == [
+        (t.params, t.scores["echo"].value) for t in whole
+    ]
