@@ -32,7 +32,9 @@ class Clocks:
 def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
     found = Clocks(datetime(2026, 7, 1, 22, 0))
     monkeypatch.setattr(budgets, "datetime", found)
-    monkeypatch.setattr(budgets, "time", SimpleNamespace(monotonic=found.monotonic, time=lambda: 0.0))
+    monkeypatch.setattr(
+        budgets, "time", SimpleNamespace(monotonic=found.monotonic, time=lambda: 0.0)
+    )
     return found
 
 
