@@ -77,7 +77,7 @@ def test_in_a_log_file_every_trial_is_a_line(clock: Clock) -> None:
     lines = text.getvalue().splitlines()
     assert lines[0] == (
         "22:00:00 2/11 trials · 1 t 0.750 · 4/h · 2 h 15 min left, ends Thu 00:15 · "
-        "hypervolume 0.750 · best t 0.750"
+        "hypervolume 3.000 · best t 0.750"
     )
     assert lines[1].startswith(
         "22:00:00 3/11 trials · 2 failed: it [bold]broke[/bold] · 4/h · 2 h 0 "
@@ -142,7 +142,7 @@ def test_status_says_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     run.name, run.folder, run.search = "mine", "runs/mine", SimpleNamespace(user_attrs={})
     lines = status.describe(run)
     assert lines[0] == "run mine: searching now"
-    assert any(line.startswith("last trial: ended 0.") for line in lines)
+    assert any(line.startswith("last trial: ended ") for line in lines)
     assert any(line.startswith("end: 10 trials in about 9 h 0 min, at ") for line in lines)
     assert any(line.endswith("when its time is up") for line in lines)
 

@@ -1,5 +1,6 @@
 """A trial that takes too long fails, whatever it hangs in, and the search goes on."""
 
+import json
 import os
 import signal
 import subprocess
@@ -149,6 +150,7 @@ def command(folder: Path, hang: str, trials: int) -> subprocess.CompletedProcess
 
     space.write_text(SPACE)
     options = ["--run-dir", str(folder), "--trials", str(trials), "--trial-timeout", "0.05"]
+    options += ["--on-finish", f"cat >> {folder.parent}/told"]
     return subprocess.run(
         [sys.executable, "-c", SEARCH, "search", str(space), *options, "--sampler", "random"],
         capture_output=True, text=True, timeout=500,
@@ -166,6 +168,7 @@ TRIALS = 6
 """Of which one hangs: the average."""
 
 
+@pytest.mark.slow
 def test_what_does_not_come_back_is_recorded_and_the_same_process_goes_on(
     hung: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
@@ -181,6 +184,8 @@ def test_what_does_not_come_back_is_recorded_and_the_same_process_goes_on(
         "it took longer than the 0.05 minutes of trial_timeout, and could not be stopped"
     }
     assert "Pareto front of run run" in done.stdout  # by the replacement
+    summary = json.loads((folder.parent / "told").read_text())  # once
+    assert (summary["state"], sum(summary["trials"].values())) == ("finished", TRIALS)
 
 
 @pytest.mark.slow
