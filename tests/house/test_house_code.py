@@ -48,7 +48,9 @@ def findings(source: str) -> Iterator[str]:
                 yield name
             case ast.Call(func=ast.Name(id=name)) if name in BUILT_IN:
                 yield name
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=of), attr="load" | "load_all"), keywords=given):
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=of), attr="load" | "load_all"), keywords=given
+            ):
                 if of in ("np", "numpy") and not says(given, "allow_pickle", False):
                     yield "numpy.load without allow_pickle=False"
                 elif of == "torch":
