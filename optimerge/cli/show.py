@@ -75,7 +75,8 @@ def describe(trial: "Trial", evidence: Sequence[str] = ()) -> list[str]:
     if trial.seconds:
         spent = ", ".join(f"{stage} {value:.2f}" for stage, value in trial.seconds.items())
         answering = trial.seconds.get("answer", 0.0)
-        rate = f"; {trial.tokens / answering:.0f} tokens a second" if trial.tokens else ""
+        known = trial.tokens and answering > 0
+        rate = f"; {trial.tokens / answering:.0f} tokens a second" if known else ""
         lines.append(f"  seconds: {spent}{rate}")
     lines += [f"  {name} = {value}" for name, value in trial.params.items()]
     return [*lines, "", trial.recipe.rstrip()] if trial.recipe else lines

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator
 
+MOST_LAYERS = 10_000
+"""No model has more; a group is a dimension, an edge a number for each layer."""
 AUTO_GROUPS = 4
 """Groups of a plain `auto`, or as many as there are layers: each group is one more dimension."""
 
@@ -53,12 +55,14 @@ def _parsed(value: Any) -> Groups | None:
 
 
 def _counts(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and 1 <= value <= MOST_LAYERS
 
 
 def _edges(value: Sequence[Any]) -> tuple[int, ...]:
     whole = all(isinstance(n, int) and not isinstance(n, bool) for n in value)
-    if not whole or len(value) < 2 or value[0] != 0 or any(a >= b for a, b in pairwise(value)):
+    rising = whole and len(value) > 1 and value[0] == 0 and value[-1] <= MOST_LAYERS
+    if not rising or any(a >= b for a, b in pairwise(value)):
         raise ValueError(
             "the edges of groups are whole numbers that rise from 0 to the number of layers, as "
             "in [0, 6, 12, 24]"

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
+from optimerge.space.layer_groups import MOST_LAYERS
+
+Positive = Annotated[int, Field(ge=1, le=MOST_LAYERS)]
 
 
 class LayerMap(BaseModel):
@@ -33,6 +35,8 @@ class LayerMap(BaseModel):
     def _possible(self) -> Self:
         if len(set(self.models)) < len(self.models):
             raise ValueError("a model is given twice; use repeats")
+        if len(self.models) * self.repeats * self.layers > MOST_LAYERS:
+            raise ValueError(f"all models' layers, repeated, are more than {MOST_LAYERS}")
         if self.blocks is not None and self.blocks > self.layers:
             raise ValueError(f"{self.blocks} blocks of {self.layers} layers; give at most as many")
         return self

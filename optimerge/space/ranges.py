@@ -12,6 +12,10 @@ Param = bool | int | float | str
 """A value of a dimension: what a sampler proposes."""
 
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+MOST_STEPS = 100_000
+
+
 class Range(BaseModel):
     """`{low, high}` with optional log and step, or `{choices}`; one value for all or one a part.
 
@@ -22,10 +26,10 @@ class Range(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    low: float | None = None
-    high: float | None = None
+    low: Finite | None = None
+    high: Finite | None = None
     log: bool = False
-    step: Annotated[float, Field(gt=0)] | None = None
+    step: Annotated[Finite, Field(gt=0)] | None = None
     choices: Annotated[tuple[Param, ...], Field(min_length=1)] | None = None
     layer_groups: LayerGroups | None = None
     filters: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
@@ -47,6 +51,8 @@ class Range(BaseModel):
             raise ValueError(f"a log range needs low above 0; low is {self.low:g}")
         if self.log and self.step:
             raise ValueError("give log or step, not both")
+        if self.step and not (self.high - self.low) / self.step < MOST_STEPS:
+            raise ValueError(f"a range has at most {MOST_STEPS} steps; take a larger step, or none")
         return self
 
     @property

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from optimerge.space.layer_groups import MOST_LAYERS
 from optimerge.space.layer_map import joined
 from optimerge.space.ranges import Range
 
@@ -89,7 +90,8 @@ def slice_sites(data: Mapping[str, Any]) -> Iterator[Site]:
     for site, body in bodies:
         slices = body.get("slices") if isinstance(body, dict) else None
         for n, part in enumerate(slices if isinstance(slices, list) else []):
-            if isinstance(part, dict) and isinstance(part.get(SOURCES), list):
+            sources = part.get(SOURCES) if isinstance(part, dict) else None
+            if isinstance(sources, list) and sources and all(isinstance(s, dict) for s in sources):
                 yield (*site, "slices", n)
 
 
@@ -122,19 +124,20 @@ def arranged(data: dict[str, Any], ranges: Ranges, *, join: bool = False) -> dic
     ends become one. Changes `data`.
     """
     searched = {slice_of(site) for site in ranges if is_structure(site)}
-    kept: dict[Site, list[Any]] = {}
-    for site in slice_sites(data):
+    known, dropped = list(slice_sites(data)), set()
+    for site in known:
         part = at(data, site)
         if RANGE in part:
             given = part.pop(RANGE)
             for source in part[SOURCES]:
                 source[RANGE] = [int(bound) for bound in given]
         used = part.pop(USE, True)
-        if site not in searched or (used and _has_layer(part)):
-            kept.setdefault(site[:-1], []).append(part)
-    for body in {site[:-1] for site in slice_sites(data)}:
-        slices = kept.get(body, [])
-        at(data, body)[:] = joined(slices) if join else slices
+        if site in searched and not (used and _has_layer(part)):
+            dropped.add(site)
+    for body in {site[:-1] for site in known}:
+        whole = at(data, body)
+        slices = [part for n, part in enumerate(whole) if (*body, n) not in dropped]
+        whole[:] = joined(slices) if join else slices
     return data
 
 
@@ -163,9 +166,9 @@ def is_pair(given: Any) -> bool:
 
 
 def is_layer(value: Any) -> bool:
-    """Whether a value is a whole number from 0."""
+    """Whether a value is a whole number from 0, and one that a model may have."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and value >= 0 and value == int(value)
+    return number and 0 <= value <= MOST_LAYERS and value == int(value)
 
 
 def path_text(site: Site) -> str:

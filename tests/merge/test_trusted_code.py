@@ -69,11 +69,19 @@ def test_a_model_s_own_code_does_not_run_without_the_flag(coded: Path) -> None:
     with pytest.raises(CheckpointError, match="--trust-remote-code"):
         calibrate(str(coded / "base"), request(), coded / "statistics")
     with pytest.raises(CheckpointError, match="--trust-remote-code"):
-        load_tokenizer(open_models(read_space(coded / "space.yaml")))
-    with pytest.raises(CheckpointError, match="--trust-remote-code"):
         open_session(read_space(coded / "space.yaml"), coded / "run", device="cpu")
     assert not ran(coded)
     assert not (coded / "run" / "study.journal").exists()
+
+
+def test_a_tokenizer_s_own_code_does_not_run_without_the_flag(coded: Path) -> None:
+    file = coded / "base" / "tokenizer_config.json"
+    own = {"auto_map": {"AutoTokenizer": ["mine.Slow", None]}, "tokenizer_class": "SlowTokenizer"}
+    file.write_text(json.dumps(json.loads(file.read_text()) | own))
+    (coded / "base" / "tokenizer.json").unlink()
+    with pytest.raises(CheckpointError, match=r"cannot load the tokenizer.*--trust-remote-code"):
+        load_tokenizer(open_models(read_space(coded / "space.yaml")))
+    assert not ran(coded)
 
 
 def test_code_beside_a_model_that_transformers_knows_is_left_alone(coded: Path) -> None:
