@@ -7,7 +7,7 @@ import pickle
 import re
 import shutil
 import zipfile
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -355,12 +355,15 @@ def test_evidence_that_holds_pickles_is_refused_and_not_run(folder: Path, tmp_pa
     assert not marker.exists()
 
 
-def test_evidence_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path: Path) -> None:
+def test_evidence_that_unpacks_to_gigabytes_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("optimerge.records.evidence.MOST_BYTES", 250_000)
     (tmp_path / "evidence").mkdir()
     with zipfile.ZipFile(tmp_path / "evidence" / "x.npz", "w", zipfile.ZIP_DEFLATED) as file:
         for n in range(3):
-            file.writestr(f"{n}.npy", bytes(100_000_000))
-    with pytest.raises(RunError, match="unpacked it has 300000000 bytes"):
+            file.writestr(f"{n}.npy", bytes(100_000))
+    with pytest.raises(RunError, match="unpacked it has 300000 bytes"):
         read_evidence(tmp_path, "x")
 
 
@@ -396,22 +399,28 @@ def test_evidence_lies_in_its_folder(tmp_path: Path, name: str) -> None:
 def test_names_of_a_run_command_no_terminal(folder: Path, tmp_path: Path) -> None:
     from optimerge.cli.main import run as command
 
-    other = tmp_path / "run"
+    other, odd = tmp_path / "run", "\x1b[2J[/b]:smile:\x9b\u202e\nmerge_method: x"
     shutil.copytree(folder, other)
     found = lines(other)
     for line in found:
-        if "origin" in line.get("user_attr", {}):
-            line["user_attr"]["origin"] = "expert:\x1b[2J[/b]:smile:\x9b\u202e\nmerge_method: x"
+        if line.get("user_attr", {}).get("origin") == "base":
+            line["user_attr"]["origin"] = f"expert:{odd}"
     (other / JOURNAL).write_bytes(as_journal(found))
+    [name] = [t.name for t in open_run(other).trials() if t.is_parent]
+    assert name == r"\u001b[2J[/b]:smile:\u009b\u202e\u000amerge_method: x"
     for arguments in (
         ["front", str(other)],
         ["front", str(other), "--format", "csv"],
         ["front", str(other), "--format", "json"],
         ["status", str(other)],
-        ["export", str(other), "-o", "-"],
+        ["show", str(other), name, "--against", "1"],
+        ["show", str(other), odd],
+        ["export", str(other), "--trial", name, "-o", "-"],
     ):
-        place = io.StringIO()
-        with redirect_stdout(place):
-            assert command(arguments) == 0, arguments
-        assert not set(place.getvalue()) & {"\x1b", "\x9b", "\u202e"}, arguments
-    assert "\nmerge_method: x" not in place.getvalue(), "a name ended a comment of the recipe"
+        place, errors = io.StringIO(), io.StringIO()
+        with redirect_stdout(place), redirect_stderr(errors):
+            assert command(arguments) == (2 if odd in arguments else 0), arguments
+        text = place.getvalue() + errors.getvalue()
+        assert not set(text) & {"\x1b", "\x9b", "\u202e"}, arguments
+        assert "\nmerge_method: x" not in text, arguments
+        assert "merge_method: x" in text or "status" in arguments
