@@ -44,7 +44,12 @@ CONFIG = {
 SHARDS = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
 INDEX_DATA = {
     "metadata": {"total_size": 48},
-    "weight_map": {"model.embed_tokens.weight": SHARDS[0], "model.norm.weight": SHARDS[1]},
+    "weight_map": {
+        "model.embed_tokens.weight": SHARDS[0],
+        "model.layers.0.q.weight": SHARDS[1],
+        "model.layers.1.q.weight": SHARDS[1],
+        "model.norm.weight": SHARDS[1],
+    },
 }
 ADAPTER = json.loads((GOLDEN / "golden_lora/adapters/plain/adapter_config.json").read_text())
 TOKENIZER = json.loads((GOLDEN / "golden/models/f32/base/tokenizer.json").read_text())
@@ -73,7 +78,8 @@ HEADER = {
     "__metadata__": {"format": "pt"},
     "model.embed_tokens.weight": {"dtype": "BF16", "shape": [12, 2], "data_offsets": [0, 48]},
     "model.layers.0.q.weight": {"dtype": "F32", "shape": [2, 2], "data_offsets": [48, 64]},
-    "model.norm.weight": {"dtype": "U8", "shape": [2], "data_offsets": [64, 66]},
+    "model.layers.1.q.weight": {"dtype": "F32", "shape": [2, 2], "data_offsets": [64, 80]},
+    "model.norm.weight": {"dtype": "BF16", "shape": [1], "data_offsets": [80, 82]},
 }
 JSON_ODD = [*ODD, ["a", 3], {"weight_map": {}}, "F32", "BF16", "F4", "F8_E4M3", [2, 2], [0, 48]]
 TOKENS = (
@@ -88,7 +94,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fuzz") / "base"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(CONFIG))
-    (folder / SINGLE).write_bytes(file_of(HEADER, 66))
+    (folder / SINGLE).write_bytes(file_of(HEADER, 82))
     (folder / "tokenizer.json").write_text(json.dumps(TOKENIZER))
     (folder / "tokenizer_config.json").write_text(json.dumps(SETTINGS))
     return folder
@@ -175,7 +181,7 @@ def test_odd_files(base: Path, name: str, data: st.DataObject) -> None:
 
 
 @tier(150)
-@given(header=headers, size=st.sampled_from([66, 66, 0, 65, 67, 48]))
+@given(header=headers, size=st.sampled_from([82, 82, 0, 81, 83, 48]))
 def test_odd_headers(base: Path, header: Any, size: int) -> None:
     judge(base, SINGLE, file_of(header, size))
 
@@ -183,7 +189,7 @@ def test_odd_headers(base: Path, header: Any, size: int) -> None:
 @tier(150)
 @given(data=st.data())
 def test_edited_weights(base: Path, data: st.DataObject) -> None:
-    judge(base, SINGLE, data.draw(edited(file_of(HEADER, 66), TOKENS)))
+    judge(base, SINGLE, data.draw(edited(file_of(HEADER, 82), TOKENS)))
 
 
 @tier(80)
@@ -225,7 +231,7 @@ def test_many_odd_files(base: Path, name: str, data: st.DataObject) -> None:
 @tier(DEEP)
 @given(header=headers, data=st.data())
 def test_many_odd_weights(base: Path, header: Any, data: st.DataObject) -> None:
-    whole = file_of(header, 66)
+    whole = file_of(header, 82)
     judge(base, SINGLE, data.draw(st.one_of(st.just(whole), edited(whole, TOKENS))))
 
 
@@ -254,7 +260,8 @@ def judge_index(base: Path, content: bytes) -> None:
     folder = used(base, "sharded")
     (folder / SINGLE).unlink(missing_ok=True)
     save_file({"model.embed_tokens.weight": torch.zeros(12, 2)}, folder / SHARDS[0])
-    save_file({"model.norm.weight": torch.zeros(2)}, folder / SHARDS[1])
+    layers = {f"model.layers.{n}.q.weight": torch.zeros(2, 2) for n in range(2)}
+    save_file(layers | {"model.norm.weight": torch.zeros(2)}, folder / SHARDS[1])
     (folder / INDEX).write_bytes(content)
     with only_our_errors():
         look(folder)
@@ -271,7 +278,7 @@ def judge_adapter(base: Path, content: bytes, header: Any) -> None:
     }
     save_file(factors, folder / "adapter_model.safetensors")
     if header is not None:
-        (folder / "adapter_model.safetensors").write_bytes(file_of(header, 66))
+        (folder / "adapter_model.safetensors").write_bytes(file_of(header, 82))
     with only_our_errors():
         opened = open_checkpoint(f"{base}+{folder}")
         assert opened.adapter is not None
@@ -281,7 +288,7 @@ def judge_adapter(base: Path, content: bytes, header: Any) -> None:
 def judge_statistics(base: Path, content: bytes) -> None:
     folder = base.parent / "statistics"
     folder.mkdir(exist_ok=True)
-    (folder / "fisher.safetensors").write_bytes(file_of(HEADER, 66))
+    (folder / "fisher.safetensors").write_bytes(file_of(HEADER, 82))
     (folder / "fisher.json").write_bytes(content)
     with only_our_errors():
         open_statistics_file(folder, "fisher")
@@ -290,7 +297,7 @@ def judge_statistics(base: Path, content: bytes) -> None:
 def test_the_files_that_are_changed_are_sound(base: Path) -> None:
     look(base)
     judge_index(base, as_json(INDEX_DATA))
-    assert open_checkpoint(str(base.parent / "sharded")).parameters == 26
+    assert open_checkpoint(str(base.parent / "sharded")).parameters == 34
 
 
 class Payload:
@@ -335,7 +342,7 @@ def test_shards_lie_in_the_model_s_folder(base: Path, tmp_path: Path, shard: Any
     folder = tmp_path / "a" / "model"
     shutil.copytree(base, folder)
     (folder / SINGLE).unlink()
-    (tmp_path / "x.safetensors").write_bytes(file_of(HEADER, 66))
+    (tmp_path / "x.safetensors").write_bytes(file_of(HEADER, 82))
     (folder / INDEX).write_text(json.dumps({"weight_map": {"model.norm.weight": shard}}))
     with pytest.raises(CheckpointError, match=r"which is no file name|lacks the shard"):
         find_tensors(folder)
