@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import pickle
 import re
 import shutil
@@ -26,7 +27,7 @@ from optimerge.front.table import front_table, to_csv, to_json
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, read_evidence, write_evidence
 from optimerge.records.prompts import Item, read_items, write_items
-from optimerge.records.run import JOURNAL, RunInfo, create_run, open_run
+from optimerge.records.run import JOURNAL, RunInfo, create_run, make_writable, open_run
 from optimerge.records.types import MergeStats, Score
 
 RECIPE = (
@@ -394,6 +395,25 @@ def test_evidence_lies_in_its_folder(tmp_path: Path, name: str) -> None:
         read_evidence(tmp_path / "run", name)
     with pytest.raises(RunError, match="is no name of a file there"):
         read_items(tmp_path / "run", f"/{name}")
+
+
+@pytest.mark.parametrize("name", [JOURNAL, "log.txt", "search.lock", "evidence"])
+def test_a_run_folder_is_not_written_through_links_out_of_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "mine").write_text("precious")
+    (tmp_path / "run" / name).symlink_to(tmp_path / "mine")
+    with pytest.raises(RunError, match="is a link out of the run folder"):
+        make_writable(tmp_path / "run")
+    assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_an_export_replaces_a_link_and_not_what_it_leads_to(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    for name in ("recipe.yaml", f".recipe.yaml.partial-{os.getpid()}"):
+        (tmp_path / name).symlink_to(tmp_path / "mine")
+    export_trial(folder, "trial:1", tmp_path / "recipe.yaml")
+    assert (tmp_path / "mine").read_text() == "precious"
+    assert "merge_method: linear" in (tmp_path / "recipe.yaml").read_text()
 
 
 def test_names_of_a_run_command_no_terminal(folder: Path, tmp_path: Path) -> None:
