@@ -47,6 +47,9 @@ def _check_kinds(file: Path, config: Mapping[str, Any]) -> None:
         **{k: v for k, v in layers.items() if isinstance(v, int) and not _is_count(v)},
         **{k: v for k in _TEXTS if not isinstance(v := config.get(k), str | None)},
     }
+    kinds = config.get("layer_types")
+    if isinstance(kinds, list) and not all(isinstance(kind, str) for kind in kinds):
+        wrong["layer_types"] = kinds
     for key, value in wrong.items():
         raise CheckpointError(
             f"{str(file)!r} has the {key} {str(value)[:40]!r}, which no model has; "

@@ -105,10 +105,16 @@ def _completed(file: Path, settings: Mapping[str, Any]) -> str:
             f"{str(file)!r} is no tokenizer ({error}); copy or download it again"
         ) from error
     known = tokenizer.get_vocab(with_added_tokens=True)
-    decoder = settings.get("added_tokens_decoder") or {}
-    listed = [decoder[key] for key in sorted(decoder, key=int)]
-    wanted = [*listed, *(entry for _, entry in special_tokens(settings))]
-    tokenizer.add_tokens([added_token(e) for e in wanted if e["content"] not in known])
+    try:
+        decoder = settings.get("added_tokens_decoder") or {}
+        listed = [decoder[key] for key in sorted(decoder, key=int)]
+        wanted = [*listed, *(entry for _, entry in special_tokens(settings))]
+        tokenizer.add_tokens([added_token(e) for e in wanted if e["content"] not in known])
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"{str(file.parent)!r}: the tokens that {SETTINGS} or {SPECIAL} names are none "
+            f"({type(error).__name__}: {error}); copy or download these files again"
+        ) from error
     return str(tokenizer.to_str())
 
 

@@ -30,7 +30,7 @@ from optimerge.cli import (
     zoo,
 )
 from optimerge.errors import OptimergeError
-from optimerge.records.plain import plain
+from optimerge.records.plain import one_line
 from optimerge.records.secrets import redacted_text
 from optimerge.search import again
 
@@ -77,7 +77,7 @@ def run(arguments: list[str]) -> int:
     try:
         code = cli.main(arguments, prog_name="optimerge", standalone_mode=False)
     except OptimergeError as error:
-        click.echo(f"Error: {plain(redacted_text(str(error)))}", err=True)
+        click.echo(f"Error: {one_line(redacted_text(str(error)))}", err=True)
         return 2
     except click.ClickException as error:
         error.show()
@@ -95,7 +95,7 @@ def _our_fault(error: Exception) -> str:
         "w", prefix="optimerge-error-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
         file.write(redacted_text("".join(traceback.format_exception(error))))
-    said = plain(redacted_text(str(error)).partition("\n")[0])
+    said = one_line(redacted_text(str(error)).partition("\n")[0])
     return (
         f"Error: optimerge failed ({type(error).__name__}: {said}); "
         f"the traceback is in {Path(file.name)}, please report it"

@@ -49,6 +49,8 @@ def describe(run: "Run") -> list[str]:
         f"run {run.name}: {'searching now' if live.running else 'no search is at work in it'}",
         "trials: " + (", ".join(f"{n} {state}" for state, n in states.items()) or "none yet"),
     ]
+    if run.info.allow_code:
+        lines.append("tasks and space: their own Python was let run (--allow-code)")
     if run.info.trust_code:
         lines.append("models: their own Python was let run (--trust-remote-code)")
     if live.seconds_per_trial:

@@ -51,7 +51,9 @@ def write_export(text: str, path: Path) -> None:
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
+        partial.unlink(missing_ok=True)
+        with partial.open("x", encoding="utf-8") as file:  # never through a link put there
+            file.write(text)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

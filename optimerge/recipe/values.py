@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from optimerge.errors import RecipeError
 from optimerge.methods.protocol import Number, Parameter
 
+LARGEST_WHOLE = 2**53
+"""Beyond it a whole number is not itself as a float."""
 Scalar = bool | int | float | str
 Gradient = list[Scalar]
 Read = Callable[[Scalar], Scalar]
@@ -122,7 +124,7 @@ def as_kind(value: Scalar, parameter: Parameter, where: str) -> bool | int | flo
             return _SWITCHES[str(value).lower()]
         number = float(value)
         if parameter.kind == "integer":
-            if number != int(number):
+            if number != int(number) or abs(number) > LARGEST_WHOLE:
                 raise ValueError
             return int(number)
         if not isfinite(number):

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError
+from optimerge.records.plain import one_line
 from optimerge.records.sound import sound_count, sound_trial
 from optimerge.records.types import Direction, MergeStats, Score, State, Trial
 
@@ -82,15 +83,15 @@ def as_trial(
     data = {
         "number": frozen.number if numbered else None,
         "state": _STATES[frozen.state.name],
-        "origin": origin_of(frozen),
+        "origin": one_line(origin_of(frozen)),
         "params": dict(frozen.params),
         "recipe": str(kept.get("recipe", "")),
         "scores": scores,
         "stats": kept.get("stats"),
-        "error": str(kept.get("error", "")),
+        "error": one_line(str(kept.get("error", ""))),
         "seconds": kept.get("seconds", {}),
         "tokens": kept.get("tokens", 0),
-        "stopped": str(kept.get("stopped", "")),
+        "stopped": one_line(str(kept.get("stopped", ""))),
         "evidence": str(kept.get("evidence", "")),
         "constraints": constraints,
     }

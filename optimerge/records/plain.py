@@ -16,3 +16,16 @@ def plain(text: str) -> str:
     'knee\\\\u001b[2J'
     """
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def one_line(text: str) -> str:
+    """Return the text in one line, with what ends a line written out too.
+
+    >>> one_line("a" + chr(10) + "b")
+    'a\\\\u000ab'
+    """
+    return plain("".join(f"\\u{ord(c):04x}" if c in _ENDS else c for c in text))
+
+
+_ENDS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+"""What `str.splitlines` takes for the end of a line."""

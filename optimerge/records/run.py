@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
 from optimerge.records.attributes import as_trial, place
-from optimerge.records.sound import check_kinds, sound_numbers
+from optimerge.records.sound import check_kinds, refuse_links, sound_numbers
 from optimerge.records.types import Direction, Trial
 
 if TYPE_CHECKING:
@@ -193,6 +193,7 @@ def make_writable(folder: Path) -> None:
     """Make the folder if need be; RunError if nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        refuse_links(folder, JOURNAL, f"{JOURNAL}.lock", "log.txt", "search.lock", "evidence")
         probe = folder / f".write-test-{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()

@@ -25,6 +25,17 @@ def file_in(folder: Path, name: str, ending: str) -> Path:
     return folder / f"{name}{ending}"
 
 
+def refuse_links(folder: Path, *names: str) -> None:
+    """Raise RunError if a file that is written in a folder is a link out of it."""
+    for name in names:
+        file = folder / name
+        if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
+            raise RunError(
+                f"{file}: is a link out of the run folder, to {file.resolve()}, and is not written "
+                "to; remove it, or give another --run-dir"
+            )
+
+
 def sound_trial(data: Mapping[str, Any], what: str) -> Trial:
     """Return plain data as a trial; RunError, which calls it `what`, if something is no such thing.
 

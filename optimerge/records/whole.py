@@ -20,7 +20,8 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     try:
         path.parent.mkdir(exist_ok=True)
         try:
-            with draft.open("wb") as file:
+            draft.unlink(missing_ok=True)
+            with draft.open("xb") as file:  # never through a link that somebody put there
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

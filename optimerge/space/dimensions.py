@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from optimerge.errors import RecipeError
 from optimerge.methods.protocol import Kind, Parameter
 from optimerge.methods.registry import method_named
 from optimerge.recipe.values import coerce
@@ -66,6 +67,9 @@ def _check_ends(found: Range, owners: dict[str, Parameter], where: str) -> None:
     for parameter in owners.values():
         for end in found.ends:
             coerce(end, parameter, where)
+        step = found.step
+        if parameter.kind == "integer" and step is not None and step != int(step):
+            raise RecipeError(f"{where}: {parameter.name} is whole, and so must step be: {step:g}")
 
 
 def _name(

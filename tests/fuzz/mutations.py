@@ -1,6 +1,7 @@
 """What fuzz tests do to sound data: random edits of bytes, odd values in trees of plain data."""
 
 import copy
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,8 +26,8 @@ def tier(examples: int) -> settings:
     )
 
 
-DEEP = 4000
-"""Examples of the slow tier."""
+DEEP = int(os.environ.get("OPTIMERGE_FUZZ", "1000"))
+"""Examples of a test of the slow tier."""
 MOST_SECONDS = 20.0
 """Of a processor, for one example: minutes would be a way to keep a machine busy."""
 

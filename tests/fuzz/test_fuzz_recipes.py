@@ -1,5 +1,6 @@
 """Recipes and search spaces: whatever stands in the file, one sentence comes out, and soon."""
 
+import copy
 import math
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,13 @@ tasks: {num_fewshot: 2, search_items: 100}
 search: {racing: {confidence: 0.9}, warm_start: {design: false, recipes: [a.yaml]}, hours: 3,
   sampler: {name: nsga2, population_size: 20}, generation: {batching: continuous}}
 tokenizer: {source: union, tokens: {"<a>": {source: {kind: zero}, force: true}}}
+""",
+    """
+merge_method: karcher
+base_model: base
+models: [{model: a}, {model: b}]
+parameters: {max_iter: {low: 1, high: 100, step: 1}, tol: {low: 1.0e-9, high: 1.0e-3, log: true}}
+objectives: [{task: x, at_least: 0.1}]
 """,
 ]
 PLAIN = [yaml.safe_load(text) for text in FILES]
@@ -204,6 +212,73 @@ def test_yaml_is_read_within_bounds(text: str, words: str) -> None:
     with pytest.raises(RecipeError, match=words) as caught:
         parse_yaml(text, "f.yaml")
     assert str(caught.value).startswith("f.yaml: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"high": 2**31, "step": 0.001}, "at most 100000 steps"),
+        ({"high": float("inf")}, "finite number"),
+        ({"high": 1e308, "step": 1e-300}, "at most 100000 steps"),
+        ({"layer_groups": 2**31}, "give a number of groups"),
+        ({"layer_groups": 2**63}, "give a number of groups"),
+        ({"layer_groups": [0, 10**9]}, "the edges of groups"),
+        ({"layer_groups": {"auto": 10**9}}, "give a number of groups"),
+    ],
+)
+def test_ranges_have_bounds(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        changed(0, ("models", 0, "parameters", "weight"), {"low": 0.0, "high": 1.0} | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"high": 1e30}, "must be a whole number"),
+        ({"step": 0.5}, "max_iter is whole, and so must step be"),
+    ],
+)
+def test_ranges_of_whole_numbers_are_whole(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        changed(3, ("parameters", "max_iter"), {"low": 1, "high": 100} | change)
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), None, 3, [], {"sources": []}, {"sources": [[]]}, {"sources": [3]}]
+)
+def test_a_slice_that_is_none_is_refused_and_not_dropped(value: Any) -> None:
+    for place in (0, 2, 3):
+        with pytest.raises(RecipeError, match="slices"):
+            changed(1, ("slices", place), value)
+
+
+@pytest.mark.parametrize("bound", [float("inf"), 10**9, -1, 0.5, "x", None])
+def test_the_layers_of_a_slice_have_bounds(bound: Any) -> None:
+    with pytest.raises(RecipeError):
+        changed(1, ("slices", 2, "layer_range"), [0, bound])
+    with pytest.raises(RecipeError):
+        changed(1, ("slices", 0, "sources", 0, "layer_range"), [bound, {"low": 12, "high": 20}])
+
+
+@pytest.mark.parametrize(("key", "value"), [("layers", 10**9), ("repeats", 10**9)])
+def test_a_layer_map_has_bounds(key: str, value: int) -> None:
+    with pytest.raises(RecipeError, match="layer_map"):
+        changed(2, ("layer_map", key), value)
+
+
+def changed(number: int, path: tuple[Any, ...], value: Any) -> None:
+    """Use a sound space with one value changed."""
+    data = copy.deepcopy(PLAIN[number])
+    place = data
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    use(make_space(data, Path("/nowhere/space.yaml")))
+
+
+@pytest.mark.parametrize("number", range(len(PLAIN)))
+def test_the_spaces_that_are_changed_are_sound(number: int) -> None:
+    use(make_space(copy.deepcopy(PLAIN[number]), Path("/nowhere/space.yaml")))
 
 
 def test_a_folder_may_be_called_like_a_date() -> None:

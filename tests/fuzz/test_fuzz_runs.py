@@ -3,11 +3,12 @@
 import gzip
 import io
 import json
+import os
 import pickle
 import re
 import shutil
 import zipfile
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from optimerge.front.table import front_table, to_csv, to_json
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, read_evidence, write_evidence
 from optimerge.records.prompts import Item, read_items, write_items
-from optimerge.records.run import JOURNAL, RunInfo, create_run, open_run
+from optimerge.records.run import JOURNAL, RunInfo, create_run, make_writable, open_run
 from optimerge.records.types import MergeStats, Score
 
 RECIPE = (
@@ -355,12 +356,15 @@ def test_evidence_that_holds_pickles_is_refused_and_not_run(folder: Path, tmp_pa
     assert not marker.exists()
 
 
-def test_evidence_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path: Path) -> None:
+def test_evidence_that_unpacks_to_gigabytes_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("optimerge.records.evidence.MOST_BYTES", 250_000)
     (tmp_path / "evidence").mkdir()
     with zipfile.ZipFile(tmp_path / "evidence" / "x.npz", "w", zipfile.ZIP_DEFLATED) as file:
         for n in range(3):
-            file.writestr(f"{n}.npy", bytes(100_000_000))
-    with pytest.raises(RunError, match="unpacked it has 300000000 bytes"):
+            file.writestr(f"{n}.npy", bytes(100_000))
+    with pytest.raises(RunError, match="unpacked it has 300000 bytes"):
         read_evidence(tmp_path, "x")
 
 
@@ -393,25 +397,50 @@ def test_evidence_lies_in_its_folder(tmp_path: Path, name: str) -> None:
         read_items(tmp_path / "run", f"/{name}")
 
 
+@pytest.mark.parametrize("name", [JOURNAL, "log.txt", "search.lock", "evidence"])
+def test_a_run_folder_is_not_written_through_links_out_of_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "mine").write_text("precious")
+    (tmp_path / "run" / name).symlink_to(tmp_path / "mine")
+    with pytest.raises(RunError, match="is a link out of the run folder"):
+        make_writable(tmp_path / "run")
+    assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_an_export_replaces_a_link_and_not_what_it_leads_to(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    for name in ("recipe.yaml", f".recipe.yaml.partial-{os.getpid()}"):
+        (tmp_path / name).symlink_to(tmp_path / "mine")
+    export_trial(folder, "trial:1", tmp_path / "recipe.yaml")
+    assert (tmp_path / "mine").read_text() == "precious"
+    assert "merge_method: linear" in (tmp_path / "recipe.yaml").read_text()
+
+
 def test_names_of_a_run_command_no_terminal(folder: Path, tmp_path: Path) -> None:
     from optimerge.cli.main import run as command
 
-    other = tmp_path / "run"
+    other, odd = tmp_path / "run", "\x1b[2J[/b]:smile:\x9b\u202e\nmerge_method: x"
     shutil.copytree(folder, other)
     found = lines(other)
     for line in found:
-        if "origin" in line.get("user_attr", {}):
-            line["user_attr"]["origin"] = "expert:\x1b[2J[/b]:smile:\x9b\u202e\nmerge_method: x"
+        if line.get("user_attr", {}).get("origin") == "base":
+            line["user_attr"]["origin"] = f"expert:{odd}"
     (other / JOURNAL).write_bytes(as_journal(found))
+    [name] = [t.name for t in open_run(other).trials() if t.is_parent]
+    assert name == r"\u001b[2J[/b]:smile:\u009b\u202e\u000amerge_method: x"
     for arguments in (
         ["front", str(other)],
         ["front", str(other), "--format", "csv"],
         ["front", str(other), "--format", "json"],
         ["status", str(other)],
-        ["export", str(other), "-o", "-"],
+        ["show", str(other), name, "--against", "1"],
+        ["show", str(other), odd],
+        ["export", str(other), "--trial", name, "-o", "-"],
     ):
-        place = io.StringIO()
-        with redirect_stdout(place):
-            assert command(arguments) == 0, arguments
-        assert not set(place.getvalue()) & {"\x1b", "\x9b", "\u202e"}, arguments
-    assert "\nmerge_method: x" not in place.getvalue(), "a name ended a comment of the recipe"
+        place, errors = io.StringIO(), io.StringIO()
+        with redirect_stdout(place), redirect_stderr(errors):
+            assert command(arguments) == (2 if odd in arguments else 0), arguments
+        text = place.getvalue() + errors.getvalue()
+        assert not set(text) & {"\x1b", "\x9b", "\u202e"}, arguments
+        assert "\nmerge_method: x" not in text, arguments
+        assert arguments[0] not in ("show", "export") or "merge_method: x" in text
