@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -50,6 +51,12 @@ metadata: {{version: 1.0}}
 """
 
 
+class HasFileno(Protocol):
+    """An open file."""
+
+    def fileno(self) -> int: ...
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_waiting_for_the_disk() -> Iterator[None]:
     """Let nothing wait until the disk has it: a run of trials asks for that hundreds of times.
@@ -57,8 +64,12 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
     No test cuts the power, and what a process that is killed has written is not lost. A descriptor
     that is none is still an error; tests of failing disks put their own in its place.
     """
+
+    def look(file: int | HasFileno) -> None:
+        os.fstat(file if isinstance(file, int) else file.fileno())
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", os.fstat)
+        patch.setattr(os, "fsync", look)
         yield
 
 
