@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from optimerge.search.warm_start import parent_points
 
 from benchmarks.surfaces.definitions import NONZERO, Definition
 from benchmarks.surfaces.surface import ITEMS, Measured, binomial
@@ -18,6 +17,7 @@ from optimerge.merge.engine import load_engine
 from optimerge.recipe.schema import InputModel, Recipe
 from optimerge.records.types import Direction
 from optimerge.search.models import open_models
+from optimerge.search.start.parents import parent_points
 from optimerge.space.ranges import Param
 from optimerge.zoo.batches import NO_TARGET, Tokens
 from optimerge.zoo.folder import BASE
