@@ -257,7 +257,7 @@ def test_what_is_no_bounded_mean_is_scored_whole_and_decides_who_is_a_rival(
     (racing_family / "text.txt").write_text(" ".join(f"w{i * i % 20}" for i in range(90)))
     session = opened(racing_family, tmp_path / "run")
     assert [each.name for each in session.evaluation.raced] == list(TASKS)
-    trials = {t.name: t for t in searched(session, 14)}
+    trials = {t.name: t for t in searched(session, 24)}
     lost = stopped(list(trials.values()))
     assert lost
     for trial in lost:
