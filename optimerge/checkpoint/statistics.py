@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from optimerge.checkpoint.digest import file_digest
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.headers import TensorInfo, read_header
+from optimerge.checkpoint.json_file import read_object
 from optimerge.checkpoint.layout import Shard, Slot, shards_of
 from optimerge.checkpoint.read import TensorReader
 from optimerge.checkpoint.staging import disk_errors, sync
@@ -127,7 +128,7 @@ def open_statistics_file(folder: Path, kind: StatisticKind) -> StatisticsFile:
         found = f"it holds {' and '.join(others)}" if others else "it holds no statistics"
         raise CheckpointError(f"{str(folder)!r} has no {note.name}: {found}")
     try:
-        data = json.loads(note.read_text(encoding="utf-8"))
+        data = read_object(note)
         version, digest = data.pop("format"), data.pop("tensors")
         if version != FORMAT:
             raise CheckpointError(f"{str(note)!r} has the format {version}, not {FORMAT}")

@@ -80,8 +80,8 @@ def read_chat_template(folder: Path) -> str | None:
         if (folder / name).is_file():
             found = read_object(folder / name).get("chat_template")
             if isinstance(found, list):
-                named = {t.get("name"): t.get("template") for t in found if isinstance(t, dict)}
-                found = named.get("default")
+                named = [t for t in found if isinstance(t, dict) and t.get("name") == "default"]
+                found = named[0].get("template") if named else None
             if found:
                 return str(found)
     return None

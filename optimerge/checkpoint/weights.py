@@ -9,6 +9,8 @@ from optimerge.errors import CheckpointError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+LONGEST_NAME = 255
+"""Bytes; no file system takes more."""
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
 
 
@@ -63,12 +65,17 @@ def _weight_map(index: Path) -> dict[str, str]:
         raise CheckpointError(f"{str(index)!r} has no weight_map; copy or download it again")
     for shard in weight_map.values():
         # A name with a folder in it could lead out of the model's folder.
-        if not isinstance(shard, str) or not shard or shard != Path(shard).name or "\0" in shard:
+        if not isinstance(shard, str) or not _is_file_name(shard):
             raise CheckpointError(
-                f"{str(index)!r} names the shard {shard!r}, which is no file name; "
+                f"{str(index)!r} names the shard {str(shard)[:80]!r}, which is no file name; "
                 "copy or download it again"
             )
     return weight_map
+
+
+def _is_file_name(name: str) -> bool:
+    short = len(name.encode("utf-8", errors="replace")) <= LONGEST_NAME
+    return name not in ("", "..") and name == Path(name).name and "\0" not in name and short
 
 
 def _no_weights(folder: Path) -> CheckpointError:

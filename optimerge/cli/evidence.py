@@ -24,7 +24,7 @@ def compared(run: Run, trial: Trial, other: Trial) -> list[str]:
         rival = theirs.of(task.task, task.digest)
         for metric, values in task.values.items():
             line = f"  {task.task}, {metric}: {len(task.documents)} documents"
-            if rival and other is not trial and values.ndim == 1 and metric in rival.values:
+            if rival and other is not trial and values.ndim == 1 and _numbers(rival, metric):
                 a, b = _paired(task, rival, metric)
                 line += (
                     f"; higher than {other.name} on {int((a > b).sum())}, "
@@ -61,12 +61,17 @@ def _rows(
     for row, doc_id in sorted(enumerate(task.documents), key=lambda each: each[1]):
         cells = [f"{task.values[metric][row]:g}" for metric in metrics]
         for metric in metrics:
-            known = rival is not None and doc_id in rows and metric in rival.values
+            known = rival is not None and doc_id in rows and _numbers(rival, metric)
             cells.append(f"{rival.values[metric][rows[doc_id]]:g}" if rival and known else "-")
         prompt = prompts[doc_id].prompt if doc_id in prompts else ""
         said = f" -> {task.texts[doc_id]!r}" if doc_id in task.texts else ""
         short = prompt if len(prompt) <= PROMPT else "..." + prompt[-PROMPT:]
         yield "\t".join([str(doc_id), *cells, repr(short) + said])
+
+
+def _numbers(task: TaskEvidence, metric: str) -> bool:
+    """Whether a task has one number a document for a metric, not a row of them."""
+    return metric in task.values and task.values[metric].ndim == 1
 
 
 def _evidence(run: Run, trial: Trial) -> Evidence:

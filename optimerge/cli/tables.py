@@ -95,7 +95,9 @@ def _mark(trial: Trial, front: Front) -> str:
 
 
 def _cell(trial: Trial, name: str, best: float | None) -> Text:
-    score = trial.scores[name]
+    score = trial.scores.get(name)
+    if score is None:
+        return Text("-")
     text = Text(number(score.value), style="green" if score.value == best else "")
     if score.stderr:
         text.append(f" ±{number(score.stderr)}".replace("0.", ".", 1), style="dim")

@@ -120,6 +120,12 @@ def _unknown(checkpoint: Checkpoint, error: Exception) -> str:
             f"merged in place; read that code, and give {FLAG} if you trust it, or merge it by "
             "`optimerge build`, which runs none"
         )
+    if isinstance(error, ValueError | KeyError) and not checkpoint.trust_code:
+        return (
+            f"{checkpoint.reference}: transformers does not know the model type "
+            f"{checkpoint.model_type!r} without code of the model's own, so it cannot be merged "
+            "in place; `optimerge build` can merge it"
+        )
     said = " ".join(str(error).split())[:200]
     return (
         f"{checkpoint.reference}: transformers cannot make a model of the type "

@@ -120,31 +120,31 @@ recipe_texts = st.sampled_from(MERGES).flatmap(
 random_texts = st.text(st.sampled_from(list("abc:-[]{}&*!|>%#'\"\n ,?=<~0.1xé\t\0")), max_size=60)
 
 
-@tier(150)
+@tier(60)
 @given(spaces)
 def test_odd_spaces(data: Any) -> None:
     judge_space(data)
 
 
-@tier(80)
+@tier(40)
 @given(space_texts)
 def test_edited_spaces(content: bytes) -> None:
     judge_space_text(content)
 
 
-@tier(150)
+@tier(60)
 @given(recipes)
 def test_odd_recipes(data: Any) -> None:
     judge_recipe(data)
 
 
-@tier(100)
+@tier(50)
 @given(recipe_texts)
 def test_edited_recipes(content: bytes) -> None:
     judge_recipe_text(content)
 
 
-@tier(200)
+@tier(100)
 @given(random_texts)
 @example("a: &a [*a]")
 def test_random_yaml(text: str) -> None:
