@@ -7,7 +7,6 @@ Two Optuna studies share the journal: "search" holds the points of the search sp
 the base and the experts as given (they need not be points of the space).
 """
 
-import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -17,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
 from optimerge.records.attributes import as_trial, place
+from optimerge.records.storage import open_storage
 from optimerge.records.types import Direction, Trial
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial
 
 FORMAT = 2
 """2: items are identified with the test's among them; every trial keeps its evidence."""
@@ -96,16 +97,25 @@ class Run:
         return self.search.user_attrs.get("reference")
 
     def _records(self, study: "optuna.Study", *, numbered: bool) -> list[Trial]:
-        found = []
-        for stored in sorted(study.get_trials(deepcopy=False), key=place):
-            key = (study.study_name, stored.number)
-            trial = self._ended.get(key)
-            if trial is None:
-                trial = as_trial(stored, self.info.objectives, numbered=numbered)
-                if stored.state.is_finished():
-                    self._ended[key] = trial
-            found.append(trial)
-        return found
+        try:
+            return [
+                self._record(study.study_name, stored, numbered=numbered)
+                for stored in sorted(study.get_trials(deepcopy=False), key=place)
+            ]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{self.folder}: a trial cannot be read ({type(error).__name__}: {error}); "
+                "this optimerge did not write it"
+            ) from error
+
+    def _record(self, study: str, stored: "FrozenTrial", *, numbered: bool) -> Trial:
+        key = (study, stored.number)
+        trial = self._ended.get(key)
+        if trial is None:
+            trial = as_trial(stored, self.info.objectives, numbered=numbered)
+            if stored.state.is_finished():
+                self._ended[key] = trial
+        return trial
 
 
 def _is_own(trial: Trial) -> bool:
@@ -115,24 +125,36 @@ def _is_own(trial: Trial) -> bool:
 
 def open_run(folder: Path) -> Run:
     """Open an existing run; RunError if the folder holds none, or one of another format."""
+    if not (folder / JOURNAL).is_file():
+        raise RunError(f"{folder}: holds no run ({JOURNAL} is not there); see `optimerge search`")
+    run = find_run(folder)
+    if run is None:
+        raise RunError(
+            f"{folder}: the run in {JOURNAL} was never started; start it with `optimerge search`"
+        )
+    return run
+
+
+def find_run(folder: Path) -> Run | None:
+    """Open the run in a folder; None if there is none yet, or its making was cut short."""
     import optuna
 
     if not (folder / JOURNAL).is_file():
-        raise RunError(f"{folder}: holds no run ({JOURNAL} is not there); see `optimerge search`")
-    storage = _storage(folder / JOURNAL)
+        return None
+    storage = open_storage(folder / JOURNAL)
     try:
         search = optuna.load_study(study_name=SEARCH, storage=storage)
         parents = optuna.load_study(study_name=PARENTS, storage=storage)
-        info = _info(search.user_attrs["run"], folder)
+        kept = search.user_attrs["run"]
     except KeyError:
-        raise RunError(f"{folder}: the run was never started; delete it and search anew") from None
-    return Run(folder, search, parents, info)
+        return None
+    return Run(folder, search, parents, _info(kept, folder))
 
 
 def create_run(folder: Path, info: RunInfo) -> Run:
     """Make a new run; RunError if the folder cannot be written."""
     make_writable(folder)
-    storage = _storage(folder / JOURNAL)
+    storage = open_storage(folder / JOURNAL)
     directions = list(info.objectives.values())
     parents = _study(storage, PARENTS, directions)
     search = _study(storage, SEARCH, directions)
@@ -164,18 +186,13 @@ def make_writable(folder: Path) -> None:
 
 
 def mend_journal(folder: Path) -> int:
-    """Cut off a last line torn by a crash; return the bytes cut. Only for the sole writer."""
+    """Cut off a last line torn by a crash; return the bytes cut. Others may be writing."""
     path = folder / JOURNAL
     if not path.exists():
         return 0
-    with path.open("r+b") as file:
-        data = file.read()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            file.truncate(whole)
-            file.flush()
-            os.fsync(file.fileno())
-        return len(data) - whole
+    from optimerge.records.shared_journal import mend
+
+    return mend(path)
 
 
 def _study(storage: Any, name: str, directions: list[Direction]) -> "optuna.Study":
@@ -186,24 +203,17 @@ def _study(storage: Any, name: str, directions: list[Direction]) -> "optuna.Stud
     )
 
 
-def _storage(journal: Path) -> "optuna.storages.JournalStorage":
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-
-    backend = JournalFileBackend(str(journal), lock_obj=JournalFileOpenLock(str(journal)))
-    try:
-        return JournalStorage(backend)
-    except (ValueError, json.JSONDecodeError, KeyError, PermissionError) as error:
-        raise RunError(f"{journal}: cannot be read as a study journal ({error})") from None
-
-
-def _info(kept: Mapping[str, Any], folder: Path) -> RunInfo:
-    if kept.get("format") != FORMAT:
+def _info(kept: Any, folder: Path) -> RunInfo:
+    known = kept.get("format") if isinstance(kept, dict) else None
+    if known != FORMAT:
         raise RunError(
-            f"{folder}: the run has format {kept.get('format')}, this optimerge reads {FORMAT}; "
+            f"{folder}: the run has format {known}, this optimerge reads {FORMAT}; "
             "open it with the optimerge that wrote it"
         )
-    return RunInfo(**kept)
+    try:
+        return RunInfo(**kept)
+    except TypeError as error:
+        raise RunError(f"{folder}: what the run is a run of cannot be read ({error})") from None
 
 
 def find_trial(run: Run, name: str) -> Trial:

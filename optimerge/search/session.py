@@ -19,7 +19,7 @@ from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
 from optimerge.records.prompts import write_items
-from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, make_writable, open_run
+from optimerge.records.run import Run, RunInfo, create_run, find_run, make_writable
 from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
 from optimerge.search.racing import Races, raced_on
@@ -118,8 +118,7 @@ def open_session(
     `warn` is told what is not quite as asked for.
     """
     known = None
-    if (folder / JOURNAL).exists():
-        started = open_run(folder)
+    if started := find_run(folder):
         _refuse_other_space(started, space)
         known = started.info.layer_groups
     make_writable(folder)
@@ -199,9 +198,9 @@ def _refuse_other_space(run: Run, space: SearchSpace) -> None:
 
 
 def _open_or_create(folder: Path, info: RunInfo) -> Run:
-    if not (folder / JOURNAL).exists():
+    run = find_run(folder)
+    if run is None:
         return create_run(folder, info)
-    run = open_run(folder)
     if run.info.items != info.items:
         task = next(t for t in info.items if run.info.items.get(t) != info.items[t])
         raise RunError(
