@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_device
+from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STORAGE, STRICT, chosen_device
 
 
 @click.command("search")
@@ -44,6 +44,15 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, STRICT, chosen_devi
     help="Score every candidate on all items. Else one that the items so far show to be beaten by "
     "a member of the front is stopped: see `racing` in the space.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that share the search: one for each CUDA device, or a share of the CPU each.",
+)
+@click.option("--worker-index", type=click.IntRange(0), hidden=True)
+@STORAGE
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
 @STRICT
 @ALLOW_CODE
@@ -59,6 +68,9 @@ def command(
     memory: str | None,
     task_vectors: str | None,
     no_racing: bool,
+    workers: int,
+    worker_index: int | None,
+    storage: str,
     dry_run: bool,
     strict: bool,
     allow_code: bool,
@@ -68,6 +80,7 @@ def command(
 
     Every candidate is built in memory and scored; the run folder keeps every trial. Ctrl-C
     finishes the running trial and stops; a second Ctrl-C stops now and puts the trial back.
+    Searches of the same run, also on other machines, share the work: nothing is tried twice.
 
     \b
     Examples:
@@ -75,7 +88,7 @@ def command(
       optimerge search search_spaces/mine.yaml --trials 300      # goes on to 300
     """
     from optimerge.cli.check import print_check
-    from optimerge.cli.searching import run_search
+    from optimerge.cli.searching import run_search, run_several
     from optimerge.space.read import read_space
     from optimerge.space.settings import overridden
 
@@ -95,5 +108,16 @@ def command(
         print_check(wanted, device, allow_code=allow_code)
         return
     folder = run_dir or Path("runs") / space.stem
-    code = run_search(wanted, folder, chosen_device(device), allow_code=allow_code)
+    if workers > 1:
+        context = click.get_current_context()
+        raise click.exceptions.Exit(run_several(context, wanted, folder, device, workers, storage))
+    code = run_search(
+        wanted,
+        folder,
+        chosen_device(device),
+        allow_code=allow_code,
+        last_words=worker_index is None,
+        storage=storage,
+        index=worker_index,
+    )
     raise click.exceptions.Exit(code)

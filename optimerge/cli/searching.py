@@ -3,7 +3,10 @@
 import logging
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
+
+import click
 
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
@@ -11,13 +14,16 @@ from optimerge.cli.screen import duration, err, out
 from optimerge.cli.stopped import stopped_early
 from optimerge.cli.stopping import stopping
 from optimerge.cli.tables import front_screen
+from optimerge.cli.workers import devices_for, end_with_supervisor, run_workers
 from optimerge.export.recipe import export_text, write_export
 from optimerge.front.choose import choose
 from optimerge.front.feasible import none_feasible
 from optimerge.front.front import Front, make_front
-from optimerge.records.run import Run, make_writable, mend_journal, open_run
+from optimerge.records.lease import new_worker
+from optimerge.records.run import Run, find_run, make_writable, mend_journal, open_run, url_of
+from optimerge.records.storage import kind_of
 from optimerge.search.budget import make_budget
-from optimerge.search.lock import sole_writer
+from optimerge.search.lock import joined
 from optimerge.search.samplers.chosen import chosen_sampler
 from optimerge.search.samplers.unrepeated import SpaceUsedUpError
 from optimerge.search.session import open_session
@@ -34,19 +40,38 @@ def run_search(
     *,
     allow_code: bool = False,
     last_words: bool = True,
+    storage: str = "",
+    index: int | None = None,
 ) -> int:
-    """Search until the budget is used or the user stops it; return the exit code (0 or 130)."""
+    """Search until the budget is used or the user stops it; return the exit code (0 or 130).
+
+    Other searches may be at work in the same run: `storage` is the URL of what keeps it, if not the
+    folder, `index` the number of this worker, if it is given one.
+    """
     sampler = chosen_sampler(space, allow_code=allow_code)
     make_writable(folder)
     started = time.monotonic()
-    with sole_writer(folder), quiet(folder / "log.txt", scoring=True), stopping() as stop:
+    end_with_supervisor()
+    with (
+        joined(folder, index) as number,
+        quiet(folder / "log.txt", scoring=True),
+        stopping() as stop,
+    ):
+        _warn_of_sqlite(folder, storage, number)
         if cut := mend_journal(folder):
             log.warning("cut %d bytes of a torn last line off the journal", cut)
         if allow_code:
             _say("task files and the space may run their own Python (--allow-code)")
         session = open_session(
-            space, folder, device=device, allow_code=allow_code, say=_say, warn=_warn
+            space,
+            folder,
+            device=device,
+            allow_code=allow_code,
+            storage=storage,
+            say=_say,
+            warn=_warn,
         )
+        session = replace(session, worker=new_worker(number))
         budget = make_budget(space.search.trials, space.search.hours)
         before = session.run.finished()
         used_up = ""
@@ -60,9 +85,42 @@ def run_search(
     if last_words:
         done = session.run.finished() - before
         out().print(f"{done} trials in {duration(time.monotonic() - started)}; run folder {folder}")
-        print_front(open_run(folder))
+        print_front(session.run)
         _next_commands(folder, space)
     return 130 if stop.requested else 0
+
+
+def run_several(
+    context: click.Context,
+    space: SearchSpace,
+    folder: Path,
+    device: str,
+    workers: int,
+    storage: str = "",
+) -> int:
+    """Search with several worker processes; return the exit code (0 or 130)."""
+    devices, started = devices_for(workers, device), time.monotonic()
+    make_writable(folder)
+    _warn_of_sqlite(folder, storage, workers - 1)
+    with quiet(folder / "log.txt"):
+        before = run.finished() if (run := find_run(folder, storage)) else 0
+        budget = make_budget(space.search.trials, space.search.hours)
+        code = run_workers(context, folder, devices, budget, storage)
+        run = open_run(folder, storage)
+        done, took = run.finished() - before, duration(time.monotonic() - started)
+        out().print(f"{done} trials in {took}, by {workers} workers; run folder {folder}")
+        print_front(run)
+    _next_commands(folder, space)
+    return code
+
+
+def _warn_of_sqlite(folder: Path, storage: str, others: int) -> None:
+    url = url_of(folder, storage)
+    if others and url and kind_of(url) == "sqlite":
+        _warn(
+            "SQLite is for one worker, with several it may lose trials; leave --storage out on one "
+            "machine, or give a PostgreSQL database"
+        )
 
 
 def _say(text: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from optimerge.records.lease import WORKER, Life, Worker, life
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
 
@@ -32,11 +33,22 @@ def activity(run: Run) -> Activity:
     """Return what a run is doing now; reads only."""
     recent = [t for t in run.trials() if t.state == "complete" and t.seconds][-RECENT:]
     return Activity(
-        running=_held(run),
+        running=_held(run) or _at_work(run),
         seconds_per_trial=median(t.elapsed for t in recent) if recent else None,
         goal=run.search.user_attrs.get("goal"),
         proposing=_median(recent, "propose"),
         waiting=_median(recent, "wait"),
+    )
+
+
+def _at_work(run: Run) -> bool:
+    """Whether a worker has a running trial; of one on another machine that it lives is believed."""
+    believed: set[Life] = {"alive", "unknown"} if run.info.storage else {"alive"}
+    return any(
+        life(Worker.parse(str(trial.user_attrs.get(WORKER)))) in believed
+        for study in (run.parents, run.search)
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state.name == "RUNNING"
     )
 
 
@@ -46,13 +58,13 @@ def _median(trials: Sequence[Trial], stage: str) -> float | None:
 
 
 def _held(run: Run) -> bool:
-    """Whether a process on this machine holds the run's lock."""
+    """Whether a process on this machine holds the run's lock, alone or with others."""
     path = run.folder / LOCK
     if not path.exists():
         return False
     with path.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False

@@ -10,13 +10,14 @@ the base and the experts as given (they need not be points of the space).
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
+from optimerge.records.attributes import WITHDRAWN as WITHDRAWN  # its home was here
 from optimerge.records.attributes import as_trial, place
-from optimerge.records.storage import open_storage
+from optimerge.records.storage import VARIABLE, open_database, open_journal, shown
 from optimerge.records.types import Direction, Trial
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ FORMAT = 2
 """2: items are identified with the test's among them; every trial keeps its evidence."""
 JOURNAL = "study.journal"
 SEARCH, PARENTS = "search", "parents"
-WITHDRAWN = "withdrawn"
-"""Origin of a trial that was interrupted: its point is asked for again."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,8 @@ class RunInfo:
     layer_groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Of each `layer_groups: auto` of the space ("auto", or its number): the groups' edges. The
     models' weights decide them, once."""
+    storage: str = ""
+    """URL of the database that the run is kept in, without passwords; "" for the journal."""
     format: int = FORMAT
 
 
@@ -75,7 +76,7 @@ class Run:
     @property
     def name(self) -> str:
         """The folder's name."""
-        return self.folder.name
+        return _name(self.folder)
 
     def trials(self) -> list[Trial]:
         """Return every trial: parents first, then the points of the space in order.
@@ -123,44 +124,68 @@ def _is_own(trial: Trial) -> bool:
     return not trial.is_parent and trial.origin != WITHDRAWN
 
 
-def open_run(folder: Path) -> Run:
-    """Open an existing run; RunError if the folder holds none, or one of another format."""
-    if not (folder / JOURNAL).is_file():
-        raise RunError(f"{folder}: holds no run ({JOURNAL} is not there); see `optimerge search`")
-    run = find_run(folder)
-    if run is None:
+def open_run(folder: Path, url: str = "") -> Run:
+    """Open an existing run; RunError if there is none, or one of another format.
+
+    `url`: of the storage that it is kept in, if that is not the folder's journal; default the one
+    in the environment (`OPTIMERGE_STORAGE`), if there is no journal.
+    """
+    if not (found := url_of(folder, url)) and not (folder / JOURNAL).is_file():
         raise RunError(
-            f"{folder}: the run in {JOURNAL} was never started; start it with `optimerge search`"
+            f"{folder}: holds no run ({JOURNAL} is not there); see `optimerge search`, or set "
+            f"{VARIABLE} to the URL of the database that the run is kept in"
         )
+    run = find_run(folder, found)
+    if run is None:
+        where = f"the run {_name(folder)!r} in {shown(found)}" if found else f"the run in {JOURNAL}"
+        raise RunError(f"{folder}: {where} was never started; start it with `optimerge search`")
     return run
 
 
-def find_run(folder: Path) -> Run | None:
+def find_run(folder: Path, url: str = "") -> Run | None:
     """Open the run in a folder; None if there is none yet, or its making was cut short."""
     import optuna
 
-    if not (folder / JOURNAL).is_file():
+    url = url_of(folder, url)
+    if not url and not (folder / JOURNAL).is_file():
         return None
-    storage = open_storage(folder / JOURNAL)
+    storage = open_database(url) if url else open_journal(folder / JOURNAL)
+    names = study_names(folder, url)
     try:
-        search = optuna.load_study(study_name=SEARCH, storage=storage)
-        parents = optuna.load_study(study_name=PARENTS, storage=storage)
+        search = optuna.load_study(study_name=names[0], storage=storage)
+        parents = optuna.load_study(study_name=names[1], storage=storage)
         kept = search.user_attrs["run"]
     except KeyError:
         return None
     return Run(folder, search, parents, _info(kept, folder))
 
 
-def create_run(folder: Path, info: RunInfo) -> Run:
-    """Make a new run; RunError if the folder cannot be written."""
+def create_run(folder: Path, info: RunInfo, url: str = "") -> Run:
+    """Make a new run; RunError if the folder cannot be written or the storage not be opened."""
     make_writable(folder)
-    storage = open_storage(folder / JOURNAL)
-    directions = list(info.objectives.values())
-    parents = _study(storage, PARENTS, directions)
-    search = _study(storage, SEARCH, directions)
+    url = url_of(folder, url)
+    storage = open_database(url) if url else open_journal(folder / JOURNAL)
+    directions, names = list(info.objectives.values()), study_names(folder, url)
+    parents = _study(storage, names[1], directions)
+    search = _study(storage, names[0], directions)
     _name_values(search, list(info.objectives))
+    info = replace(info, storage=shown(url))
     search.set_user_attr("run", asdict(info))
     return Run(folder, search, parents, info)
+
+
+def url_of(folder: Path, url: str = "") -> str:
+    """Return the URL of a run's storage; "": the journal in its folder."""
+    return url or ("" if (folder / JOURNAL).exists() else os.environ.get(VARIABLE, ""))
+
+
+def study_names(folder: Path, url: str) -> tuple[str, str]:
+    """Return what the two studies are called: a database holds many runs, each by its name."""
+    return (f"{_name(folder)}/{SEARCH}", f"{_name(folder)}/{PARENTS}") if url else (SEARCH, PARENTS)
+
+
+def _name(folder: Path) -> str:
+    return folder.resolve().name
 
 
 def _name_values(study: "optuna.Study", names: list[str]) -> None:

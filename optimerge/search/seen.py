@@ -22,8 +22,14 @@ from typing import TYPE_CHECKING, Any
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from optimerge.records.attributes import CONSTRAINTS, FIXED, origin_of, partial_values, place
-from optimerge.records.run import WITHDRAWN
+from optimerge.records.attributes import (
+    CONSTRAINTS,
+    FIXED,
+    WITHDRAWN,
+    origin_of,
+    partial_values,
+    place,
+)
 from optimerge.records.types import Direction, is_parent
 from optimerge.search.proposals import View, space_distributions
 from optimerge.space.space import SearchSpace
@@ -57,6 +63,7 @@ def make_view(
     seed: int,
     *,
     ahead: bool,
+    worker: int = 0,
 ) -> View:
     """Return what the next proposal depends on, by the rule above.
 
@@ -66,12 +73,14 @@ def make_view(
         directions: By objective, in the order of the trials' values.
         seed: Of the run.
         ahead: Whether the sampler proposes while the last candidate is scored.
+        worker: Index of the worker that asks.
     """
     begun = [
         trial
         for trial in sorted(study.get_trials(deepcopy=False), key=place)
         if trial.state is not TrialState.WAITING and origin_of(trial) != WITHDRAWN
     ]
+    begun = _copied_once(begun)
     candidates = [trial for trial in begun if not is_parent(origin_of(trial))]
     hidden = candidates[-1] if ahead and candidates else None
     known = space_distributions(space)
@@ -86,7 +95,20 @@ def make_view(
         number=len(candidates),
         reference=study.user_attrs.get("reference"),
         scales=study.user_attrs.get("scales"),
+        worker=worker,
     )
+
+
+def _copied_once(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Leave out second copies of a parent: two workers may have told the sampler of it."""
+    known: set[str] = set()
+    found = []
+    for trial in trials:
+        origin = origin_of(trial)
+        if not (is_parent(origin) and origin in known):
+            found.append(trial)
+            known.add(origin)
+    return found
 
 
 def _seen(

@@ -3,7 +3,7 @@
 import importlib.metadata
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from optimerge.checkpoint.folder import Checkpoint
@@ -18,8 +18,10 @@ from optimerge.recipe.schema import Dtype, InputModel, OptimergeBlock, Recipe
 from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
+from optimerge.records.lease import Worker, new_worker
 from optimerge.records.prompts import write_items
 from optimerge.records.run import Run, RunInfo, create_run, find_run, make_writable
+from optimerge.search.lock import making
 from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
 from optimerge.search.racing import Races, raced_on
@@ -46,6 +48,7 @@ class Session:
     run: Run
     races: Races | None = None
     """None: candidates are not raced."""
+    worker: Worker = field(default_factory=new_worker)
 
     def recipe(self, params: Mapping[str, Param]) -> Recipe:
         """Return the recipe of a point as it is scored, stored and exported."""
@@ -110,15 +113,17 @@ def open_session(
     *,
     device: str,
     allow_code: bool = False,
+    storage: str = "",
     say: Say = lambda _: None,
     warn: Say = lambda _: None,
 ) -> Session:
     """Check, load and open all that the search needs; nothing is written before all fits.
 
-    `warn` is told what is not quite as asked for.
+    `storage`: URL of what keeps the run, if not the folder. `warn` is told what is not quite as
+    asked for.
     """
     known = None
-    if started := find_run(folder):
+    if started := find_run(folder, storage):
         _refuse_other_space(started, space)
         known = started.info.layer_groups
     make_writable(folder)
@@ -165,7 +170,7 @@ def open_session(
         if not evaluation.raced:
             warn(f"candidates are not raced: no task is a mean of outcomes from 0 to 1 ({odd[0]})")
     info = replace(_info(space, models, objectives), allow_code=allow_code, plan=evaluation.way)
-    run = _open_or_create(folder, info)
+    run = _open_or_create(folder, info, storage)
     if run.info.plan != evaluation.way:
         log.warning(
             "the run was started with token plan %s and goes on with %s: the last bits of scores "
@@ -197,10 +202,16 @@ def _refuse_other_space(run: Run, space: SearchSpace) -> None:
     )
 
 
-def _open_or_create(folder: Path, info: RunInfo) -> Run:
-    run = find_run(folder)
-    if run is None:
-        return create_run(folder, info)
+def _open_or_create(folder: Path, info: RunInfo, storage: str) -> Run:
+    with making(folder):
+        run = find_run(folder, storage)
+        if run is None:
+            return create_run(folder, info, storage)
+    if run.info.digest != info.digest:
+        raise RunError(
+            f"{folder}: a search of another space was started here at the same time; "
+            "give another --run-dir"
+        )
     if run.info.items != info.items:
         task = next(t for t in info.items if run.info.items.get(t) != info.items[t])
         raise RunError(

@@ -9,6 +9,8 @@
 The study (Optuna's, in the run folder) is the only record; nothing else is kept between trials.
 """
 
+import random
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,7 +20,8 @@ from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import attempt
-from optimerge.search.next_trial import Begun, begin_next, prepare_next
+from optimerge.search.lease import Lease
+from optimerge.search.next_trial import Begun, begin_next, others_run, prepare_next
 from optimerge.search.parents import add_parent_points, fix_reference, score_parents
 from optimerge.search.proposer import Proposer
 from optimerge.search.samplers.registry import NamedSampler
@@ -54,37 +57,62 @@ def search(
     small space has been tried.
     """
     session.run.search.set_user_attr("goal", budget.trials)
-    put_back_interrupted(session)
-    for trial in score_parents(session, budget, stop):
-        observer.trial(trial)
-    fix_reference(session)
-    add_parent_points(session)
-    if session.run.reference is not None:
-        # After every parent, also where a parent is yet to be scored.
-        _enqueue_warm_start(session, budget)
-    failures = 0
-    with Proposer(sampler, warn) as proposer:
-        while not stop.requested and budget.left(session.run.finished()):
-            try:
-                with telling_of_disk(session.run):
-                    begun = begin_next(session, proposer, stop, warn)
-            except SpaceUsedUpError as done:
-                warn(str(done))
-                break
-            if begun is None:
-                break
-            last = stop.requested or not budget.left(session.run.finished() + 1)
-            with put_back_on_failure(session.run, session.run.search, begun.trial._trial_id):
-                if not last:
-                    prepare_next(session, proposer)
-                trial = _score(session, begun)
+    with Lease(session.run, session.worker) as lease:
+        lease.settle(stop)
+        for trial in score_parents(session, budget, stop, lease):
+            observer.trial(trial)
+        fix_reference(session)
+        add_parent_points(session)
+        if session.run.reference is not None:
+            # After every parent, also where a parent is yet to be scored.
+            _enqueue_warm_start(session, budget)
+        with Proposer(sampler, warn) as proposer:
+            _score_candidates(session, budget, stop, observer, warn, lease, proposer)
+
+
+def _score_candidates(
+    session: Session,
+    budget: Budget,
+    stop: Stop,
+    observer: Observer,
+    warn: Callable[[str], None],
+    lease: Lease,
+    proposer: Proposer,
+) -> None:
+    run, failures = session.run, 0
+    while not stop.requested and budget.left(run.finished()):
+        lease.put_back_lost()
+        if not budget.left(run.finished() + others_run(session)):
+            lease.wait()  # for the last trials of others: a worker may be lost with one
+            continue
+        try:
+            with telling_of_disk(run):
+                begun = begin_next(session, proposer, stop, warn)
+        except SpaceUsedUpError as done:
+            if others_run(session):
+                lease.wait()
+                continue
+            warn(str(done))
+            break
+        if begun is None:
+            break
+        trial, trial_id = None, begun.trial._trial_id
+        with lease.holding(run.search, trial_id), put_back_on_failure(run, run.search, trial_id):
+            others = others_run(session)
+            if others and not budget.left(run.finished() + others):
+                give_way(session, begun)  # two began the last trial at once
+                continue
+            if not stop.requested and budget.left(run.finished() + others + 1):
+                prepare_next(session, proposer)
+            trial = _score(session, begun)
+        if trial is not None:
             observer.trial(trial)
             failures = failures + 1 if trial.state == "failed" else 0
-            if failures >= FAILURES_IN_A_ROW:
-                raise RunError(
-                    f"{session.run.folder}: {failures} trials in a row failed, the last because "
-                    f"{trial.error}; see log.txt there, mend the cause, and search again"
-                )
+        if trial is not None and failures >= FAILURES_IN_A_ROW:
+            raise RunError(
+                f"{run.folder}: {failures} trials in a row failed, the last because "
+                f"{trial.error}; see log.txt there, mend the cause, and search again"
+            )
 
 
 def _score(session: Session, begun: Begun) -> Trial:
@@ -96,12 +124,10 @@ def _score(session: Session, begun: Begun) -> Trial:
     return as_trial(told, run.info.objectives)
 
 
-def put_back_interrupted(session: Session) -> None:
-    """Repeat the trials that a killed search left running; only the sole writer may call this."""
-    for study in (session.run.parents, session.run.search):
-        for trial in study.get_trials(deepcopy=False):
-            if trial.state.name == "RUNNING":
-                put_back(study, trial._trial_id)
+def give_way(session: Session, begun: Begun) -> None:
+    """Put a trial back that is one too many: all who see too many do, and look again later."""
+    put_back(session.run.search, begun.trial._trial_id)
+    time.sleep(random.SystemRandom().uniform(0.05, 0.5))
 
 
 def _enqueue_warm_start(session: Session, budget: Budget) -> None:

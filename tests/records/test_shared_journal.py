@@ -22,7 +22,7 @@ from optimerge.records import shared_journal as journals
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, find_run, open_run
 from optimerge.records.shared_journal import JournalLock, SharedJournal, mend
-from optimerge.records.storage import open_storage
+from optimerge.records.storage import open_journal
 from optimerge.records.types import MergeStats, Score
 
 INFO = RunInfo("merge_method: ties\n", "s.yaml", "d", {"t": "maximize"}, 4, 0, False)
@@ -148,9 +148,9 @@ WRITER = """
 import sys
 from pathlib import Path
 import optuna
-from optimerge.records.storage import open_storage
+from optimerge.records.storage import open_journal
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-study = optuna.create_study(study_name="s", storage=open_storage(Path(sys.argv[1])), load_if_exists=True)
+study = optuna.create_study(study_name="s", storage=open_journal(Path(sys.argv[1])), load_if_exists=True)
 print("ready", flush=True)
 while True:
     trial = study.ask()
@@ -185,7 +185,7 @@ def test_writers_that_are_killed_lose_nothing_that_was_told(tmp_path: Path) -> N
     for writer in writers:
         writer.kill()
         told += [int(line) for line in writer.communicate()[0].split()]
-    study = optuna.load_study(study_name="s", storage=open_storage(path))
+    study = optuna.load_study(study_name="s", storage=open_journal(path))
     complete = {trial.number for trial in study.trials if trial.state.name == "COMPLETE"}
     assert len(told) == len(set(told)) > 20
     assert set(told) <= complete
