@@ -121,15 +121,16 @@ def _look_after(
 ) -> None:
     told, shown = False, _Shown(folder, storage, budget)
     with shown:
-        while any(worker.code is None for worker in workers):
-            time.sleep(LOOK)
+        while True:
+            for worker in workers:
+                _restart(worker, again=not told)
             shown.look()
+            if all(worker.code is not None for worker in workers):
+                break
+            time.sleep(LOOK)
             if stop_requested() and not told:
                 told = True
                 _signal_all(workers)
-            for worker in workers:
-                _restart(worker, again=not told)
-        shown.look()
     if all(worker.code not in _ASKED_FOR for worker in workers):
         raise OptimergeError(
             f"{folder}: no worker is left; the last one ended {_ending(workers[-1].code)}: "
@@ -140,16 +141,13 @@ def _look_after(
 def _restart(worker: _Worker, *, again: bool) -> None:
     """Start a worker again that died; OptimergeError if it ended for bad input."""
     code = worker.code
-    if code is None or code in _ASKED_FOR or not again or worker.started > RESTARTS:
+    if code is None or code in _ASKED_FOR or not again:
         return
     if code == 2:
         raise OptimergeError(worker.last_words().removeprefix("Error: "))
-    more = worker.started <= RESTARTS
-    err().print(
-        f"note: worker {worker.index} ended {_ending(code)}; "
-        + ("it is started again" if more else f"it died {RESTARTS} times and is left out")
-    )
-    worker.start()
+    if worker.started <= RESTARTS:
+        err().print(f"note: worker {worker.index} ended {_ending(code)}; it is started again")
+        worker.start()
 
 
 def _ending(code: int | None) -> str:

@@ -93,7 +93,9 @@ def _score_parent(
         put_back_on_failure(run, run.parents, asked._trial_id),
     ):
         told = finish(run, run.parents, asked, origin, text, attempt(session, recipe))
-    return told and as_trial(told, run.info.objectives, numbered=False)
+    if told is None:
+        return None
+    return as_trial(told, run.info.objectives, numbered=False)
 
 
 def add_parent_points(session: Session) -> None:

@@ -15,7 +15,7 @@ that was stopped or killed, anywhere and however often, goes on as the uninterru
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -84,11 +84,12 @@ def make_view(
     candidates = [trial for trial in begun if not is_parent(origin_of(trial))]
     hidden = candidates[-1] if ahead and candidates else None
     known = space_distributions(space)
+    bounds = [bound.name for bound in space.bounds]
     return View(
         space=space,
         directions=dict(directions),
         trials=tuple(
-            _seen(trial, index, directions, known, hide=trial is hidden)
+            _seen(trial, index, directions, known, bounds, hide=trial is hidden)
             for index, trial in enumerate(begun)
         ),
         seed=seed,
@@ -116,6 +117,7 @@ def _seen(
     index: int,
     directions: Mapping[str, Direction],
     known: "Mapping[str, BaseDistribution]",
+    bounds: Sequence[str],
     *,
     hide: bool,
 ) -> SeenTrial:
@@ -133,11 +135,7 @@ def _seen(
         params={n: trial.params[n] for n in names},
         distributions={n: known[n] for n in names},
         user_attrs=_user_attributes(trial, unscored=unscored),
-        system_attrs={
-            key: value
-            for key, value in trial.system_attrs.items()
-            if key != FIXED and not (unscored and key.startswith(CONSTRAINTS))
-        },
+        system_attrs=_system_attributes(trial, bounds, unscored=unscored),
         intermediate_values={},
     )
 
@@ -164,6 +162,22 @@ def _user_attributes(trial: FrozenTrial, *, unscored: bool) -> dict[str, Any]:
             for name, score in trial.user_attrs["scores"].items()
         }
     return kept
+
+
+def _system_attributes(
+    trial: FrozenTrial, bounds: Sequence[str], *, unscored: bool
+) -> dict[str, Any]:
+    """Return what the sampler keeps with a trial, and the constraints, in one order.
+
+    Storages give them back in their own, and some samplers take constraints by position.
+    """
+    kept = {k: trial.system_attrs[k] for k in sorted(trial.system_attrs) if k != FIXED}
+    found = {k: v for k, v in kept.items() if not k.startswith(CONSTRAINTS)}
+    if unscored:
+        return found
+    order = {f"{CONSTRAINTS}:{name}": place for place, name in enumerate(bounds)}
+    constraints = [k for k in kept if k.startswith(CONSTRAINTS)]
+    return found | {k: kept[k] for k in sorted(constraints, key=lambda k: order.get(k, len(order)))}
 
 
 def _known(stderr: float | None) -> float | None:

@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,51 +10,11 @@ from typing import Any
 
 import pytest
 from fake_search import Fake, open_fake, told
+from killing import Driver
 
 from optimerge.records.attributes import is_withdrawn
 from optimerge.records.run import Run
 from optimerge.records.shared_journal import SharedJournal
-
-SECONDS = 0.005
-"""That a scoring takes at least."""
-
-
-class Driver:
-    """A process that searches in forks of itself: see `killable`."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("killable.py"))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        self.reported: list[str] = []
-
-    def start(self, journal: Path, trials: int, index: int = 0) -> int:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{journal} {trials} {SECONDS} {index}\n")
-        self._process.stdin.flush()
-        kind, _, pid = self._line().partition(" ")
-        assert kind == "pid"
-        return int(pid)
-
-    def reports(self) -> Iterator[str]:
-        """Yield what is reported finished, until the search ends."""
-        while (line := self._line()).startswith("done "):
-            self.reported.append(line.removeprefix("done "))
-            yield self.reported[-1]
-        self.code = int(line.removeprefix("ended "))
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(60)
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline().strip()
-        assert line, "the driver ended"
-        return line
 
 
 @pytest.fixture
