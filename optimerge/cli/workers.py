@@ -53,6 +53,7 @@ class _Worker:
     process: "subprocess.Popen[bytes] | None" = field(default=None)
 
     def start(self) -> None:
+        self.close()
         with self.said.open("wb" if not self.started else "ab") as file:
             self.process = subprocess.Popen(
                 self.command,
@@ -63,6 +64,10 @@ class _Worker:
                 process_group=0,  # Ctrl-C comes to them once, from here
             )
         self.started += 1
+
+    def close(self) -> None:
+        if self.process and self.process.stdin:
+            self.process.stdin.close()
 
     @property
     def code(self) -> int | None:
@@ -122,10 +127,10 @@ def _look_after(
     told, shown = False, _Shown(folder, storage, budget)
     with shown:
         while True:
-            for worker in workers:
-                _restart(worker, again=not told)
+            codes = [worker.code for worker in workers]
+            again = [not told and _restarted(*each) for each in zip(workers, codes, strict=True)]
             shown.look()
-            if all(worker.code is not None for worker in workers):
+            if None not in codes and not any(again):
                 break
             time.sleep(LOOK)
             if stop_requested() and not told:
@@ -138,16 +143,17 @@ def _look_after(
         )
 
 
-def _restart(worker: _Worker, *, again: bool) -> None:
+def _restarted(worker: _Worker, code: int | None) -> bool:
     """Start a worker again that died; OptimergeError if it ended for bad input."""
-    code = worker.code
-    if code is None or code in _ASKED_FOR or not again:
-        return
+    if code is None or code in _ASKED_FOR:
+        return False
     if code == 2:
         raise OptimergeError(worker.last_words().removeprefix("Error: "))
-    if worker.started <= RESTARTS:
-        err().print(f"note: worker {worker.index} ended {_ending(code)}; it is started again")
-        worker.start()
+    if worker.started > RESTARTS:
+        return False
+    err().print(f"note: worker {worker.index} ended {_ending(code)}; it is started again")
+    worker.start()
+    return True
 
 
 def _ending(code: int | None) -> str:
@@ -166,8 +172,7 @@ def _wait_for_all(workers: Sequence[_Worker]) -> None:
     for worker in workers:
         if worker.process:
             worker.process.wait()
-            if worker.process.stdin:
-                worker.process.stdin.close()
+            worker.close()
 
 
 class _Shown:

@@ -20,6 +20,8 @@ from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from optuna.exceptions import UpdateFinishedTrialError
+
 from optimerge.records import lease as leases
 from optimerge.records.attributes import is_withdrawn
 from optimerge.records.lease import BEAT, CLAIM, LIVE, WORKER, Life, Watch, Worker, life
@@ -72,8 +74,6 @@ class Lease:
         Where others took this worker for lost and put the trial back, what is told of it is too
         late: the rest of the block is left, and nothing is recorded.
         """
-        from optuna.exceptions import UpdateFinishedTrialError
-
         self._held = study, trial_id
         try:
             yield
@@ -147,7 +147,9 @@ class Lease:
                 if held := self._held:
                     held[0]._storage.set_trial_user_attr(held[1], BEAT, beat)
                 self._look()
-            except Exception as error:  # the storage is away, or the trial was put back by others
+            except UpdateFinishedTrialError:
+                log.info("no beat: the trial has just ended, or another worker put it back")
+            except Exception as error:  # the storage is away: no reason to end the search
                 log.warning("no beat: %s: %s", type(error).__name__, error)
 
 
