@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
 from optimerge.records.attributes import WITHDRAWN as WITHDRAWN  # its home was here
-from optimerge.records.attributes import as_trial, place
+from optimerge.records.attributes import as_trial, origin_of, place
 from optimerge.records.storage import VARIABLE, open_database, open_journal, shown
-from optimerge.records.types import Direction, Trial
+from optimerge.records.types import Direction, Trial, is_parent
 
 if TYPE_CHECKING:
     import optuna
@@ -72,6 +72,8 @@ class Run:
     info: RunInfo
     _ended: dict[tuple[str, int], Trial] = field(default_factory=dict, repr=False, compare=False)
     """Trials that have ended, by study and number: they never change, and reading takes time."""
+    _counted: dict[tuple[str, int], bool] = field(default_factory=dict, repr=False, compare=False)
+    """Of trials that have ended, whether they count."""
 
     @property
     def name(self) -> str:
@@ -90,7 +92,14 @@ class Run:
 
     def finished(self) -> int:
         """Count the trials that count against a budget: completed, pruned or failed."""
-        return sum(t.state in ("complete", "pruned", "failed") for t in self.trials())
+        for study in (self.parents, self.search):
+            parents, known = study is self.parents, self._counted
+            for stored in study.get_trials(deepcopy=False):
+                key = (study.study_name, stored.number)
+                if key not in known and stored.state.is_finished():
+                    origin = origin_of(stored)
+                    known[key] = origin != WITHDRAWN and is_parent(origin) is parents
+        return sum(self._counted.values())
 
     @property
     def reference(self) -> list[float] | None:

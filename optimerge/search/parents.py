@@ -42,7 +42,7 @@ def score_parents(session: Session, budget: Budget, stop: Stop, lease: Lease) ->
     while not stop.requested and budget.left(session.run.finished()):
         states = _states(study, before)
         left = [reference for reference, origin in known.items() if origin not in states]
-        running = "RUNNING" in states.values()
+        running = list(states.values()).count("RUNNING")
         if left and budget.left(session.run.finished() + running):
             trial = _score_parent(session, left[0], known[left[0]], before, lease)
             if trial is not None:

@@ -82,7 +82,7 @@ def _score_candidates(
     run, failures = session.run, 0
     while not stop.requested and budget.left(run.finished()):
         lease.put_back_lost()
-        if not budget.left(run.finished() + others_run(session)):
+        if not budget.left(taken(session)):
             lease.wait()  # for the last trials of others: a worker may be lost with one
             continue
         try:
@@ -98,11 +98,10 @@ def _score_candidates(
             break
         trial, trial_id = None, begun.trial._trial_id
         with lease.holding(run.search, trial_id), put_back_on_failure(run, run.search, trial_id):
-            others = others_run(session)
-            if others and not budget.left(run.finished() + others):
+            if budget.trials is not None and taken(session) >= budget.trials:
                 give_way(session, begun)  # two began the last trial at once
                 continue
-            if not stop.requested and budget.left(run.finished() + others + 1):
+            if not stop.requested and budget.left(taken(session) + 1):
                 prepare_next(session, proposer)
             trial = _score(session, begun)
         if trial is not None:
@@ -122,6 +121,15 @@ def _score(session: Session, begun: Begun) -> Trial:
     origin = str(begun.trial.user_attrs.get("origin", "sampler"))
     told = finish(run, run.search, begun.trial, origin, text, outcome, begun.seconds)
     return as_trial(told, run.info.objectives)
+
+
+def taken(session: Session) -> int:
+    """Count the trials that are finished or that other workers run; rather too many than too few.
+
+    The running ones first: one that ends meanwhile is counted twice, and not missed.
+    """
+    running = others_run(session)
+    return session.run.finished() + running
 
 
 def give_way(session: Session, begun: Begun) -> None:

@@ -6,6 +6,7 @@ journal on the disk, leases and the kills are real; engine and objectives are `f
 """
 
 import json
+import math
 import os
 import sys
 import time
@@ -51,7 +52,8 @@ def main() -> None:
     # Imported before the first fork, not after each:
     from optimerge.search import proposer, samplers
 
-    assert proposer, samplers
+    assert samplers
+    proposer.PATIENCE = math.inf  # no helper processes: to start them takes a busy machine long
     for line in sys.stdin:
         journal, trials, seconds, index = line.split()
         pid = os.fork()
