@@ -63,14 +63,15 @@ class Server:
         """Start it, and wait until it answers."""
         assert self._bin is not None
         settings = {"listen_addresses": "", "fsync": "off", "unix_socket_directories": self._folder}
-        self._process = subprocess.Popen(
-            [str(self._bin / "postgres"), "-D", self._data]
-            + [word for key, value in settings.items() for word in ("-c", f"{key}={value}")],
-            stdout=subprocess.DEVNULL,
-            stderr=(self._folder / "log.txt").open("ab"),
-            cwd=self._folder,
-            **self._user,
-        )
+        with (self._folder / "log.txt").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._bin / "postgres"), "-D", self._data]
+                + [word for key, value in settings.items() for word in ("-c", f"{key}={value}")],
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd=self._folder,
+                **self._user,
+            )
         deadline = time.monotonic() + 120
         while not self._answers():
             assert self._process.poll() is None, (self._folder / "log.txt").read_text()
