@@ -9,6 +9,15 @@ from typing import Protocol
 
 import pytest
 
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests were not run because something is missing on this machine."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    missing = [each for each in skipped if isinstance(each.longrepr, tuple)]
+    for each in missing:
+        terminalreporter.write_line(f"not run: {each.nodeid}: {each.longrepr[2]}")
+
+
 # Read when triton is first imported, which transformers does: its kernels run without a GPU.
 os.environ.setdefault("TRITON_INTERPRET", "1")
 

@@ -16,6 +16,14 @@ DEVICE = click.option(
     help="Where to merge and score: cpu, cuda, cuda:1; auto takes cuda if it is there.",
 )
 
+STORAGE = click.option(
+    "--storage",
+    metavar="URL",
+    default="",
+    help="Database that keeps the run: postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, "
+    "mysql+..., sqlite:///FILE (one worker) or grpc://HOST:PORT. Default: $OPTIMERGE_STORAGE, "
+    "which other users of the machine do not see, or a journal in the run folder.",
+)
 STRICT = click.option(
     "--strict",
     is_flag=True,

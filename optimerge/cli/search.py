@@ -8,6 +8,7 @@ from optimerge.cli.options import (
     ALLOW_CODE,
     DEVICE,
     SPACE,
+    STORAGE,
     STRICT,
     TRUST_CODE,
     chosen_device,
@@ -76,6 +77,15 @@ from optimerge.cli.options import (
     show_envvar=True,
     help="URL to which that summary is posted; only its host is ever shown, and nothing kept.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that share the search: one for each CUDA device, or a share of the CPU each.",
+)
+@click.option("--worker-index", type=click.IntRange(0), hidden=True)
+@STORAGE
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
 @STRICT
 @ALLOW_CODE
@@ -96,6 +106,9 @@ def command(
     trial_timeout: float | None,
     on_finish: str | None,
     webhook: str | None,
+    workers: int,
+    worker_index: int | None,
+    storage: str,
     dry_run: bool,
     strict: bool,
     allow_code: bool,
@@ -106,7 +119,8 @@ def command(
 
     Every candidate is built in memory and scored; the run folder keeps every trial. Ctrl-C,
     SIGTERM or `optimerge stop` finish the running trial and stop; a second Ctrl-C or SIGTERM stops
-    now and puts the trial back.
+    now and puts the trial back. Searches of the same run, also on other machines, share the work:
+    nothing is tried twice.
 
     \b
     Examples:
@@ -115,7 +129,7 @@ def command(
       optimerge search search_spaces/mine.yaml --trials 300      # goes on to 300
     """
     from optimerge.cli.check import print_check
-    from optimerge.cli.searching import run_search
+    from optimerge.cli.searching import NO_HOOKS, run_search, run_several
     from optimerge.search.hooks import make_hooks
     from optimerge.space.read import read_space
     from optimerge.space.settings import overridden
@@ -146,12 +160,19 @@ def command(
         print_check(wanted, device, allow_code=allow_code, trust_code=trust_code)
         return
     folder = run_dir or Path("runs") / space.stem
+    if workers > 1:
+        context = click.get_current_context()
+        code = run_several(context, wanted, folder, device, workers, storage, hooks)
+        raise click.exceptions.Exit(code)
     code = run_search(
         wanted,
         folder,
         chosen_device(device),
         allow_code=allow_code,
         trust_code=trust_code,
-        hooks=hooks,
+        hooks=hooks if worker_index is None else NO_HOOKS,  # else the supervisor tells of the end
+        last_words=worker_index is None,
+        storage=storage,
+        index=worker_index,
     )
     raise click.exceptions.Exit(code)

@@ -6,6 +6,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import click
+
 from optimerge.cli.ending import told_of_the_end
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
@@ -13,18 +15,22 @@ from optimerge.cli.screen import duration, err, out
 from optimerge.cli.stopped import stopped_early
 from optimerge.cli.stopping import stopping
 from optimerge.cli.tables import front_screen
+from optimerge.cli.workers import devices_for, end_with_supervisor, run_workers
 from optimerge.export.recipe import export_text, write_export
 from optimerge.front.choose import choose
 from optimerge.front.feasible import none_feasible
 from optimerge.front.front import Front, make_front
 from optimerge.records.full_disk import waiting_for_room
+from optimerge.records.lease import new_worker
 from optimerge.records.plain import plain
-from optimerge.records.run import Run, make_writable, mend_journal, open_run
+from optimerge.records.run import Run, find_run, make_writable, mend_journal, open_run, url_of
+from optimerge.records.stop_request import last_token
+from optimerge.records.storage import kind_of
 from optimerge.search.again import Again, handed_over, start_again
 from optimerge.search.budget import make_budget
 from optimerge.search.hooks import Hooks, host_of
 from optimerge.search.listening import listening
-from optimerge.search.lock import sole_writer
+from optimerge.search.lock import joined
 from optimerge.search.samplers.chosen import chosen_sampler
 from optimerge.search.samplers.unrepeated import SpaceUsedUpError
 from optimerge.search.session import open_session
@@ -45,14 +51,21 @@ def run_search(
     trust_code: bool = False,
     last_words: bool = True,
     hooks: Hooks = NO_HOOKS,
+    storage: str = "",
+    index: int | None = None,
 ) -> int:
-    """Search until the budget is used or it is stopped; return the exit code (0; 130 or 143)."""
+    """Search until the budget is used or it is stopped; return the exit code (0; 130 or 143).
+
+    Other searches may be at work in the same run: `storage` is the URL of what keeps it, if not the
+    folder, `index` the number of this worker, if it is given one.
+    """
     sampler = chosen_sampler(space, allow_code=allow_code)
     make_writable(folder)
     before_us = handed_over(folder)
     started = before_us.started if before_us else time.monotonic()
+    end_with_supervisor()
     with (
-        sole_writer(folder),
+        joined(folder, index) as number,
         quiet(folder / "log.txt", scoring=True),
         stopping() as stop,
         waiting_for_room(_note, lambda: stop.requested),
@@ -60,6 +73,7 @@ def run_search(
     ):
         if hooks.webhook:
             _say(f"{host_of(hooks.webhook)} will be told of the end (webhook)")
+        _warn_of_sqlite(folder, storage, number)
         if cut := mend_journal(folder):
             log.warning("cut %d bytes of a torn last line off the journal", cut)
         if allow_code:
@@ -70,6 +84,7 @@ def run_search(
             device=device,
             allow_code=allow_code,
             trust_code=trust_code,
+            storage=storage,
             say=_say,
             warn=_note,
         )
@@ -86,8 +101,8 @@ def run_search(
                 start_again(Again(place, budget.started, budget.end, session.heard))
 
         limit = 60 * asked.trial_timeout if asked.trial_timeout else None
-        watch = Watch(limit, start_over, again=before_us is not None)
-        session = replace(session, watch=watch)
+        watch = Watch(limit, start_over, again=before_us is not None and before_us.hung)
+        session = replace(session, watch=watch, worker=new_worker(number))
         before = session.run.finished()
         used_up = ""
         with SearchProgress(session.run, budget) as progress:
@@ -101,9 +116,55 @@ def run_search(
     if last_words:
         done = session.run.finished() - before
         out().print(f"{done} trials in {duration(time.monotonic() - started)}; run folder {folder}")
-        print_front(open_run(folder))
+        print_front(session.run)
         _next_commands(folder, space)
     return stop.code if stop.requested else 0
+
+
+def run_several(
+    context: click.Context,
+    space: SearchSpace,
+    folder: Path,
+    device: str,
+    workers: int,
+    storage: str = "",
+    hooks: Hooks = NO_HOOKS,
+) -> int:
+    """Search with several worker processes; return the exit code (0; 130 or 143)."""
+    devices, asked = devices_for(workers, device), space.search
+    make_writable(folder)
+    _warn_of_sqlite(folder, storage, workers - 1)
+    with (
+        quiet(folder / "log.txt"),
+        stopping() as stop,
+        told_of_the_end(hooks, stop, folder.name, _note) as ending,
+    ):
+        if hooks.webhook:
+            _say(f"{host_of(hooks.webhook)} will be told of the end (webhook)")
+        before, heard = 0, ""
+        if run := find_run(folder, storage):
+            before, heard = run.finished(), last_token(run)
+        budget = make_budget(asked.trials, asked.hours, asked.until)
+        since = Again(str(folder.resolve()), budget.started, budget.end, heard, hung=False)
+        try:
+            run_workers(context, folder, devices, budget, storage, stop, since)
+        finally:
+            ending.run = run = find_run(folder, storage)
+    if run:
+        done, took = run.finished() - before, duration(budget.elapsed)
+        out().print(f"{done} trials in {took}, by {workers} workers; run folder {folder}")
+        print_front(run)
+        _next_commands(folder, space)
+    return stop.code if stop.requested else 0
+
+
+def _warn_of_sqlite(folder: Path, storage: str, others: int) -> None:
+    url = url_of(folder, storage)
+    if others and url and kind_of(url) == "sqlite":
+        _note(
+            "SQLite is for one worker, with several it may lose trials; leave --storage out on one "
+            "machine, or give a PostgreSQL database"
+        )
 
 
 def _say(text: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimerge.cli.options import RUN
+from optimerge.cli.options import RUN, STORAGE
 
 if TYPE_CHECKING:
     from optimerge.records.run import Run
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 @click.command("status")
 @RUN
-def command(run: Path) -> None:
+@STORAGE
+def command(run: Path, storage: str) -> None:
     """Print how far a run is: trials, rate, hypervolume, best per objective, failures.
 
-    Reads the run's storage only, so it works while the search runs, and from another machine.
+    Reads the run's storage only, so it works while the search runs, from any machine that sees the
+    folder or the database.
 
     \b
     Example:
@@ -29,7 +31,7 @@ def command(run: Path) -> None:
     from optimerge.records.run import open_run
 
     with quiet():
-        click.echo(plain("\n".join(describe(open_run(run)))))
+        click.echo(plain("\n".join(describe(open_run(run, storage)))))
 
 
 def describe(run: "Run") -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
+from optimerge.records.lease import WORKER, Life, Worker, life
 from optimerge.records.run import Run
 from optimerge.records.sound import sound_count
 from optimerge.records.types import Trial
@@ -39,7 +40,7 @@ def activity(run: Run) -> Activity:
     recent = [t for t in run.trials() if t.state == "complete" and t.seconds][-RECENT:]
     ends = run.search.user_attrs.get("ends")
     return Activity(
-        running=_held(run),
+        running=_held(run) or _at_work(run),
         seconds_per_trial=median(t.elapsed for t in recent) if recent else None,
         goal=sound_count(run.search.user_attrs.get("goal"), f"{run.folder}: the goal"),
         proposing=_median(recent, "propose"),
@@ -59,19 +60,30 @@ def _last_end(run: Run) -> datetime | None:
     return max(found, default=None)
 
 
+def _at_work(run: Run) -> bool:
+    """Whether a worker has a running trial; of one on another machine that it lives is believed."""
+    believed: set[Life] = {"alive", "unknown"} if run.info.storage else {"alive"}
+    return any(
+        life(Worker.parse(str(trial.user_attrs.get(WORKER)))) in believed
+        for study in (run.parents, run.search)
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state.name == "RUNNING"
+    )
+
+
 def _median(trials: Sequence[Trial], stage: str) -> float | None:
     found = [t.seconds[stage] for t in trials if stage in t.seconds]
     return median(found) if found else None
 
 
 def _held(run: Run) -> bool:
-    """Whether a process on this machine holds the run's lock."""
+    """Whether a process on this machine holds the run's lock, alone or with others."""
     path = run.folder / LOCK
     if not path.exists():
         return False
     with path.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False

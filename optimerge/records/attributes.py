@@ -22,6 +22,8 @@ _STATES: dict[str, State] = {
 
 PLACE = "place"
 """Key of the number of the trial that an interrupted one repeats."""
+WITHDRAWN, WAS = "withdrawn", "was"
+"""Origin of a trial that was interrupted: its point is asked for again. Key of what it was."""
 FIXED, CONSTRAINTS = "fixed_params", "constraints"
 """Optuna's own system attributes: the point of a trial that waited; what constraints begin with."""
 
@@ -100,7 +102,16 @@ def as_trial(
 
 def origin_of(frozen: "FrozenTrial") -> str:
     """Return where a stored trial comes from: see `Trial.origin`."""
-    return str(frozen.user_attrs.get("origin", "sampler"))
+    if is_withdrawn(frozen):
+        return WITHDRAWN
+    kept = frozen.user_attrs  # marked as withdrawn, it may still have been told: that counts
+    return str(kept.get(WAS) or kept.get("origin", "sampler"))
+
+
+def is_withdrawn(frozen: "FrozenTrial") -> bool:
+    """Whether a stored trial was interrupted, or begun twice; its point is asked for again."""
+    kept = frozen.user_attrs
+    return frozen.state.name == "FAIL" and (WAS in kept or kept.get("origin") == WITHDRAWN)
 
 
 def place(frozen: "FrozenTrial") -> int:

@@ -15,19 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
-from optimerge.records.attributes import as_trial, place
+from optimerge.records.attributes import WITHDRAWN as WITHDRAWN  # its home was here
+from optimerge.records.attributes import as_trial, origin_of, place
 from optimerge.records.sound import check_kinds, refuse_links, sound_numbers
-from optimerge.records.types import Direction, Trial
+from optimerge.records.storage import VARIABLE, open_database, open_journal, shown
+from optimerge.records.types import Direction, Trial, is_parent
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial
 
 FORMAT = 2
 """2: items are identified with the test's among them; every trial keeps its evidence."""
 JOURNAL = "study.journal"
 SEARCH, PARENTS = "search", "parents"
-WITHDRAWN = "withdrawn"
-"""Origin of a trial that was interrupted: its point is asked for again."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class RunInfo:
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Digests of the models' files when the run was started, by reference and file name; empty in
     runs of before they were kept."""
+    storage: str = ""
+    """URL of the database that the run is kept in, without passwords; "" for the journal."""
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -72,11 +75,12 @@ class RunInfo:
 
 
 _KINDS: Mapping[str, Any] = {
-    **dict.fromkeys(("space", "space_file", "digest", "plan", "task_vectors"), str),
+    **dict.fromkeys(("space", "space_file", "digest", "plan", "task_vectors", "storage"), str),
     **dict.fromkeys(("layers", "seed"), int),
     **dict.fromkeys(("exact", "allow_code", "trust_code"), bool),
     **dict.fromkeys(("objectives", "items", "versions"), (str, str)),
     "layer_groups": (str, list | tuple),
+    "models": (str, Mapping),
 }
 """Kinds of a RunInfo's fields; of mappings, of keys and values."""
 
@@ -91,11 +95,13 @@ class Run:
     info: RunInfo
     _ended: dict[tuple[str, int], Trial] = field(default_factory=dict, repr=False, compare=False)
     """Trials that have ended, by study and number: they never change, and reading takes time."""
+    _counted: dict[tuple[str, int], bool] = field(default_factory=dict, repr=False, compare=False)
+    """Of trials that have ended, whether they count."""
 
     @property
     def name(self) -> str:
         """The folder's name."""
-        return self.folder.name
+        return _name(self.folder)
 
     def trials(self) -> list[Trial]:
         """Return every trial: parents first, then the points of the space in order.
@@ -109,7 +115,14 @@ class Run:
 
     def finished(self) -> int:
         """Count the trials that count against a budget: completed, pruned or failed."""
-        return sum(t.state in ("complete", "pruned", "failed") for t in self.trials())
+        for study in (self.parents, self.search):
+            parents, known = study is self.parents, self._counted
+            for stored in study.get_trials(deepcopy=False):
+                key = (study.study_name, stored.number)
+                if key not in known and stored.state.is_finished():
+                    origin = origin_of(stored)
+                    known[key] = origin != WITHDRAWN and is_parent(origin) is parents
+        return sum(self._counted.values())
 
     @property
     def reference(self) -> list[float] | None:
@@ -126,16 +139,25 @@ class Run:
         return sound_numbers(found, len(self.info.objectives), f"{self.folder}: the {key}")
 
     def _records(self, study: "optuna.Study", *, numbered: bool) -> list[Trial]:
-        found = []
-        for stored in sorted(study.get_trials(deepcopy=False), key=place):
-            key = (study.study_name, stored.number)
-            trial = self._ended.get(key)
-            if trial is None:
-                trial = as_trial(stored, self.info.objectives, numbered=numbered)
-                if stored.state.is_finished():
-                    self._ended[key] = trial
-            found.append(trial)
-        return found
+        try:
+            return [
+                self._record(study.study_name, stored, numbered=numbered)
+                for stored in sorted(study.get_trials(deepcopy=False), key=place)
+            ]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RunError(
+                f"{self.folder}: a trial cannot be read ({type(error).__name__}: {error}); "
+                "this optimerge did not write it"
+            ) from error
+
+    def _record(self, study: str, stored: "FrozenTrial", *, numbered: bool) -> Trial:
+        key = (study, stored.number)
+        trial = self._ended.get(key)
+        if trial is None:
+            trial = as_trial(stored, self.info.objectives, numbered=numbered)
+            if stored.state.is_finished():
+                self._ended[key] = trial
+        return trial
 
 
 def _is_own(trial: Trial) -> bool:
@@ -143,30 +165,52 @@ def _is_own(trial: Trial) -> bool:
     return not trial.is_parent and trial.origin != WITHDRAWN
 
 
-def open_run(folder: Path) -> Run:
-    """Open an existing run; RunError if the folder holds none, or one of another format."""
+def open_run(folder: Path, url: str = "") -> Run:
+    """Open an existing run; RunError if there is none, or one of another format.
+
+    `url`: of the storage that it is kept in, if that is not the folder's journal; default the one
+    in the environment (`OPTIMERGE_STORAGE`), if there is no journal.
+    """
+    if not (found := url_of(folder, url)) and not (folder / JOURNAL).is_file():
+        raise RunError(
+            f"{folder}: holds no run ({JOURNAL} is not there); see `optimerge search`, or set "
+            f"{VARIABLE} to the URL of the database that the run is kept in"
+        )
+    run = find_run(folder, found)
+    if run is None:
+        where = f"the run {_name(folder)!r} in {shown(found)}" if found else f"the run in {JOURNAL}"
+        raise RunError(f"{folder}: {where} was never started; start it with `optimerge search`")
+    return run
+
+
+def find_run(folder: Path, url: str = "") -> Run | None:
+    """Open the run in a folder; None if there is none yet, or its making was cut short."""
     import optuna
 
-    if not (folder / JOURNAL).is_file():
-        raise RunError(f"{folder}: holds no run ({JOURNAL} is not there); see `optimerge search`")
-    storage = _storage(folder / JOURNAL)
+    url = url_of(folder, url)
+    if not url and not (folder / JOURNAL).is_file():
+        return None
+    storage = open_database(url) if url else open_journal(folder / JOURNAL)
+    names = study_names(folder, url)
     try:
-        search = optuna.load_study(study_name=SEARCH, storage=storage)
-        parents = optuna.load_study(study_name=PARENTS, storage=storage)
-        info = _info(search.user_attrs["run"], folder)
+        search = optuna.load_study(study_name=names[0], storage=storage)
+        parents = optuna.load_study(study_name=names[1], storage=storage)
+        kept = search.user_attrs["run"]
     except KeyError:
-        raise RunError(f"{folder}: the run was never started; delete it and search anew") from None
-    return Run(folder, search, parents, info)
+        return None
+    return Run(folder, search, parents, _info(kept, folder))
 
 
-def create_run(folder: Path, info: RunInfo) -> Run:
-    """Make a new run; RunError if the folder cannot be written."""
+def create_run(folder: Path, info: RunInfo, url: str = "") -> Run:
+    """Make a new run; RunError if the folder cannot be written or the storage not be opened."""
     make_writable(folder)
-    storage = _storage(folder / JOURNAL)
-    directions = list(info.objectives.values())
-    parents = _study(storage, PARENTS, directions)
-    search = _study(storage, SEARCH, directions)
+    url = url_of(folder, url)
+    storage = open_database(url) if url else open_journal(folder / JOURNAL)
+    directions, names = list(info.objectives.values()), study_names(folder, url)
+    parents = _study(storage, names[1], directions)
+    search = _study(storage, names[0], directions)
     _name_values(search, list(info.objectives))
+    info = replace(info, storage=shown(url))
     search.set_user_attr("run", asdict(info))
     return Run(folder, search, parents, info)
 
@@ -178,6 +222,20 @@ def with_trusted_code(run: Run) -> Run:
     info = replace(run.info, trust_code=True)
     run.search.set_user_attr("run", asdict(info))
     return replace(run, info=info)
+
+
+def url_of(folder: Path, url: str = "") -> str:
+    """Return the URL of a run's storage; "": the journal in its folder."""
+    return url or ("" if (folder / JOURNAL).exists() else os.environ.get(VARIABLE, ""))
+
+
+def study_names(folder: Path, url: str) -> tuple[str, str]:
+    """Return what the two studies are called: a database holds many runs, each by its name."""
+    return (f"{_name(folder)}/{SEARCH}", f"{_name(folder)}/{PARENTS}") if url else (SEARCH, PARENTS)
+
+
+def _name(folder: Path) -> str:
+    return folder.resolve().name
 
 
 def _name_values(study: "optuna.Study", names: list[str]) -> None:
@@ -204,18 +262,13 @@ def make_writable(folder: Path) -> None:
 
 
 def mend_journal(folder: Path) -> int:
-    """Cut off a last line torn by a crash; return the bytes cut. Only for the sole writer."""
+    """Cut off a last line torn by a crash; return the bytes cut. Others may be writing."""
     path = folder / JOURNAL
     if not path.exists():
         return 0
-    with path.open("r+b") as file:
-        data = file.read()
-        whole = data.rfind(b"\n") + 1
-        if whole < len(data):
-            file.truncate(whole)
-            file.flush()
-            os.fsync(file.fileno())
-        return len(data) - whole
+    from optimerge.records.shared_journal import mend
+
+    return mend(path)
 
 
 def _study(storage: Any, name: str, directions: list[Direction]) -> "optuna.Study":
@@ -224,28 +277,6 @@ def _study(storage: Any, name: str, directions: list[Direction]) -> "optuna.Stud
     return optuna.create_study(
         study_name=name, storage=storage, directions=directions, load_if_exists=True
     )
-
-
-def _storage(journal: Path) -> "optuna.storages.JournalStorage":
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileOpenLock
-
-    from optimerge.records.journal import PatientJournal
-
-    backend = PatientJournal(str(journal), lock_obj=JournalFileOpenLock(str(journal)))
-    try:
-        return JournalStorage(backend)
-    except (OSError, *_REPLAYING) as error:
-        raise RunError(
-            f"{journal}: cannot be read as a study journal ({type(error).__name__}: {error})"
-        ) from None
-
-
-_REPLAYING = (
-    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError),
-    RecursionError,
-)
-"""What Optuna comes to in operations that make no sense."""
 
 
 def _info(kept: Any, folder: Path) -> RunInfo:

@@ -29,6 +29,9 @@ class Again:
     """When it is to end at a time of day, on the same clock."""
     heard: str
     """Token of the last request to stop that is older than the search."""
+    hung: bool = True
+    """Whether it was replaced because of a trial that hung; else it was started again after it
+    died, by its supervisor."""
 
 
 def handed_over(folder: Path) -> Again | None:
@@ -46,11 +49,16 @@ def handed_over(folder: Path) -> Again | None:
     return found if found.folder == str(folder.resolve()) else None
 
 
+def environment(again: Again) -> dict[str, str]:
+    """Return the environment variables that hand it over."""
+    return {KEY: json.dumps(asdict(again))}
+
+
 def start_again(again: Again) -> None:
     """Replace this process by the same command, which goes on; returns where that may not be."""
     if not restartable:
         return
-    os.environ[KEY] = json.dumps(asdict(again))
+    os.environ.update(environment(again))
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from optimerge.records.attributes import place
+from optimerge.records.lease import CLAIM, WORKER, Worker, new_worker
 from optimerge.search.distributions import space_distributions
+from optimerge.search.places import drop, superseded
 from optimerge.search.proposals import Proposal, suggest_point
 from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial
 
 
 def any_waiting(study: "optuna.Study") -> bool:
@@ -19,25 +22,47 @@ def any_waiting(study: "optuna.Study") -> bool:
 
 
 def begin_waiting(
-    study: "optuna.Study", space: SearchSpace
+    study: "optuna.Study", space: SearchSpace, worker: Worker | None = None
 ) -> "tuple[optuna.Trial, dict[str, Param]] | None":
     """Begin the first trial that waits, and return it with its point; None if none waits.
 
-    What was interrupted comes in its old place. Parameters that the waiting trial does not fix
-    (somebody else enqueued it) are drawn at random.
+    What was interrupted comes in its old place; what another worker has is dropped. Parameters
+    that the waiting trial does not fix (somebody else enqueued it) are drawn at random.
     """
     import optuna
 
     for waiting in _waiting(study):
-        if study._storage.set_trial_state_values(waiting._trial_id, _state("RUNNING")):
+        if claimed(study, waiting, worker or new_worker()):
+            if superseded(study, space, waiting):
+                drop(study, waiting._trial_id)
+                continue
             study.sampler = optuna.samplers.RandomSampler(seed=waiting.number)
             trial = optuna.Trial(study, waiting._trial_id)
             return trial, suggest_point(trial, space)
     return None
 
 
+def claimed(study: "optuna.Study", waiting: "FrozenTrial", worker: Worker) -> bool:
+    """Make a waiting trial this worker's; False if another one has it."""
+    from optuna.exceptions import UpdateFinishedTrialError
+
+    storage, trial_id = study._storage, waiting._trial_id
+    try:
+        # Two may write the first, and one of them may die before the second: then it is his.
+        storage.set_trial_user_attr(trial_id, CLAIM, str(worker))
+        if not storage.set_trial_state_values(trial_id, _state("RUNNING")):
+            return False
+        storage.set_trial_user_attr(trial_id, WORKER, str(worker))
+    except UpdateFinishedTrialError:
+        return False
+    return True
+
+
 def begin_proposal(
-    study: "optuna.Study", space: SearchSpace, proposal: Proposal, user_attrs: Mapping[str, str]
+    study: "optuna.Study",
+    space: SearchSpace,
+    proposal: Proposal,
+    user_attrs: Mapping[str, str],
 ) -> "optuna.Trial":
     """Begin a trial of a proposed point; it is stored whole, with the sampler's attributes."""
     import optuna

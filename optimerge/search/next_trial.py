@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError
 from optimerge.records.attributes import origin_of
+from optimerge.records.lease import WORKER
 from optimerge.search.begin import any_waiting, begin_proposal, begin_waiting
 from optimerge.search.budget import Stop
+from optimerge.search.lease import running_trials
 from optimerge.search.making import Made
+from optimerge.search.places import drop, superseded
 from optimerge.search.proposals import Proposal, View, propose_point
 from optimerge.search.proposer import Proposer
 from optimerge.search.samplers.registry import sampler_named
@@ -52,11 +55,12 @@ def begin_next(
     RunError if the sampler raised for the third time in a row.
     """
     started = time.perf_counter()
-    study, space = session.run.search, session.space
-    begun, seconds = begin_waiting(study, space), dict[str, float]()
-    if begun is None:
+    study, space, worker = session.run.search, session.space, session.worker
+    begun, seconds = begin_waiting(study, space, worker), dict[str, float]()
+    while begun is None:
+        known = len(study.get_trials(deepcopy=False))
         view = next_view(session, proposer)
-        made = proposer.take(view)
+        made = proposer.take(view, shared=others_run(session))
         if made.refusal:
             raise made.refusal
         if stop.requested:
@@ -65,7 +69,12 @@ def begin_next(
         if proposal is None:
             proposal, marked = _instead(session, view, made, proposer.sampler.name, warn)
         seconds["propose"] = made.seconds
-        begun = begin_proposal(study, space, proposal, marked), dict(proposal.params)
+        trial = begin_proposal(study, space, proposal, {**marked, WORKER: str(worker)})
+        frozen = study._storage.get_trial(trial._trial_id)
+        if trial.number > known and superseded(study, space, frozen, known):
+            drop(study, trial._trial_id)  # another worker began the same point meanwhile
+        else:
+            begun = trial, dict(proposal.params)
     seconds["wait"] = time.perf_counter() - started
     return Begun(*begun, seconds)
 
@@ -85,6 +94,16 @@ def next_view(session: Session, proposer: Proposer) -> View:
         run.info.objectives,
         run.info.seed,
         ahead=proposer.sampler.ahead,
+        worker=session.worker.index,
+    )
+
+
+def others_run(session: Session) -> int:
+    """Count the trials that other workers are running."""
+    return sum(
+        trial.user_attrs.get(WORKER) != str(session.worker)
+        for study in (session.run.parents, session.run.search)
+        for trial in running_trials(study)
     )
 
 

@@ -13,10 +13,13 @@ from optimerge.errors import RunError, TrialError
 from optimerge.front.losses import losses_of
 from optimerge.front.reference import reference_point, scales
 from optimerge.recipe.write import recipe_text
-from optimerge.records.attributes import as_trial
+from optimerge.records.attributes import as_trial, is_withdrawn, origin_of
+from optimerge.records.lease import WORKER
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import Outcome, attempt
+from optimerge.search.lease import Lease
+from optimerge.search.places import drop
 from optimerge.search.proposals import known_trial
 from optimerge.search.session import Session
 from optimerge.search.start.parents import parent_points, whole_model_points
@@ -24,32 +27,80 @@ from optimerge.search.tell import finish, put_back_on_failure
 from optimerge.space.ranges import Param
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.trial import FrozenTrial
 
 BASE = "base"
 
 
-def score_parents(session: Session, budget: Budget, stop: Stop) -> Iterator[Trial]:
-    """Score the parents that the run does not have yet, and yield each."""
+def score_parents(session: Session, budget: Budget, stop: Stop, lease: Lease) -> Iterator[Trial]:
+    """Score the parents that the run does not have yet, and yield each.
+
+    Parents that another worker scores are waited for: what comes after needs all of them.
+    """
+    study, known = session.run.parents, origins(session)
     # One that hung, so that the process was replaced, is not tried again by the replacement.
-    ended = ("complete", "failed") if session.watch.again else ("complete",)
-    done = {t.origin for t in session.run.trials() if t.is_parent and t.state in ended}
-    for reference, origin in origins(session).items():
-        if origin in done or stop.requested or not budget.left(session.run.finished()):
-            continue
-        yield _score_parent(session, reference, origin)
+    before = 0 if session.watch.again else len(study.get_trials(deepcopy=False))
+    while not stop.requested and budget.left(session.run.finished()):
+        states = _states(study, before)
+        left = [reference for reference, origin in known.items() if origin not in states]
+        running = list(states.values()).count("RUNNING")
+        if left and budget.left(session.run.finished() + running):
+            trial = _score_parent(session, left[0], known[left[0]], before, lease)
+            if trial is not None:
+                yield trial
+        elif running:
+            lease.wait()
+        else:
+            return
 
 
-def _score_parent(session: Session, reference: str, origin: str) -> Trial:
+def _states(study: "optuna.Study", before: int, below: float = float("inf")) -> dict[str, str]:
+    """Return how far each parent is that is not to be begun, by origin: complete, running, failed.
+
+    Those that failed before this search, whose first trial could have the number `before`, are
+    tried again. `below`: only trials of lower numbers.
+    """
+    return {
+        origin_of(trial): trial.state.name
+        for trial in study.get_trials(deepcopy=False)
+        if trial.number < below
+        and not is_withdrawn(trial)
+        and (trial.state.name in ("COMPLETE", "RUNNING") or trial.number >= before)
+    }
+
+
+def begin_beside(session: Session, origin: str) -> "optuna.Trial":
+    """Begin a trial in the study "parents"."""
+    import optuna
+
+    study = session.run.parents
+    marked = {"origin": origin, WORKER: str(session.worker)}
+    template = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING, user_attrs=marked)
+    return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template))
+
+
+def _score_parent(
+    session: Session, reference: str, origin: str, before: int, lease: Lease
+) -> Trial | None:
+    """Score a parent; None if another worker has it, or took this one for lost."""
     run, recipe = session.run, session.parent_recipe(reference)
-    asked, text = run.parents.ask(), recipe_text(session.stored(recipe))
+    asked = begin_beside(session, origin)
+    if origin in _states(run.parents, before, asked.number):
+        drop(run.parents, asked._trial_id)
+        return None
+    text = recipe_text(session.stored(recipe))
 
     def record(outcome: Outcome) -> "FrozenTrial":
         return finish(run, run.parents, asked, origin, text, outcome)
 
-    with put_back_on_failure(run, run.parents, asked._trial_id):
-        told = record(attempt(session, recipe, record=record))
-    return as_trial(told, run.info.objectives, numbered=False)
+    told: list[FrozenTrial] = []
+    with (
+        lease.holding(run.parents, asked._trial_id),
+        put_back_on_failure(run, run.parents, asked._trial_id),
+    ):
+        told.append(record(attempt(session, recipe, record=record)))
+    return as_trial(told[0], run.info.objectives, numbered=False) if told else None
 
 
 def add_parent_points(session: Session) -> None:
@@ -107,7 +158,7 @@ def fix_reference(session: Session) -> None:
     """
     run = session.run
     parents = [t for t in run.trials() if t.is_parent]
-    tried = {t.origin for t in parents}
+    tried = {t.origin for t in parents if t.state != "running"}
     if run.reference is not None or len(tried) < len(session.models.checkpoints):
         return
     scored = [t for t in parents if t.state == "complete"]

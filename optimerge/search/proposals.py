@@ -47,6 +47,8 @@ class View:
     """The reference point, in losses; None before it is fixed."""
     scales: Sequence[float] | None = None
     """The parents' range by objective; None before it is fixed."""
+    worker: int = 0
+    """Of the worker that asks: two that ask at once are not to be told the same."""
 
     @property
     def finished(self) -> int:
@@ -80,7 +82,7 @@ def propose_point(view: View, sampler: NamedSampler) -> Proposal:
         return drawn[-1].params
 
     known = known_keys(view.space, view.trials)
-    attempt, params = unrepeated(view.space, known, keyed_seed(view.seed, view.number), draw)
+    attempt, params = unrepeated(view.space, known, _seed(view), draw)
     return replace(drawn[attempt], params=params)
 
 
@@ -89,7 +91,7 @@ def _drawn(view: View, sampler: NamedSampler, attempt: int) -> Proposal:
     study.sampler = sampler.make(
         Ask(
             space=view.space,
-            seed=keyed_seed(view.seed, number, attempt),
+            seed=_seed(view, attempt),
             finished=view.finished,
             number=number,
             reference=view.reference,
@@ -107,6 +109,10 @@ def _drawn(view: View, sampler: NamedSampler, attempt: int) -> Proposal:
     attributes = {k: v for k, v in kept.items() if not k.startswith(_SHARED)}
     attributes |= {STUDY + k: v for k, v in found.items() if k not in known or known[k] != v}
     return Proposal(params, attributes)
+
+
+def _seed(view: View, attempt: int = 0) -> int:
+    return keyed_seed(view.seed, view.number, attempt, view.worker)
 
 
 def _study(view: View) -> "optuna.Study":
@@ -162,12 +168,14 @@ def known_trial(
     )
 
 
-def keyed_seed(seed: int, number: int, attempt: int = 0) -> int:
+def keyed_seed(seed: int, number: int, attempt: int = 0, worker: int = 0) -> int:
     """Return the seed of a run's proposal of that number, for a run with that seed.
 
-    `attempt`: how many points that the sampler proposed in its place were known already.
+    `attempt`: how many points that the sampler proposed in its place were known already. `worker`:
+    who asks; 0 is a search alone.
     """
     text = f"optimerge proposal {seed} {number}" + (f" again {attempt}" if attempt else "")
+    text += f" worker {worker}" if worker else ""
     return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "little")
 
 

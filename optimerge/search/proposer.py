@@ -18,6 +18,8 @@ from optimerge.search.helper import Helper, HelperError
 from optimerge.search.making import Made, make_proposal
 from optimerge.search.proposals import View
 from optimerge.search.samplers.registry import NamedSampler
+from optimerge.search.samplers.unrepeated import known_keys
+from optimerge.space.points import key_of
 
 log = logging.getLogger(__name__)
 
@@ -89,25 +91,30 @@ class Proposer:
         except HelperError as error:
             self._give_up(error)
 
-    def take(self, view: View) -> Made:
-        """Return the proposal for a view: the one that was prepared for it, else one made now."""
-        made = self._received(view) or make_proposal(view, self.sampler)
+    def take(self, view: View, *, shared: bool | int = False) -> Made:
+        """Return the proposal for a view: the one that was prepared for it, else one made now.
+
+        `shared`: other workers are at work on the run, so that the trials change all the time; one
+        that was prepared for those of a moment ago will do, if its point is still new.
+        """
+        made = self._received(view, bool(shared)) or make_proposal(view, self.sampler)
         self._spent += made.seconds
         return made
 
-    def _received(self, view: View) -> Made | None:
+    def _received(self, view: View, shared: bool) -> Made | None:
         prepared, self._prepared = self._prepared, None
         if prepared is None or self._helper is None:
             return None
-        if prepared != view:
+        if prepared != view and not shared:
             log.info("the trials have changed since the next proposal was asked for")
             self._close()
             return None
         try:
-            return self._helper.receive()
+            made = self._helper.receive()
         except HelperError as error:
             self._give_up(error)
             return None
+        return made if prepared == view or _is_new(made, view) else None
 
     def _give_up(self, error: HelperError) -> None:
         self._close()
@@ -124,3 +131,11 @@ class Proposer:
         if self._helper is not None:
             self._helper.close()
             self._helper = None
+
+
+def _is_new(made: Made, view: View) -> bool:
+    """Whether a proposal's point is none that has been begun since it was asked for."""
+    if made.proposal is None:
+        return False
+    point = key_of(view.space, made.proposal.params)
+    return point not in known_keys(view.space, view.trials)

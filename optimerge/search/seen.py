@@ -15,15 +15,21 @@ that was stopped or killed, anywhere and however often, goes on as the uninterru
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from optimerge.records.attributes import CONSTRAINTS, FIXED, origin_of, partial_values, place
-from optimerge.records.run import WITHDRAWN
+from optimerge.records.attributes import (
+    CONSTRAINTS,
+    FIXED,
+    WITHDRAWN,
+    origin_of,
+    partial_values,
+    place,
+)
 from optimerge.records.types import Direction, is_parent
 from optimerge.search.distributions import space_distributions
 from optimerge.search.proposals import View
@@ -58,6 +64,7 @@ def make_view(
     seed: int,
     *,
     ahead: bool,
+    worker: int = 0,
 ) -> View:
     """Return what the next proposal depends on, by the rule above.
 
@@ -67,27 +74,43 @@ def make_view(
         directions: By objective, in the order of the trials' values.
         seed: Of the run.
         ahead: Whether the sampler proposes while the last candidate is scored.
+        worker: Index of the worker that asks.
     """
     begun = [
         trial
         for trial in sorted(study.get_trials(deepcopy=False), key=place)
         if trial.state is not TrialState.WAITING and origin_of(trial) != WITHDRAWN
     ]
+    begun = _copied_once(begun)
     candidates = [trial for trial in begun if not is_parent(origin_of(trial))]
     hidden = candidates[-1] if ahead and candidates else None
     known = space_distributions(space)
+    bounds = [bound.name for bound in space.bounds]
     return View(
         space=space,
         directions=dict(directions),
         trials=tuple(
-            _seen(trial, index, directions, known, hide=trial is hidden)
+            _seen(trial, index, directions, known, bounds, hide=trial is hidden)
             for index, trial in enumerate(begun)
         ),
         seed=seed,
         number=len(candidates),
         reference=study.user_attrs.get("reference"),
         scales=study.user_attrs.get("scales"),
+        worker=worker,
     )
+
+
+def _copied_once(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """Leave out second copies of a parent: two workers may have told the sampler of it."""
+    known: set[str] = set()
+    found = []
+    for trial in trials:
+        origin = origin_of(trial)
+        if not (is_parent(origin) and origin in known):
+            found.append(trial)
+            known.add(origin)
+    return found
 
 
 def _seen(
@@ -95,6 +118,7 @@ def _seen(
     index: int,
     directions: Mapping[str, Direction],
     known: "Mapping[str, BaseDistribution]",
+    bounds: Sequence[str],
     *,
     hide: bool,
 ) -> SeenTrial:
@@ -112,11 +136,7 @@ def _seen(
         params={n: trial.params[n] for n in names},
         distributions={n: known[n] for n in names},
         user_attrs=_user_attributes(trial, unscored=unscored),
-        system_attrs={
-            key: value
-            for key, value in trial.system_attrs.items()
-            if key != FIXED and not (unscored and key.startswith(CONSTRAINTS))
-        },
+        system_attrs=_system_attributes(trial, bounds, unscored=unscored),
         intermediate_values={},
     )
 
@@ -143,6 +163,22 @@ def _user_attributes(trial: FrozenTrial, *, unscored: bool) -> dict[str, Any]:
             for name, score in trial.user_attrs["scores"].items()
         }
     return kept
+
+
+def _system_attributes(
+    trial: FrozenTrial, bounds: Sequence[str], *, unscored: bool
+) -> dict[str, Any]:
+    """Return what the sampler keeps with a trial, and the constraints, in one order.
+
+    Storages give them back in their own, and some samplers take constraints by position.
+    """
+    kept = {k: trial.system_attrs[k] for k in sorted(trial.system_attrs) if k != FIXED}
+    found = {k: v for k, v in kept.items() if not k.startswith(CONSTRAINTS)}
+    if unscored:
+        return found
+    order = {f"{CONSTRAINTS}:{name}": place for place, name in enumerate(bounds)}
+    constraints = [k for k in kept if k.startswith(CONSTRAINTS)]
+    return found | {k: kept[k] for k in sorted(constraints, key=lambda k: order.get(k, len(order)))}
 
 
 def _known(stderr: float | None) -> float | None:

@@ -3,7 +3,7 @@
 import importlib.metadata
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,17 +21,18 @@ from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
 from optimerge.records.full_disk import patiently
+from optimerge.records.lease import Worker, new_worker
 from optimerge.records.prompts import write_items
 from optimerge.records.run import (
-    JOURNAL,
     Run,
     RunInfo,
     create_run,
+    find_run,
     make_writable,
-    open_run,
     with_trusted_code,
 )
 from optimerge.records.stop_request import last_token
+from optimerge.search.lock import making
 from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
 from optimerge.search.racing import Races, raced_on
@@ -64,6 +65,7 @@ class Session:
     """Token of the last request to stop that is older than this search."""
     watch: Watch = NO_LIMIT
     """Limits how long a trial may take."""
+    worker: Worker = field(default_factory=new_worker)
 
     def recipe(self, params: Mapping[str, Param]) -> Recipe:
         """Return the recipe of a point as it is scored, stored and exported."""
@@ -129,16 +131,17 @@ def open_session(
     device: str,
     allow_code: bool = False,
     trust_code: bool = False,
+    storage: str = "",
     say: Say = lambda _: None,
     warn: Say = lambda _: None,
 ) -> Session:
     """Check, load and open all that the search needs; nothing is written before all fits.
 
-    `warn` is told what is not quite as asked for.
+    `storage`: URL of what keeps the run, if not the folder. `warn` is told what is not quite as
+    asked for.
     """
-    known, heard, started = None, "", None
-    if (folder / JOURNAL).exists():
-        started = open_run(folder)
+    known, heard = None, ""
+    if started := find_run(folder, storage):
         _refuse_other_space(started, space)
         known, heard = started.info.layer_groups, last_token(started)
     make_writable(folder)
@@ -196,7 +199,7 @@ def open_session(
         plan=evaluation.way,
         models=digests,
     )
-    run = _open_or_create(folder, info)
+    run = _open_or_create(folder, info, storage)
     if run.info.plan != evaluation.way:
         log.warning(
             "the run was started with token plan %s and goes on with %s: the last bits of scores "
@@ -228,10 +231,16 @@ def _refuse_other_space(run: Run, space: SearchSpace) -> None:
     )
 
 
-def _open_or_create(folder: Path, info: RunInfo) -> Run:
-    if not (folder / JOURNAL).exists():
-        return create_run(folder, info)
-    run = open_run(folder)
+def _open_or_create(folder: Path, info: RunInfo, storage: str) -> Run:
+    with making(folder):
+        run = find_run(folder, storage)
+        if run is None:
+            return create_run(folder, info, storage)
+    if run.info.digest != info.digest:
+        raise RunError(
+            f"{folder}: a search of another space was started here at the same time; "
+            "give another --run-dir"
+        )
     if run.info.items != info.items:
         task = next(t for t in info.items if run.info.items.get(t) != info.items[t])
         raise RunError(

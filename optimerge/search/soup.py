@@ -25,9 +25,9 @@ from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import attempt
-from optimerge.search.parents import BASE, origins, score_parents
+from optimerge.search.lease import Lease
+from optimerge.search.parents import BASE, begin_beside, origins, score_parents
 from optimerge.search.session import Session
-from optimerge.search.study import put_back_interrupted
 from optimerge.search.tell import finish
 from optimerge.space.objectives import TaskObjective, objective_name
 
@@ -75,9 +75,10 @@ def greedy_soup(session: Session, stop: Stop) -> Iterator[Step]:
     for. RunError if no task is scored, or no expert can be scored.
     """
     tasks = task_objectives(session)
-    put_back_interrupted(session)
-    for _ in score_parents(session, Budget(None, None), stop):
-        pass
+    with Lease(session.run, session.worker) as lease:
+        lease.settle(stop)
+        for _ in score_parents(session, Budget(None, None), stop, lease):
+            pass
     soup: list[str] = []
     best = -math.inf
     for reference, alone in _ranked(session, tasks, stop):
@@ -121,9 +122,9 @@ def _scored(session: Session, experts: Sequence[str]) -> Trial:
     for stored in study.get_trials(deepcopy=False):
         if stored.state.name == "COMPLETE" and stored.user_attrs.get("recipe") == text:
             return as_trial(stored, objectives, numbered=False)
-    asked = study.ask()
-    outcome = attempt(session, recipe)
     names = [name for r, name in session.models.names.items() if r in experts]
     origin = SOUP + "+".join(names)
+    asked = begin_beside(session, origin)
+    outcome = attempt(session, recipe)
     told = finish(session.run, study, asked, origin, text, outcome)
     return as_trial(told, objectives, numbered=False)

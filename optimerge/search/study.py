@@ -9,6 +9,8 @@
 The study (Optuna's, in the run folder) is the only record; nothing else is kept between trials.
 """
 
+import random
+import time
 from collections.abc import Callable
 from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
@@ -19,7 +21,8 @@ from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import Outcome, attempt
-from optimerge.search.next_trial import Begun, begin_next, prepare_next
+from optimerge.search.lease import Lease
+from optimerge.search.next_trial import Begun, begin_next, others_run, prepare_next
 from optimerge.search.parents import add_parent_points, fix_reference, score_parents
 from optimerge.search.proposer import Proposer
 from optimerge.search.samplers.registry import NamedSampler
@@ -59,32 +62,56 @@ def search(
     """
     session.run.search.set_user_attr("goal", budget.trials)
     session.run.search.set_user_attr("ends", budget.ends)
-    put_back_interrupted(session)
-    for trial in score_parents(session, budget, stop):
-        observer.trial(trial)
-    fix_reference(session)
-    add_parent_points(session)
-    if session.run.reference is not None:
-        # After every parent, also where a parent is yet to be scored.
-        _enqueue_warm_start(session, budget)
-    failures = _failed_last(session)
-    with Proposer(sampler, warn) as proposer:
-        while not stop.requested and budget.left(session.run.finished()):
-            if failures >= FAILURES_IN_A_ROW:
-                raise _hopeless(session, failures)
-            try:
-                with telling_of_disk(session.run):
-                    begun = begin_next(session, proposer, stop, warn)
-            except SpaceUsedUpError as done:
-                warn(str(done))
-                break
-            if begun is None:
-                break
-            last = stop.requested or not budget.left(session.run.finished() + 1)
-            with put_back_on_failure(session.run, session.run.search, begun.trial._trial_id):
-                if not last:
-                    prepare_next(session, proposer)
-                trial = _score(session, begun)
+    with Lease(session.run, session.worker) as lease:
+        lease.settle(stop)
+        for trial in score_parents(session, budget, stop, lease):
+            observer.trial(trial)
+        fix_reference(session)
+        add_parent_points(session)
+        if session.run.reference is not None:
+            # After every parent, also where a parent is yet to be scored.
+            _enqueue_warm_start(session, budget)
+        with Proposer(sampler, warn) as proposer:
+            _score_candidates(session, budget, stop, observer, warn, lease, proposer)
+
+
+def _score_candidates(
+    session: Session,
+    budget: Budget,
+    stop: Stop,
+    observer: Observer,
+    warn: Callable[[str], None],
+    lease: Lease,
+    proposer: Proposer,
+) -> None:
+    run, failures = session.run, _failed_last(session)
+    while not stop.requested and budget.left(run.finished()):
+        if failures >= FAILURES_IN_A_ROW:
+            raise _hopeless(session, failures)
+        lease.put_back_lost()
+        if not budget.left(taken(session)):
+            lease.wait()  # for the last trials of others: a worker may be lost with one
+            continue
+        try:
+            with telling_of_disk(run):
+                begun = begin_next(session, proposer, stop, warn)
+        except SpaceUsedUpError as done:
+            if others_run(session):
+                lease.wait()
+                continue
+            warn(str(done))
+            break
+        if begun is None:
+            break
+        trial, trial_id = None, begun.trial._trial_id
+        with lease.holding(run.search, trial_id), put_back_on_failure(run, run.search, trial_id):
+            if budget.trials is not None and taken(session) >= budget.trials:
+                give_way(session, begun)  # two began the last trial at once
+                continue
+            if not stop.requested and budget.left(taken(session) + 1):
+                prepare_next(session, proposer)
+            trial = _score(session, begun)
+        if trial is not None:
             observer.trial(trial)
             failures = failures + 1 if trial.state == "failed" else 0
     if failures >= FAILURES_IN_A_ROW:
@@ -112,6 +139,21 @@ def _score(session: Session, begun: Begun) -> Trial:
     return as_trial(told, run.info.objectives)
 
 
+def taken(session: Session) -> int:
+    """Count the trials that are finished or that other workers run; rather too many than too few.
+
+    The running ones first: one that ends meanwhile is counted twice, and not missed.
+    """
+    running = others_run(session)
+    return session.run.finished() + running
+
+
+def give_way(session: Session, begun: Begun) -> None:
+    """Put a trial back that is one too many: all who see too many do, and look again later."""
+    put_back(session.run.search, begun.trial._trial_id)
+    time.sleep(random.SystemRandom().uniform(0.05, 0.5))
+
+
 def _failed_last(session: Session) -> int:
     """Count the failed trials at the end of the run, where a hung one had the process replaced."""
     if not session.watch.again:
@@ -119,14 +161,6 @@ def _failed_last(session: Session) -> int:
     points = [t for t in session.run.trials() if not t.is_parent]
     ended = [t for t in points if t.state not in ("waiting", "running")]
     return len(list(takewhile(lambda t: t.state == "failed", reversed(ended))))
-
-
-def put_back_interrupted(session: Session) -> None:
-    """Repeat the trials that a killed search left running; only the sole writer may call this."""
-    for study in (session.run.parents, session.run.search):
-        for trial in study.get_trials(deepcopy=False):
-            if trial.state.name == "RUNNING":
-                put_back(study, trial._trial_id)
 
 
 def _enqueue_warm_start(session: Session, budget: Budget) -> None:

@@ -7,18 +7,37 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError
-from optimerge.records.attributes import CONSTRAINTS, FIXED, PLACE, place, trial_attributes
+from optimerge.records.attributes import (
+    CONSTRAINTS,
+    FIXED,
+    PLACE,
+    WAS,
+    origin_of,
+    place,
+    trial_attributes,
+)
 from optimerge.records.evidence import write_evidence
 from optimerge.records.full_disk import patiently
-from optimerge.records.run import WITHDRAWN, Run
+from optimerge.records.run import Run
 from optimerge.records.whole import cannot_write
 from optimerge.search.candidate import Outcome
+from optimerge.search.places import (
+    LOST,
+    MOST_LOST,
+    end_failed,
+    holes,
+    point_of,
+    times_lost,
+    withdraw,
+)
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
 log = logging.getLogger(__name__)
+
+LOST_TOO_OFTEN = "its worker was lost three times"
 
 
 def finish(
@@ -47,7 +66,7 @@ def finish(
         stopped=scored.stopped if scored else "",
     )
     if scored and scored.evidence.tasks:
-        name = f"{study.study_name}-{asked.number:05d}"
+        name = f"{study.study_name.rpartition('/')[2]}-{asked.number:05d}"
         patiently(run.folder, partial(write_evidence, run.folder, name, scored.evidence))
         kept["evidence"] = name
     for key, value in kept.items():
@@ -63,31 +82,41 @@ def finish(
     return study.tell(asked, list(outcome.values))
 
 
-def put_back(study: "optuna.Study", trial_id: int) -> None:
-    """End an interrupted trial as withdrawn, and have its point tried again, in its place.
+def put_back(study: "optuna.Study", trial_id: int, *, lost: bool = False) -> None:
+    """End a running trial as withdrawn, and have its point tried again, in its place.
 
-    What the sampler keeps with the trial goes with it. The repeat is stored before the trial is
-    withdrawn: a kill in between loses neither, and the next search goes on from there.
+    `lost`: its worker is gone; the third time in one place the trial is ended as failed. Nothing
+    is done where the trial has ended already. After a kill in between, `repeat_lost_places` does
+    the rest.
+    """
+    trial = study._storage.get_trial(trial_id)
+    if trial.state.is_finished():
+        return
+    if lost and times_lost(study, trial) >= MOST_LOST:
+        end_failed(study, trial, {"origin": origin_of(trial), "error": LOST_TOO_OFTEN})
+        return
+    withdraw(study, trial, "interrupted; repeated later", **({LOST: True} if lost else {}))
+    repeat_lost_places(study)
+
+
+def repeat_lost_places(study: "optuna.Study") -> None:
+    """Have the points wait again of which every trial is withdrawn, each in its place.
+
+    What the sampler keeps with a trial goes with it.
     """
     from optuna.trial import create_trial
 
-    storage = study._storage
-    trial = storage.get_trial(trial_id)
-    kept = {k: v for k, v in trial.system_attrs.items() if not k.startswith((FIXED, CONSTRAINTS))}
-    point = trial.system_attrs.get(FIXED, {}) | trial.params
-    waiting = study.get_trials(deepcopy=False, states=(_state("WAITING"),))
-    if point and place(trial) not in map(place, waiting):
-        named = {k: v for k, v in trial.user_attrs.items() if k == "origin"}
+    for trial in holes(study):
+        attributes = trial.system_attrs.items()
+        kept = {k: v for k, v in attributes if not k.startswith((FIXED, CONSTRAINTS))}
+        was = str(trial.user_attrs.get(WAS, "sampler"))
         study.add_trial(
             create_trial(
                 state=_state("WAITING"),
-                system_attrs={**kept, FIXED: point},
-                user_attrs={**named, PLACE: place(trial)},
+                system_attrs={**kept, FIXED: point_of(trial)},
+                user_attrs={**({} if was == "sampler" else {"origin": was}), PLACE: place(trial)},
             )
         )
-    storage.set_trial_user_attr(trial_id, "origin", WITHDRAWN)
-    storage.set_trial_user_attr(trial_id, "error", "interrupted; repeated later")
-    study.tell(trial.number, state=_state("FAIL"))
 
 
 @contextmanager

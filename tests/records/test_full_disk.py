@@ -8,12 +8,11 @@ from typing import Any
 
 import optuna
 import pytest
-from optuna.storages.journal import JournalFileOpenLock
 
 from optimerge.errors import RunError
 from optimerge.records import full_disk
 from optimerge.records.full_disk import patiently, waiting_for_room
-from optimerge.records.journal import PatientJournal
+from optimerge.records.shared_journal import SharedJournal
 from optimerge.records.whole import written_whole
 
 
@@ -55,11 +54,15 @@ class Disk:
         return Full()
 
 
-def journal(path: Path) -> PatientJournal:
-    return PatientJournal(str(path), lock_obj=JournalFileOpenLock(str(path)))
+def journal(path: Path) -> SharedJournal:
+    return SharedJournal(path)
 
 
-LINES = [[{"op": 1, "text": "first"}], [{"op": 2}, {"op": 3}], [{"op": 4, "text": "last"}]]
+LINES = [
+    [{"op_code": 1, "text": "first"}],
+    [{"op_code": 2}, {"op_code": 3}],
+    [{"op_code": 4, "text": "last"}],
+]
 
 
 @pytest.mark.parametrize("room", range(0, 75, 4))
@@ -69,7 +72,7 @@ def test_what_does_not_fit_leaves_nothing_behind(
     path = tmp_path / "journal"
     backend = journal(path)
     disk = Disk(room)
-    monkeypatch.setattr("optimerge.records.journal.open", disk.open, raising=False)
+    monkeypatch.setattr("optimerge.records.shared_journal.open", disk.open, raising=False)
     kept = []
     for lines in LINES:
         try:
@@ -79,8 +82,8 @@ def test_what_does_not_fit_leaves_nothing_behind(
             disk.room = 0
     assert list(journal(path).read_logs(0)) == kept
     disk.room = 10**9
-    backend.append_logs([{"op": 5}])
-    assert list(journal(path).read_logs(0)) == [*kept, {"op": 5}]
+    backend.append_logs([{"op_code": 5}])
+    assert list(journal(path).read_logs(0)) == [*kept, {"op_code": 5}]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
@@ -91,7 +94,7 @@ def test_it_waits_and_goes_on_when_there_is_room(
     storage = optuna.storages.JournalStorage(journal(tmp_path / "journal"))
     study = optuna.create_study(storage=storage)
     disk = Disk(30, frees=4, code=code)
-    monkeypatch.setattr("optimerge.records.journal.open", disk.open, raising=False)
+    monkeypatch.setattr("optimerge.records.shared_journal.open", disk.open, raising=False)
     with waiting_for_room(said.append, lambda: False):
         study.set_user_attr("a long enough key", "a long enough value")
     assert disk.refused == 4
@@ -107,7 +110,7 @@ def test_it_waits_and_goes_on_when_there_is_room(
 
 def test_it_waits_no_longer_than_it_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backend, disk = journal(tmp_path / "journal"), Disk(0)
-    monkeypatch.setattr("optimerge.records.journal.open", disk.open, raising=False)
+    monkeypatch.setattr("optimerge.records.shared_journal.open", disk.open, raising=False)
     with pytest.raises(OSError, match="No space left"):
         backend.append_logs(LINES[0])  # nobody said that it should wait
     assert disk.refused == 1

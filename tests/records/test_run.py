@@ -1,5 +1,6 @@
 """The run folder: one journal that survives a torn end, and is read without being written."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,12 @@ def scores(value: float) -> dict[str, Score]:
         "task": Score(value, 0.02, 50, "maximize", 1.5),
         "size": Score(0.25, 0.0, 0, "minimize", 0.0),
     }
+
+
+@pytest.fixture(autouse=True)
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Power is not cut here, and some disks take their time."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import Any, cast
 import optuna
 import yaml
 from optuna.samplers import BaseSampler
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from optimerge.objectives.evaluation import Scored
@@ -149,8 +149,8 @@ class Watcher:
             self.stop.requested = self.after <= 0
 
 
-def open_fake(journal: Journal, fake: Fake) -> Session:
-    """Open the session of a run in a journal; the run is made if it is not there."""
+def open_fake(journal: BaseJournalBackend | BaseStorage, fake: Fake) -> Session:
+    """Open the session of a run in a journal or storage; the run is made if it is not there."""
     space = make_space(yaml.safe_load(SPACE), Path("space.yaml"))
     names = {name: name for name in ("base", "a", "b")}
     checkpoints = [SimpleNamespace(reference=n, layers=2, dtype="float32") for n in names]
@@ -159,7 +159,7 @@ def open_fake(journal: Journal, fake: Fake) -> Session:
         layers=None, places={}, statistics=None, starts=(),
     )  # fmt: skip
     info = RunInfo(SPACE, "space.yaml", "d", {"t": "maximize", "u": "maximize"}, 2, 0, False)
-    storage = JournalStorage(journal)
+    storage = journal if isinstance(journal, BaseStorage) else JournalStorage(journal)
     directions = list(info.objectives.values())
     parents = runs._study(storage, runs.PARENTS, directions)
     run = Run(FOLDER, runs._study(storage, runs.SEARCH, directions), parents, info)

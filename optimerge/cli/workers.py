@@ -1,0 +1,273 @@
+"""`optimerge search --workers N`: starts N searches of one run, and looks after them.
+
+Each is an `optimerge search` of its own with its own model, on a device or a share of the CPU's
+threads; they share the run as searches on several machines do, and need nobody to tell them what
+to do. This process shows one progress, passes signals on, and starts a worker again that was
+killed. Where this process itself is killed, the workers end after their trials.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from optimerge.cli.options import chosen_device
+from optimerge.cli.progress import SearchProgress
+from optimerge.cli.screen import err
+from optimerge.errors import OptimergeError
+from optimerge.records.run import Run, find_run
+from optimerge.records.storage import VARIABLE
+from optimerge.search.again import Again, environment
+from optimerge.search.budget import Budget, Stop
+from optimerge.search.lock import WORKERS
+
+log = logging.getLogger(__name__)
+
+RESTARTS = 5
+"""How often one worker is started again."""
+LOOK = 0.5
+"""Seconds between two looks at the workers and the run."""
+SUPERVISED = "OPTIMERGE_SUPERVISED"
+"""Environment variable of a worker whose standard input ends with its supervisor."""
+_STOPPED = (130, 128 + signal.SIGTERM)
+_ASKED_FOR = (0, *_STOPPED)
+"""Exit codes of a worker that was stopped, or is done."""
+HERE = ("workers", "device", "storage", "on_finish", "webhook")
+"""Options that workers are not given: they are this process's affair, or passed on otherwise."""
+
+
+@dataclass
+class _Worker:
+    index: int
+    command: Sequence[str]
+    environment: dict[str, str]
+    said: Path
+    """File with what it says."""
+    started: int = 0
+    process: "subprocess.Popen[bytes] | None" = field(default=None)
+
+    def start(self) -> None:
+        self.close()
+        with self.said.open("wb" if not self.started else "ab") as file:
+            self.process = subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                env=self.environment,
+                process_group=0,  # Ctrl-C comes to them once, from here
+            )
+        self.started += 1
+
+    def close(self) -> None:
+        if self.process and self.process.stdin:
+            self.process.stdin.close()
+
+    @property
+    def code(self) -> int | None:
+        return self.process.poll() if self.process else None
+
+    def signal(self, number: int) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def last_words(self) -> str:
+        lines = self.said.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+
+def run_workers(
+    context: click.Context,
+    folder: Path,
+    devices: Sequence[str],
+    budget: Budget,
+    storage: str,
+    stop: Stop,
+    since: Again,
+) -> None:
+    """Run a worker on each device until all have ended, or `stop` is set and they have stopped.
+
+    `since`: what a worker that is started again has to know of the search. OptimergeError with what
+    a worker said that ended for bad input, or died too often.
+    """
+    (folder / WORKERS).mkdir(parents=True, exist_ok=True)
+    workers = [
+        _Worker(
+            index,
+            [
+                *(sys.executable, "-m", "optimerge", "search"),
+                *arguments(context, without=HERE),
+                *("--worker-index", str(index), "--device", device),
+            ],
+            _environment(device, len(devices), storage) | environment(since),
+            folder / WORKERS / f"{index}.txt",
+        )
+        for index, device in enumerate(devices)
+    ]
+    try:
+        for worker in workers:
+            worker.start()
+        _look_after(workers, folder, storage, budget, stop)
+    except KeyboardInterrupt:
+        for _ in range(2):  # the second says "now"
+            _signal_all(workers)
+        raise
+    finally:
+        _signal_all(workers)
+        _wait_for_all(workers)
+
+
+def _look_after(
+    workers: Sequence[_Worker],
+    folder: Path,
+    storage: str,
+    budget: Budget,
+    stop: Stop,
+) -> None:
+    told, shown = False, _Shown(folder, storage, budget)
+    with shown:
+        while True:
+            codes = [worker.code for worker in workers]
+            again = [not told and _restarted(*each) for each in zip(workers, codes, strict=True)]
+            shown.look()
+            if None not in codes and not any(again):
+                break
+            time.sleep(LOOK)
+            if stop.requested and not told:
+                told = True
+                _signal_all(workers)
+    if not stop.requested and any(worker.code in _STOPPED for worker in workers):
+        stop.why, stop.requested = "asked by `optimerge stop`", True
+    if all(worker.code not in _ASKED_FOR for worker in workers):
+        raise OptimergeError(
+            f"{folder}: no worker is left; the last one ended {_ending(workers[-1].code)}: "
+            f"{workers[-1].last_words()}"
+        )
+
+
+def _restarted(worker: _Worker, code: int | None) -> bool:
+    """Start a worker again that died; OptimergeError if it ended for bad input."""
+    if code is None or code in _ASKED_FOR:
+        return False
+    if code == 2:
+        raise OptimergeError(worker.last_words().removeprefix("Error: "))
+    if worker.started > RESTARTS:
+        return False
+    err().print(f"note: worker {worker.index} ended {_ending(code)}; it is started again")
+    worker.start()
+    return True
+
+
+def _ending(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"with exit code {code}"
+    name = signal.Signals(-code).name
+    return f"by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+
+
+def _signal_all(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.signal(signal.SIGTERM)
+
+
+def _wait_for_all(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        if worker.process:
+            worker.process.wait()
+            worker.close()
+
+
+class _Shown:
+    """The progress of a run that the workers have yet to make."""
+
+    def __init__(self, folder: Path, storage: str, budget: Budget) -> None:
+        self._folder, self._storage, self._budget = folder, storage, budget
+        self._run: Run | None = None
+        self._progress: SearchProgress | None = None
+        self._finished = -1
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None:
+        if self._progress:
+            self._progress.__exit__(None, None, None)
+
+    def look(self) -> None:
+        """Show how far the run is, if that has changed."""
+        if self._run is None:
+            self._run = find_run(self._folder, self._storage)
+        if self._run is None:
+            return
+        if self._progress is None:
+            self._progress = SearchProgress(self._run, self._budget).__enter__()
+        finished = self._run.finished()
+        if finished != self._finished and (trials := self._run.trials()):
+            self._finished = finished
+            self._progress.trial(trials[-1])
+
+
+def arguments(context: click.Context, without: Sequence[str]) -> list[str]:
+    """Return what a command was given on the command line, but for some of it, by name."""
+    found: list[str] = []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if name in without or not given:
+            continue
+        if isinstance(parameter, click.Option) and parameter.is_flag:
+            found.append(parameter.opts[0])
+        elif isinstance(parameter, click.Option):
+            found += [parameter.opts[0], str(context.params[name])]
+        else:
+            found.append(str(context.params[name]))
+    return found
+
+
+def devices_for(workers: int, device: str) -> list[str]:
+    """Return the device of each worker; OptimergeError if there are not as many."""
+    import torch
+
+    chosen = chosen_device(device)
+    if not chosen.startswith("cuda"):
+        return [chosen] * workers
+    there = torch.cuda.device_count()
+    if device not in ("auto", "cuda"):
+        raise OptimergeError(
+            f"--workers {workers} --device {device}: every worker has a device of its own; leave "
+            "--device out, or give cpu"
+        )
+    if workers > there:
+        raise OptimergeError(
+            f"--workers {workers}: {there} CUDA devices are there; give --workers {there}"
+        )
+    return [f"cuda:{index}" for index in range(workers)]
+
+
+def _environment(device: str, count: int, storage: str) -> dict[str, str]:
+    found = os.environ | {SUPERVISED: "1"} | ({VARIABLE: storage} if storage else {})
+    if device == "cpu":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        found.setdefault("OMP_NUM_THREADS", str(max(1, (cores or 1) // count)))
+    return found
+
+
+def end_with_supervisor() -> None:
+    """In a worker: stop after the running trial once the supervisor is gone."""
+    if os.environ.get(SUPERVISED) != "1":
+        return
+
+    def listen() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=listen, name="supervisor", daemon=True).start()

@@ -1,0 +1,137 @@
+"""Opens the storage that a run is kept in: the journal in its folder, or what a URL names.
+
+    study.journal in the run folder                       the default: any number of workers that
+                                                          see the folder
+    sqlite:///FILE                                        one worker
+    postgresql+psycopg://USER:PASSWORD@HOST/DB, mysql+... workers on any number of machines
+    grpc://HOST:PORT                                      Optuna's proxy in front of such a database
+
+A URL may hold a password: it is never logged, recorded or printed; `shown` is what may be.
+"""
+
+import random
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optimerge.errors import OptimergeError, RunError
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+VARIABLE = "OPTIMERGE_STORAGE"
+"""Environment variable with the URL, for commands and processes that are not told one."""
+_ATTEMPTS = 5
+"""How often a database is opened: two that make its tables at once get into each other's way."""
+_EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "grpc": "grpc"}
+
+
+def open_journal(journal: Path) -> "BaseStorage":
+    """Open a journal, and make it if it is not there; RunError if it cannot be read as one."""
+    from optuna.storages import JournalStorage
+
+    from optimerge.records.shared_journal import SharedJournal
+
+    try:
+        return JournalStorage(SharedJournal(journal))
+    except OptimergeError:
+        raise
+    except OSError as error:
+        raise RunError(f"{journal}: cannot be opened ({error.strerror or error})") from None
+    except Exception as error:  # whatever replaying operations that make no sense comes to
+        raise RunError(
+            f"{journal}: cannot be read as a study journal ({type(error).__name__}: {error})"
+        ) from error
+
+
+def open_database(url: str) -> "BaseStorage":
+    """Open what a URL names, with its tables made; RunError that tells why not, and no password."""
+    from optuna.storages import get_storage
+
+    kind = kind_of(url)
+    try:
+        if kind == "grpc":
+            return _proxy(url)
+        return get_storage(_patient_database(_driver_named(url), kind))
+    except ImportError:
+        raise RunError(
+            f"{shown(url)}: the package to reach it is not installed; "
+            f"pip install 'optimerge[{_EXTRAS[kind]}]'"
+        ) from None
+    except OptimergeError:
+        raise
+    except Exception as error:
+        why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise RunError(f"{shown(url)}: cannot be opened ({_without_secrets(why, url)})") from None
+
+
+def kind_of(url: str) -> str:
+    """Return sqlite, postgresql, mysql or grpc; RunError for another URL."""
+    scheme = url.partition("://")[0].partition("+")[0].lower()
+    kind = {"postgres": "postgresql", "mariadb": "mysql"}.get(scheme, scheme)
+    if "://" not in url or kind not in ("sqlite", *_EXTRAS):
+        raise RunError(
+            f"--storage {shown(url)}: is no storage that is known; give sqlite:///FILE, "
+            "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, mysql+pymysql://..., or "
+            "grpc://HOST:PORT"
+        )
+    return kind
+
+
+def shown(url: str) -> str:
+    """Return a URL as it may be printed and recorded: without passwords.
+
+    >>> shown("postgresql+psycopg://me:secret@db.example/runs?sslmode=require&password=x")
+    'postgresql+psycopg://me:***@db.example/runs?sslmode=require&password=***'
+    """
+    found = re.sub(r"(?s)(://[^/:@?]*):.*@", r"\1:***@", url)
+    return re.sub(r"(?i)([?&;][^=&;]*(?:pass|secret|token|key)[^=&;]*=)[^&;]*", r"\1***", found)
+
+
+def _without_secrets(text: str, url: str) -> str:
+    hidden = re.findall(r"(?s)://[^/:@?]*:(.*)@", url)
+    hidden += re.findall(r"(?i)[?&;][^=&;]*(?:pass|secret|token|key)[^=&;]*=([^&;]*)", url)
+    for secret in filter(None, hidden):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _driver_named(url: str) -> str:
+    """Name the driver that optimerge installs, where the URL leaves it open."""
+    return re.sub(r"^(postgresql|postgres)://", "postgresql+psycopg://", url)
+
+
+def _proxy(url: str) -> "BaseStorage":
+    host, colon, port = url.removeprefix("grpc://").rstrip("/").rpartition(":")
+    if not colon or not port.isdecimal():
+        raise RunError(f"{shown(url)}: names no port; give grpc://HOST:PORT")
+    from optuna.storages import GrpcStorageProxy
+
+    proxy = GrpcStorageProxy(host=host, port=int(port))
+    proxy.wait_server_ready(timeout=30)
+    return proxy
+
+
+def _patient_database(url: str, kind: str) -> Any:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    for attempt in range(_ATTEMPTS):
+        try:
+            return _database(url, kind)
+        except SQLAlchemyError as error:
+            refused = type(error).__name__ == "OperationalError" and kind != "sqlite"
+            if refused or attempt + 1 == _ATTEMPTS:
+                raise
+            time.sleep(random.SystemRandom().uniform(0.1, 0.5) * (attempt + 1))
+    return None
+
+
+def _database(url: str, kind: str) -> Any:
+    if kind == "sqlite":
+        from optuna.storages import RDBStorage
+
+        return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 100}})
+    from optimerge.records.away import PatientDatabase
+
+    return PatientDatabase(url)

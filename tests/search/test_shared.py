@@ -1,0 +1,188 @@
+"""Several workers on one run: nothing twice, nothing lost, no more than asked for.
+
+On a journal, and on a PostgreSQL server that the tests start.
+"""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import postgres
+import pytest
+from fake_search import TELLTALE, Fake, Journal, fake_search, open_fake, told
+from killable import opened
+from killing import Driver
+from optuna.storages import BaseStorage
+
+from optimerge.records.attributes import is_withdrawn, place
+from optimerge.records.run import Run
+from optimerge.search.lease import running_trials
+from optimerge.search.places import LOST, point_of
+from optimerge.search.samplers.registry import sampler_named
+from optimerge.space.points import key_of
+
+TRIALS = 24
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgres.Server]:
+    with postgres.server() as made:
+        yield made
+
+
+@pytest.fixture
+def drivers() -> Iterator[list[Driver]]:
+    made = [Driver() for _ in range(3)]
+    yield made
+    for driver in made:
+        driver.close()
+
+
+needs_server = pytest.mark.skipif(postgres.missing(), reason=postgres.NEEDS)
+
+
+@pytest.fixture(
+    params=["journal", pytest.param("postgresql", marks=(needs_server, pytest.mark.slow))]
+)
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the run is kept: the path of a journal, or a URL."""
+    if request.param == "journal":
+        return str(tmp_path / "study.journal")
+    made: postgres.Server = request.getfixturevalue("server")
+    return made.database()
+
+
+def run_of(where: str) -> Run:
+    storage: Any = opened(where)
+    assert not isinstance(storage, BaseStorage) or "://" in where
+    return open_fake(storage, Fake()).run
+
+
+def all_of(driver: Driver) -> list[str]:
+    return list(driver.reports())
+
+
+def check(run: Run, reported: list[str], trials: int = TRIALS) -> None:
+    """Right counts, nothing twice, all there that was reported."""
+    space = open_fake(Journal(), Fake()).space
+    assert run.finished() == trials
+    found = run.trials()
+    assert {t.state for t in found} <= {"complete", "failed", "pruned", "waiting"}
+    origins = [t.origin for t in found if t.is_parent]
+    assert sorted(origins) == ["base", "expert:a", "expert:b"]
+    ended = [t for t in found if not t.is_parent and t.state != "waiting"]
+    points = Counter(key_of(space, t.params) for t in ended)
+    assert max(points.values(), default=1) == 1
+    assert len(reported) == len(set(reported)) <= trials
+    known = {t.origin for t in found}
+    assert {line.partition("|")[0] for line in reported} <= known
+    places = Counter(
+        place(t) for t in run.search.trials if not is_withdrawn(t) and t.state.name != "WAITING"
+    )
+    assert max(places.values(), default=1) == 1
+
+
+def test_several_share_the_work_and_the_trials_of_one_that_is_killed(
+    drivers: list[Driver], where: str
+) -> None:
+    pids = [driver.start(where, TRIALS, n, 0.05) for n, driver in enumerate(drivers)]
+    victim = drivers[2].reports()
+    next(victim)
+    with ThreadPoolExecutor(2) as others:
+        lines = [others.submit(all_of, driver) for driver in drivers[:2]]
+        deadline = time.monotonic() + 300
+        run = run_of(where)
+        while not (held := _held_by(run, pids[2])):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        os.kill(pids[2], signal.SIGKILL)
+        list(victim)
+        assert drivers[2].code == -9
+        for line in lines:
+            line.result(300)
+    assert [driver.code for driver in drivers[:2]] == [0, 0]
+    reported = [line for driver in drivers for line in driver.reported]
+    check(run, reported)
+    assert all(len(driver.reported) > 1 for driver in drivers[:2])
+    lost = [t for t in run.search.trials if LOST in t.user_attrs and is_withdrawn(t)]
+    assert {place(t) for t in lost} <= {place(t) for t in held}
+    for trial in lost:  # none, if it was told in the moment of the kill
+        [again] = [t for t in run.search.trials if place(t) == place(trial) and not is_withdrawn(t)]
+        assert point_of(again) == point_of(trial)
+        assert again.state.is_finished()
+
+
+def _held_by(run: Run, pid: int) -> list[Any]:
+    return [
+        trial
+        for trial in running_trials(run.search)
+        if str(trial.user_attrs.get("worker")).split(":")[1:2] == [str(pid)]
+    ]
+
+
+def test_the_last_trials_are_not_begun_twice(drivers: list[Driver], where: str) -> None:
+    """Many short budgets, one after the other: each is met exactly."""
+    for trials in (3, 5, 6, 8, 9, 11):
+        for number, driver in enumerate(drivers):
+            driver.start(where, trials, number)
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(all_of, drivers))
+        check(run_of(where), [line for driver in drivers for line in driver.reported], trials)
+
+
+def test_what_one_worker_begins_another_goes_on_with(drivers: list[Driver], where: str) -> None:
+    """One after the other they come to what one search comes to, on every storage."""
+    for number in range(3):
+        drivers[number].start(where, 7 + 3 * number)
+        list(drivers[number].reports())
+    run = run_of(where)
+    check(run, [line for driver in drivers for line in driver.reported], 13)
+    alone = Journal()
+    for trials in (7, 10, 13):
+        whole = fake_search(alone, TELLTALE[True], trials)
+    assert told(run) == told(whole)
+
+
+@needs_server
+@pytest.mark.slow
+def test_a_database_that_is_away_for_a_while_costs_nothing(
+    drivers: list[Driver], server: postgres.Server
+) -> None:
+    where = server.database()
+    drivers[0].start(where, 12, 0, 0.3)
+    reports = drivers[0].reports()
+    for _ in range(5):
+        next(reports)
+    for _ in range(2):
+        server.stop()
+        time.sleep(3.0)
+        server.start()
+        next(reports)
+    list(reports)
+    assert drivers[0].code == 0
+    check(run_of(where), drivers[0].reported, 12)
+
+
+def test_several_workers_propose_different_points_at_once() -> None:
+    from optimerge.search.making import make_proposal
+    from optimerge.search.seen import make_view
+
+    journal = Journal()
+    run = fake_search(journal, sampler_named("random"), 9)
+    space = open_fake(journal, Fake()).space
+    for name in ("random", "qmc", "tpe"):
+        sampler = sampler_named(name)
+        made = []
+        for worker in (0, 0, 1, 2):
+            view = make_view(
+                run.search, space, run.info.objectives, 0, ahead=sampler.ahead, worker=worker
+            )
+            made.append(make_proposal(view, sampler).proposal)
+        first, again, *others = [proposal and dict(proposal.params) for proposal in made]
+        assert first == again
+        assert name == "qmc" or (first not in others and others[0] != others[1])
