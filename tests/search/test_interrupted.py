@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from optimerge.records.run import WITHDRAWN
 from optimerge.search import begin, seen, tell
 
-TRIALS = 13
+TRIALS = 16
 WHOLE: dict[Any, Any] = {}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from fake_search import TELLTALE, KilledError, told
-from optuna.storages.journal import JournalFileBackend
+from optimerge.records.shared_journal import SharedJournal
 
 from optimerge.cli.quiet import quiet
 from optimerge.records.run import JOURNAL, open_run
@@ -32,7 +32,7 @@ def test_killed_at_three_writes_it_comes_to_the_same(
 ) -> None:
     session = opened(made_family, tmp_path / "whole")
     searched_ahead(session, 9)
-    append = JournalFileBackend.append_logs
+    append = SharedJournal.append_logs
     left = [0]
 
     def killed(self: Any, logs: Any) -> None:
@@ -41,7 +41,7 @@ def test_killed_at_three_writes_it_comes_to_the_same(
         left[0] -= 1
         append(self, logs)
 
-    monkeypatch.setattr(JournalFileBackend, "append_logs", killed)
+    monkeypatch.setattr(SharedJournal, "append_logs", killed)
     for lines in (40, 30, 5):  # in the warm start, in a proposal's trial, putting that one back
         left[0] = lines
         with pytest.raises(KilledError):
