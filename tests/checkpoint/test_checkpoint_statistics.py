@@ -100,7 +100,7 @@ def test_tensors_that_do_not_belong_to_the_note_are_refused(tmp_path: Path):
         ('"format": 1', '"format": 2', "has the format 2, not 1"),
         ('"seed": 0,', "", "cannot be read"),
         ('"seed": 0,', '"sneed": 0,', "cannot be read"),
-        ("{", "", "cannot be read"),
+        ("{", "", "is not valid JSON"),
     ],
 )
 def test_a_note_that_cannot_be_read_is_refused(tmp_path: Path, old: str, new: str, said: str):
