@@ -94,7 +94,7 @@ class SearchProgress:
     def _measure(self) -> list[str]:
         trials = self._run.trials()
         objectives = self._run.info.objectives
-        front = make_front(trials, objectives, self._run.reference)
+        front = make_front(trials, objectives, self._run.reference, self._run.scales)
         best = best_values(front.feasible, objectives)
         failed = sum(t.state == "failed" for t in trials)
         parts = []

@@ -24,8 +24,9 @@ from optimerge.cli.options import chosen_device
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.screen import err
 from optimerge.errors import OptimergeError
-from optimerge.records.run import Run, find_run
+from optimerge.records.run import find_run
 from optimerge.records.storage import VARIABLE
+from optimerge.records.types import Trial
 from optimerge.search.again import Again, environment
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.lock import WORKERS
@@ -191,9 +192,10 @@ class _Shown:
 
     def __init__(self, folder: Path, storage: str, budget: Budget) -> None:
         self._folder, self._storage, self._budget = folder, storage, budget
-        self._run: Run | None = None
+        self._run = find_run(folder, storage)
         self._progress: SearchProgress | None = None
-        self._finished = -1
+        self._known = _ended(self._run.trials()).keys() if self._run else set[str]()
+        """Names of the trials that had ended before, or were shown."""
 
     def __enter__(self) -> None: ...
 
@@ -202,17 +204,25 @@ class _Shown:
             self._progress.__exit__(None, None, None)
 
     def look(self) -> None:
-        """Show how far the run is, if that has changed."""
+        """Show the trials that have ended since the last look."""
         if self._run is None:
             self._run = find_run(self._folder, self._storage)
         if self._run is None:
             return
+        trials = self._run.trials()
+        ended = _ended(trials)
         if self._progress is None:
+            if ended.keys() == self._known and not any(t.state == "running" for t in trials):
+                return  # the workers load their models: no time for the rate
             self._progress = SearchProgress(self._run, self._budget).__enter__()
-        finished = self._run.finished()
-        if finished != self._finished and (trials := self._run.trials()):
-            self._finished = finished
-            self._progress.trial(trials[-1])
+        for name, trial in ended.items():
+            if name not in self._known:
+                self._progress.trial(trial)
+        self._known = ended.keys()
+
+
+def _ended(trials: Sequence[Trial]) -> dict[str, Trial]:
+    return {t.name: t for t in trials if t.state not in ("waiting", "running")}
 
 
 def arguments(context: click.Context, without: Sequence[str]) -> list[str]:

@@ -28,7 +28,7 @@ def trial(number: int, state: State = "complete", value: float = 0.5) -> Trial:
 class FakeRun:
     """A run of which trials end when the test says so."""
 
-    reference, scales = [0.0], [1.0]
+    reference, scales = [0.0], [0.25]
     info = SimpleNamespace(objectives={"t": "maximize"}, allow_code=False, trust_code=False)
 
     def __init__(self, trials: list[Trial]) -> None:
