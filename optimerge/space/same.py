@@ -39,7 +39,9 @@ def first_difference(old: Any, new: Any, where: str = "") -> str | None:
     if isinstance(old, dict) and isinstance(new, dict):
         keys = [*old, *(k for k in new if k not in old)]
         pairs = [(f"{where}.{k}".lstrip("."), old.get(k), new.get(k)) for k in keys]
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+    elif isinstance(old, list) and isinstance(new, list) and len(old) != len(new):
+        return f"{where} had {len(old)} entries and has {len(new)}"
+    elif isinstance(old, list) and isinstance(new, list):
         pairs = [(f"{where}[{i}]", a, b) for i, (a, b) in enumerate(zip(old, new, strict=True))]
     else:
         return None if old == new else f"{where} was {_short(old)} and is {_short(new)}"

@@ -107,6 +107,7 @@ def test_what_is_free_or_a_default_makes_no_difference() -> None:
         ("density: 0.5", "density: [{filter: q_proj, value: 0.5}, {value: 1.0}]", "has the filters ['q_proj'], and the space ['mlp', 'self_attn']"),
         ("density: 0.5", "density: [{filter: mlp, value: 0.5}, {filter: self_attn, value: 0.5}]", "has no value for math.density[layers 1/2, rest]"),
         ("density: 0.3", "density: 0.4", "models[1].parameters.density is 0.4, none of [0.3, 1.0]"),
+        ("[0.75, 0.5]", "[0.75, 0.6, 1.0]", "models[1].parameters.weight had 2 entries and has 3"),
         ("[0.75, 0.5]", "[0.75, 0.6]", "models[1].parameters.weight[1] was 0.5 and is 0.6"),
         ("lambda: 1.2", "lambda: 1.25", "parameters.lambda is 1.25, between the steps of [0.5, 1.5] step 0.1"),
         ("lambda: 1.2", "lambda: 1.2, normalize: true", "parameters.normalize was not given and is true"),
