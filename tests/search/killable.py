@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,8 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             if int(piece):
-                shared_journal.open = (  # type: ignore[attr-defined]  # in place of the built-in
-                    lambda path, mode, buffering: Piecemeal(path, mode, buffering, int(piece))
-                )
+                few: Any = partial(Piecemeal, piece=int(piece))
+                shared_journal.open = few  # type: ignore[attr-defined]  # not the built-in
             session = open_fake(opened(journal), Slow(float(seconds)))
             session = replace(session, worker=new_worker(int(index)))
             search(session, make_budget(int(trials), None), TELLTALE[True], Stop(), Reporter())
