@@ -147,7 +147,7 @@ def _try_to_put_back(study: "optuna.Study", trial_id: int) -> None:
     try:
         if not study._storage.get_trial(trial_id).state.is_finished():  # it was told, just
             put_back(study, trial_id)
-    except OSError as error:
+    except (OSError, KeyboardInterrupt) as error:  # the latter of a full disk: see `full_disk`
         log.warning("the trial cannot be put back now, the next search does it: %s", error)
 
 
