@@ -55,7 +55,7 @@ def quiet(
 class _Log(logging.FileHandler):
     """A log that is on a full disk, or on one that is gone, ends nothing."""
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
 

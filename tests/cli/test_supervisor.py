@@ -76,7 +76,7 @@ def since(tmp_path: Path) -> Again:
 DIES_ONCE = "os.kill(os.getpid(), signal.SIGKILL) if start == 1 else sys.exit(0)"
 
 
-def test_a_worker_that_is_started_again_is_handed_over_the_same(
+def test_a_worker_that_is_started_again_ishand_over_the_same(
     tmp_path: Path, run_fakes: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = run_fakes({0: DIES_ONCE, 1: "sys.exit(0)"}, Stop(), since(tmp_path))
@@ -152,8 +152,12 @@ def test_a_second_ctrl_c_asks_every_worker_twice_and_not_more(
 
 
 @pytest.fixture
-def _handed_over(monkeypatch: pytest.MonkeyPatch) -> Callable[[Again], None]:
-    return lambda again: [monkeypatch.setenv(*each) for each in environment(again).items()][0]
+def hand_over(monkeypatch: pytest.MonkeyPatch) -> Callable[[Again], None]:
+    def do(again: Again) -> None:
+        for name, value in environment(again).items():
+            monkeypatch.setenv(name, value)
+
+    return do
 
 
 @pytest.mark.parametrize(
@@ -162,14 +166,14 @@ def _handed_over(monkeypatch: pytest.MonkeyPatch) -> Callable[[Again], None]:
     ids=["--hours", "--until"],
 )
 def test_a_worker_started_again_gets_no_new_time(
-    made_family: Path, tmp_path: Path, _handed_over: Any, hours: str, started_ago: float, ends_in: Any
+    made_family: Path, tmp_path: Path, hand_over: Any, hours: str, started_ago: float, ends_in: Any
 ) -> None:  # fmt: skip
     now = time.monotonic()
     end = None if ends_in is None else now + ends_in
     again = Again(str(tmp_path.resolve()), now - started_ago, end, "", hung=False)
     words = ["search", str(made_family / "space.yaml"), "--run-dir", str(tmp_path)]
     words += ["--trials", "4", "--hours", hours, *(["--until", "07:00"] if ends_in else [])]
-    _handed_over(again)
+    hand_over(again)
     assert run_command([*words, "--worker-index", "0"]) == 0
     assert open_run(tmp_path).finished() == 0
     assert KEY not in os.environ
@@ -178,7 +182,7 @@ def test_a_worker_started_again_gets_no_new_time(
 
 
 def test_a_worker_started_again_obeys_a_stop_that_came_meanwhile_and_no_older_one(
-    made_family: Path, tmp_path: Path, _handed_over: Any, monkeypatch: pytest.MonkeyPatch
+    made_family: Path, tmp_path: Path, hand_over: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from optimerge.search import listening
 
@@ -188,9 +192,9 @@ def test_a_worker_started_again_obeys_a_stop_that_came_meanwhile_and_no_older_on
     request = ask_to_stop(open_run(tmp_path), now=False)
     since = Again(str(tmp_path.resolve()), time.monotonic(), None, request.token, hung=False)
     more = ["--worker-index", "0"]
-    _handed_over(since)
+    hand_over(since)
     assert run_command([*words, "--trials", "5", *more]) == 0
-    _handed_over(replace(since, heard="an older one"))
+    hand_over(replace(since, heard="an older one"))
     assert run_command([*words, "--trials", "4000", *more]) == 130
     assert 5 <= open_run(tmp_path).finished() < 4000
 
