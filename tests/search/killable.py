@@ -65,9 +65,24 @@ class Piecemeal:
         return int(self._file.write(data[: self._piece]))
 
 
+OPENED: list[Any] = []
+
+
 def opened(name: str) -> BaseStorage | SharedJournal:
-    """Open a journal, or the database of a URL."""
-    return open_database(name) if "://" in name else SharedJournal(Path(name))
+    """Open a journal, or the database of a URL; `close_databases` closes it."""
+    if "://" not in name:
+        return SharedJournal(Path(name))
+    OPENED.append(open_database(name))
+    return OPENED[-1]  # type: ignore[no-any-return]  # a storage
+
+
+def close_databases() -> None:
+    """Close the connections to what this process has opened."""
+    while OPENED:
+        storage = OPENED.pop()
+        database = getattr(storage, "_backend", storage)
+        database.remove_session()
+        database.engine.dispose()
 
 
 def main() -> None:
