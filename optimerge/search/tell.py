@@ -139,6 +139,8 @@ def telling_of_disk(run: Run) -> Iterator[None]:
     """Turn a failure to write into the run folder into a RunError that names the remedy."""
     try:
         yield
+    except (ConnectionError, TimeoutError):  # OSErrors too, but of no disk
+        raise
     except OSError as error:
         raise RunError(cannot_write(run.folder, error)) from error
 
