@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ from optimerge.checkpoint.headers import TensorInfo, read_header
 from optimerge.errors import CheckpointError
 
 SAMPLE_BYTES = 512
+TEXT_FILES = (
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt"),
+    *("merges.txt", "*.tiktoken", "spiece.model", "*.bpe.model", "chat_template.*"),
+    "generation_config.json",
+)
+"""What of a folder decides how text becomes tokens, and when answers end; by pattern."""
 
 
 def file_digest(file: Path) -> str:
@@ -74,6 +81,25 @@ def part_digests(checkpoint: Checkpoint) -> dict[str, str]:
         own = hashlib.blake2b((folder / CONFIG).read_bytes(), digest_size=16).hexdigest()
         found |= {f"adapter/{CONFIG}": own, f"adapter/{WEIGHTS}": file_digest(folder / WEIGHTS)}
     return found
+
+
+def text_digests(folder: Path) -> dict[str, str]:
+    """Return 32 hex digits for each of a model folder's `TEXT_FILES`, byte for byte, by name."""
+    found = {file for pattern in TEXT_FILES for file in folder.glob(pattern) if file.is_file()}
+    try:
+        return {
+            file.name: hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
+            for file in sorted(found)
+        }
+    except OSError as error:
+        raise CheckpointError(
+            f"{str(error.filename)!r} cannot be read: {error.strerror}; check the disk"
+        ) from error
+
+
+def is_text_file(name: str) -> bool:
+    """Whether a file of that name is one of `TEXT_FILES`."""
+    return any(fnmatchcase(name, pattern) for pattern in TEXT_FILES)
 
 
 def _config_bytes(config: Mapping[str, Any]) -> bytes:

@@ -2,9 +2,10 @@
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from optimerge.records.secrets import SecretsFilter
@@ -51,10 +52,22 @@ def quiet(
             handler.close()
 
 
+class _Log(logging.FileHandler):
+    """A log that is on a full disk, or on one that is gone, ends nothing."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        with suppress(OSError):  # of what was not written yet
+            super().close()
+
+
 def _handler(log: Path | None) -> logging.Handler:
     if log is None:
         return logging.NullHandler()
-    handler = logging.FileHandler(log, encoding="utf-8", delay=True)
+    handler = _Log(log, encoding="utf-8", delay=True)
     handler.addFilter(SecretsFilter())
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     return handler

@@ -1,12 +1,16 @@
 """What goes to the screen: one console for results, one for progress, one way with numbers."""
 
+import logging
+import sys
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from optimerge.merge.free import size as size  # one way with bytes, here too
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+log = logging.getLogger(__name__)
 
 
 def out() -> "Console":
@@ -23,10 +27,34 @@ def out() -> "Console":
 
 
 def err() -> "Console":
-    """Return the console for progress and remarks: standard error."""
+    """Return the console for progress and remarks: standard error.
+
+    Where that cannot be written (a log file on a full disk, a terminal or a `tee` that is gone)
+    nothing is shown: what is said of a search is no reason to end it.
+    """
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return Console(file=cast(IO[str], _Stderr()), highlight=False, markup=False, emoji=False)
+
+
+class _Stderr:
+    """Standard error as it is at each write; of what cannot be written the log keeps a word."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return sys.stderr.write(text)
+        except OSError as error:
+            log.warning("the screen cannot be written (%s): %s", error.strerror, text.strip())
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            sys.stderr.flush()
+        except OSError as error:
+            log.info("the screen cannot be written (%s)", error.strerror)
 
 
 def number(value: float) -> str:

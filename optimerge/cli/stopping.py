@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import click
@@ -51,4 +51,5 @@ def _tell(text: str) -> None:
     try:
         err().print(text)
     except RuntimeError:  # Python's own "reentrant call": the stream is in use
-        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"\n{text}\n".encode())
+        with suppress(OSError):  # the stream cannot be written: no reason not to stop
+            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, f"\n{text}\n".encode())

@@ -37,6 +37,8 @@ RESTARTS = 5
 """How often one worker is started again."""
 LOOK = 0.5
 """Seconds between two looks at the workers and the run."""
+PAUSE = 0.2
+"""Seconds between two signals to a worker."""
 SUPERVISED = "OPTIMERGE_SUPERVISED"
 """Environment variable of a worker whose standard input ends with its supervisor."""
 _STOPPED = (130, 128 + signal.SIGTERM)
@@ -54,10 +56,13 @@ class _Worker:
     said: Path
     """File with what it says."""
     started: int = 0
+    asked: int = 0
+    """How often its process was asked to stop: the second time it stops at once."""
     process: "subprocess.Popen[bytes] | None" = field(default=None)
 
     def start(self) -> None:
         self.close()
+        self.asked = 0
         with self.said.open("wb" if not self.started else "ab") as file:
             self.process = subprocess.Popen(
                 self.command,
@@ -77,9 +82,10 @@ class _Worker:
     def code(self) -> int | None:
         return self.process.poll() if self.process else None
 
-    def signal(self, number: int) -> None:
+    def ask_to_stop(self) -> None:
+        self.asked += 1
         if self.process and self.process.poll() is None:
-            self.process.send_signal(number)
+            self.process.send_signal(signal.SIGTERM)
 
     def last_words(self) -> str:
         lines = self.said.read_text(errors="replace").strip().splitlines()
@@ -119,11 +125,10 @@ def run_workers(
             worker.start()
         _look_after(workers, folder, storage, budget, stop)
     except KeyboardInterrupt:
-        for _ in range(2):  # the second says "now"
-            _signal_all(workers)
+        _ask_all(workers, times=2)
         raise
     finally:
-        _signal_all(workers)
+        _ask_all(workers)
         _wait_for_all(workers)
 
 
@@ -145,10 +150,10 @@ def _look_after(
             time.sleep(LOOK)
             if stop.requested and not told:
                 told = True
-                _signal_all(workers)
+                _ask_all(workers)
     if not stop.requested and any(worker.code in _STOPPED for worker in workers):
         stop.why, stop.requested = "asked by `optimerge stop`", True
-    if all(worker.code not in _ASKED_FOR for worker in workers):
+    if not stop.requested and all(worker.code not in _ASKED_FOR for worker in workers):
         raise OptimergeError(
             f"{folder}: no worker is left; the last one ended {_ending(workers[-1].code)}: "
             f"{workers[-1].last_words()}"
@@ -175,9 +180,13 @@ def _ending(code: int | None) -> str:
     return f"by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
 
 
-def _signal_all(workers: Sequence[_Worker]) -> None:
-    for worker in workers:
-        worker.signal(signal.SIGTERM)
+def _ask_all(workers: Sequence[_Worker], times: int = 1) -> None:
+    """Ask each to stop until it was asked so often; two signals at once would come as one."""
+    while left := [worker for worker in workers if worker.asked < times]:
+        for worker in left:
+            worker.ask_to_stop()
+        if any(worker.asked < times and worker.code is None for worker in left):
+            time.sleep(PAUSE)
 
 
 def _wait_for_all(workers: Sequence[_Worker]) -> None:

@@ -70,8 +70,9 @@ def waiting_for_room(say: Callable[[str], None], give_up: Callable[[], bool]) ->
 def patiently(where: Path, write: Callable[[], T]) -> T:
     """Return what `write` returns; while the disk is full it is called again, every 30 seconds.
 
-    `write` must leave nothing behind where it fails. Where nobody waits, or no longer, its own
-    OSError, or the RunError that it made of it.
+    `write` must leave nothing behind where it fails. Where nobody waits its own OSError, or the
+    RunError that it made of it; KeyboardInterrupt where the search was asked to stop, for what is
+    to be written cannot be.
     """
     waited = None
     while True:
@@ -83,6 +84,8 @@ def patiently(where: Path, write: Callable[[], T]) -> T:
             waited = _waiting[-1]
             waited.tell(_waits(where), waits=True)
             if not _pause(waited):
+                if threading.current_thread() is threading.main_thread():
+                    raise KeyboardInterrupt from error
                 raise
             continue
         if waited is not None:

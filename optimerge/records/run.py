@@ -7,6 +7,7 @@ Two Optuna studies share the journal: "search" holds the points of the search sp
 the base and the experts as given (they need not be points of the space).
 """
 
+import errno
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -255,6 +256,9 @@ def make_writable(folder: Path) -> None:
         probe = folder / f".write-test-{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()
+        for name in (JOURNAL, "log.txt", "search.lock"):
+            if (folder / name).exists() and not os.access(folder / name, os.W_OK):
+                raise PermissionError(errno.EACCES, f"{os.strerror(errno.EACCES)}: {name}")
     except OSError as error:
         raise RunError(
             f"{folder}: cannot be written ({error.strerror}); give another --run-dir"

@@ -1,6 +1,7 @@
 """Builds one candidate and scores it; what goes wrong becomes part of the record."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,7 @@ def _attempt(session: Session, recipe: Recipe, race: Race | None) -> Outcome:
         stats = session.engine.apply(recipe)
         merged = time.perf_counter()
         scored = session.evaluation.score(Candidate(session.engine.model, stats), race)
+        _refuse_what_is_no_number(scored)
     except OptimergeError as error:
         log.warning("candidate failed: %s", error, exc_info=error.__cause__)
         return Outcome(stats=stats, error=redacted_text(str(error)))
@@ -73,6 +75,15 @@ def _attempt(session: Session, recipe: Recipe, race: Race | None) -> Outcome:
     kept = {b.name: b.excess(scored.scores[b.objective].value) for b in session.space.bounds}
     values = [scored.scores[name].value for name in session.space.optimized]
     return Outcome(scored, stats, seconds, constraints=kept, values=values)
+
+
+def _refuse_what_is_no_number(scored: Scored) -> None:
+    """Raise TrialError for a score that cannot be compared: a plug-in's may be anything."""
+    for name, score in scored.scores.items():
+        if not math.isfinite(score.value):
+            raise TrialError(
+                f"objective {name!r}: its score is {score.value}, which is no number to compare"
+            )
 
 
 def _first_line(error: Exception) -> str:

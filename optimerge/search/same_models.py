@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from optimerge.checkpoint.digest import part_digests
+from optimerge.checkpoint.digest import is_text_file, part_digests, text_digests
 from optimerge.errors import RunError
 from optimerge.records.run import Run
 from optimerge.search.models import Models
@@ -15,18 +15,32 @@ Digests = Mapping[str, Mapping[str, str]]
 
 
 def model_digests(models: Models) -> Digests:
-    """Return the digests of the files of base and experts; headers and samples are read."""
-    return {each.reference: part_digests(each) for each in models.checkpoints}
+    """Return the digests of the files of base and experts; headers and samples are read.
+
+    Files of the tokenizer too, of the models whose tokenizers are used: the base's, or, where the
+    space names a tokenizer, that of every model and the one that is named.
+    """
+    found = {each.reference: part_digests(each) for each in models.checkpoints}
+    vocabulary = models.vocabulary
+    for each in models.checkpoints if vocabulary else [models.base]:
+        found[each.reference] |= text_digests(each.path)
+    if vocabulary and vocabulary.owner and vocabulary.wanted.source not in found:
+        found[vocabulary.wanted.source] = text_digests(vocabulary.owner)
+    return found
 
 
 def refuse_other_models(run: Run, now: Digests, folders: Mapping[str, Path]) -> None:
     """Raise RunError if a model's file was replaced, removed or added since the run was started.
 
     What is compared is content (`optimerge.checkpoint.digest`): a file that was copied, touched or
-    lies elsewhere is the same. A run that was started before digests were kept is not checked.
+    lies elsewhere is the same. A run that was started before digests were kept is not checked, nor
+    are tokenizers in one of before theirs were.
     """
+    with_texts = any(is_text_file(name) for kept in run.info.models.values() for name in kept)
     for reference, before in run.info.models.items():
         found = now.get(reference, {})
+        if not with_texts:
+            found = {name: digest for name, digest in found.items() if not is_text_file(name)}
         for name in (*before, *(n for n in found if n not in before)):
             if before.get(name) == found.get(name):
                 continue

@@ -57,9 +57,21 @@ def search(
     """Search until the budget is used or a stop is asked for; earlier trials of the run count.
 
     `warn` is told what the user should know and the search can live with. RunError after ten
-    failed trials in a row, or three failures of the sampler. Ends early where every point of a
-    small space has been tried.
+    failed trials in a row, three failures of the sampler, or where the run folder cannot be written
+    any more. Ends early where every point of a small space has been tried.
     """
+    with telling_of_disk(session.run):
+        _search(session, budget, sampler, stop, observer, warn)
+
+
+def _search(
+    session: Session,
+    budget: Budget,
+    sampler: NamedSampler,
+    stop: Stop,
+    observer: Observer,
+    warn: Callable[[str], None],
+) -> None:
     session.run.search.set_user_attr("goal", budget.trials)
     session.run.search.set_user_attr("ends", budget.ends)
     with Lease(session.run, session.worker) as lease:
@@ -93,8 +105,7 @@ def _score_candidates(
             lease.wait()  # for the last trials of others: a worker may be lost with one
             continue
         try:
-            with telling_of_disk(run):
-                begun = begin_next(session, proposer, stop, warn)
+            begun = begin_next(session, proposer, stop, warn)
         except SpaceUsedUpError as done:
             if others_run(session):
                 lease.wait()

@@ -139,6 +139,8 @@ def telling_of_disk(run: Run) -> Iterator[None]:
     """Turn a failure to write into the run folder into a RunError that names the remedy."""
     try:
         yield
+    except (ConnectionError, TimeoutError):  # OSErrors too, but of no disk
+        raise
     except OSError as error:
         raise RunError(cannot_write(run.folder, error)) from error
 
@@ -147,7 +149,7 @@ def _try_to_put_back(study: "optuna.Study", trial_id: int) -> None:
     try:
         if not study._storage.get_trial(trial_id).state.is_finished():  # it was told, just
             put_back(study, trial_id)
-    except OSError as error:
+    except (OSError, KeyboardInterrupt) as error:  # the latter of a full disk: see `full_disk`
         log.warning("the trial cannot be put back now, the next search does it: %s", error)
 
 

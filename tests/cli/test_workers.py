@@ -19,23 +19,36 @@ from optimerge.cli.workers import arguments, devices_for
 from optimerge.errors import OptimergeError, RunError
 from optimerge.records.lease import WORKER, Worker
 from optimerge.records.run import Run, find_run, open_run
+from optimerge.search.budget import Budget, Stop
 from optimerge.search.lease import running_trials
 from optimerge.search.lock import joined, sole_writer
 
-SLOW = (
-    "import sys, time; from optimerge.search import study; plain = study.attempt;"
-    "study.attempt = lambda *given: (time.sleep(0.5), plain(*given))[1];"
-    "from optimerge.cli.main import run; sys.exit(run(sys.argv[1:]))"
-)
-"""The command with a candidate that takes half a second more."""
+SHARED = """
+import sys, time
+from optimerge.cli.main import run
+from optimerge.search import study
+
+plain = study.attempt
+
+def attempt(session, *given):
+    deadline = time.monotonic() + 400
+    while len({t.user_attrs.get("worker") for t in session.run.search.trials} - {None}) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return plain(session, *given)
+
+study.attempt = attempt
+sys.exit(run(sys.argv[1:]))
+"""
+"""The command, of which no candidate is scored before another one has begun a candidate."""
 
 
-def started(*words: str | Path, slow: bool = False) -> subprocess.Popen[str]:
-    how = ["-c", SLOW] if slow else ["-m", "optimerge"]
+def started(*words: str | Path, shared: bool = False, **more: str) -> subprocess.Popen[str]:
+    how = ["-c", SHARED] if shared else ["-m", "optimerge"]
     return subprocess.Popen(
         [sys.executable, *how, *map(str, words)],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"} | more,
     )  # fmt: skip
 
 
@@ -64,11 +77,9 @@ def check(run: Run, trials: int) -> None:
 @pytest.mark.slow
 def test_two_commands_on_one_folder_share_the_work(made_family: Path, tmp_path: Path) -> None:
     words = ["search", made_family / "space.yaml", "--run-dir", tmp_path, "--trials", "16"]
-    one = started(*words, slow=True)
-    wait_for(lambda: (run := find_run(tmp_path)) and run.finished() >= 1)
-    two = started(*words, slow=True)
-    said = [process.communicate(timeout=500)[0] for process in (one, two)]
-    assert (one.returncode, two.returncode) == (0, 0), said
+    both = [started(*words, shared=True) for _ in range(2)]  # at once: both make the run
+    said = [process.communicate(timeout=500)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
     run = open_run(tmp_path)
     check(run, 16)
     assert len(workers_of(run)) == 2
@@ -171,8 +182,6 @@ DYING = "import sys; print('Error: it is broken', file=sys.stderr); sys.exit({co
 
 def looked_after(tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(workers, "LOOK", 0.01)
-    from optimerge.search.budget import Budget, Stop
-
     worker = workers._Worker(
         0,
         [sys.executable, "-S", "-c", DYING.format(code=code)],

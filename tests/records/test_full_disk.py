@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -120,9 +121,13 @@ def test_it_waits_no_longer_than_it_should(tmp_path: Path, monkeypatch: pytest.M
         asked.append(1)
         return len(asked) > 7
 
-    with waiting_for_room(lambda _: None, give_up), pytest.raises(OSError, match="No space left"):
+    with waiting_for_room(lambda _: None, give_up), pytest.raises(KeyboardInterrupt):
         backend.append_logs(LINES[0])
     assert disk.refused >= 3
+    with ThreadPoolExecutor(1) as pool, waiting_for_room(lambda _: None, lambda: True):
+        told = pool.submit(backend.append_logs, LINES[0])  # a thread's: it interrupts nobody
+        with pytest.raises(OSError, match="No space left"):
+            told.result()
     with waiting_for_room(lambda _: None, lambda: False), pytest.raises(OSError, match="read-only"):
         patiently(tmp_path, lambda: (_ for _ in ()).throw(OSError(errno.EROFS, "read-only")))
 

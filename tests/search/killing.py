@@ -23,11 +23,19 @@ class Driver:
         self.code: int | None = None
 
     def start(
-        self, journal: Path | str, trials: int, index: int = 0, seconds: float = SECONDS
+        self,
+        journal: Path | str,
+        trials: int,
+        index: int = 0,
+        seconds: float = SECONDS,
+        piece: int = 0,
     ) -> int:
-        """Start a search, and return the number of its process."""
+        """Start a search, and return the number of its process.
+
+        `piece`: bytes that it writes to the journal at a time; 0: whole lines.
+        """
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{journal} {trials} {seconds} {index}\n")
+        self._process.stdin.write(f"{journal} {trials} {seconds} {index} {piece}\n")
         self._process.stdin.flush()
         kind, _, pid = self._line().partition(" ")
         assert kind == "pid"

@@ -42,6 +42,23 @@ def other_config(folder: Path) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | {"rms_norm_eps": 0.1}))
 
 
+def other_tokens(folder: Path) -> None:
+    """Two words change places: every prompt of them becomes another."""
+    file = folder.parent / "base" / "tokenizer.json"
+    data = json.loads(file.read_text())
+    words = data["model"]["vocab"]
+    words["w1"], words["w2"] = words["w2"], words["w1"]
+    file.write_text(json.dumps(data))
+
+
+def no_settings(folder: Path) -> None:
+    (folder.parent / "base" / "tokenizer_config.json").unlink()
+
+
+def another_template(folder: Path) -> None:
+    (folder.parent / "base" / "chat_template.jinja").write_text("{{ messages }}")
+
+
 def renamed(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
     from safetensors import safe_open
@@ -58,6 +75,9 @@ def renamed(folder: Path) -> None:
         (other_numbers, r"red/model\.safetensors of the model red was replaced"),
         (other_config, r"red/config\.json of the model red was replaced"),
         (renamed, r"red/model\.safetensors of the model red is gone"),
+        (other_tokens, r"base/tokenizer\.json of the model base was replaced"),
+        (no_settings, r"base/tokenizer_config\.json of the model base is gone"),
+        (another_template, r"base/chat_template\.jinja of the model base was added"),
     ],
 )
 def test_a_change_is_refused_with_the_file_and_the_remedy(
@@ -75,6 +95,37 @@ def test_what_is_copied_or_touched_is_the_same(family: Path, tmp_path: Path) -> 
     shutil.copytree(family, tmp_path / "copy")
     os.utime(tmp_path / "copy" / "red" / "model.safetensors", ns=(1, 1))
     resumed(tmp_path / "copy", tmp_path / "run", before)
+
+
+def test_a_tokenizer_that_is_not_used_may_change(family: Path, tmp_path: Path) -> None:
+    before = model_digests(open_models(read_space(family / "space.yaml")))
+    (family / "red" / "tokenizer_config.json").unlink()
+    resumed(family, tmp_path / "run", before)
+
+
+def test_where_the_space_names_a_tokenizer_all_of_them_count(family: Path, tmp_path: Path) -> None:
+    space = family / "space.yaml"
+    text = space.read_text().replace("  - sparsity: nonzero\n", "")
+    space.write_text(text + "tokenizer: {source: union}\n")
+    before = model_digests(open_models(read_space(space)))
+    (family / "red" / "tokenizer_config.json").unlink()
+    with pytest.raises(RunError, match=r"red/tokenizer_config\.json of the model red is gone"):
+        resumed(family, tmp_path / "run", before)
+
+
+def test_a_run_of_before_tokenizers_had_digests_is_checked_for_the_rest(
+    family: Path, tmp_path: Path
+) -> None:
+    found = model_digests(open_models(read_space(family / "space.yaml")))
+    old = {
+        model: {name: each for name, each in files.items() if name.startswith(("model", "config"))}
+        for model, files in found.items()
+    }
+    assert old != found
+    resumed(family, tmp_path / "run", old)
+    other_numbers(family / "red")
+    with pytest.raises(RunError, match=r"red/model\.safetensors of the model red was replaced"):
+        resumed(family, tmp_path / "other", old)
 
 
 def test_a_run_of_before_digests_is_not_checked(family: Path, tmp_path: Path) -> None:

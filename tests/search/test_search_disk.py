@@ -118,3 +118,26 @@ def test_a_search_waits_for_room_and_comes_to_the_same(
     assert [(t.params, t.scores["echo"].value) for t in waited] == [
         (t.params, t.scores["echo"].value) for t in whole
     ]
+
+
+def test_who_stops_while_it_waits_finds_the_trial_repeated_later(
+    made_family: Path,
+    tmp_path: Path,
+    opened: Any,
+    searched: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is an interrupt, exit code 130, and no error of the user's."""
+    searched(opened(made_family, tmp_path / "whole"), 8)
+    stopped: list[str] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez_compressed", FullFrom(6))
+        with (
+            waiting_for_room(stopped.append, lambda: bool(stopped)),
+            pytest.raises(KeyboardInterrupt),
+        ):
+            searched(opened(made_family, tmp_path / "cut"), 8)
+    assert open_run(tmp_path / "cut").finished() == 5
+    searched(opened(made_family, tmp_path / "cut"), 8)
+    cut, whole = (open_run(tmp_path / name).trials() for name in ("cut", "whole"))
+    assert [(t.params, t.state) for t in cut] == [(t.params, t.state) for t in whole]

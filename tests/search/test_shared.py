@@ -15,7 +15,7 @@ from typing import Any
 import postgres
 import pytest
 from fake_search import TELLTALE, Fake, Journal, fake_search, open_fake, told
-from killable import opened
+from killable import close_databases, opened
 from killing import Driver
 from optuna.storages import BaseStorage
 
@@ -49,12 +49,14 @@ needs_server = pytest.mark.skipif(postgres.missing(), reason=postgres.NEEDS)
 @pytest.fixture(
     params=["journal", pytest.param("postgresql", marks=(needs_server, pytest.mark.slow))]
 )
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where the run is kept: the path of a journal, or a URL."""
     if request.param == "journal":
-        return str(tmp_path / "study.journal")
-    made: postgres.Server = request.getfixturevalue("server")
-    return made.database()
+        yield str(tmp_path / "study.journal")
+    else:
+        made: postgres.Server = request.getfixturevalue("server")
+        yield made.database()
+    close_databases()
 
 
 def run_of(where: str) -> Run:
@@ -158,14 +160,15 @@ def test_a_database_that_is_away_for_a_while_costs_nothing(
     reports = drivers[0].reports()
     for _ in range(5):
         next(reports)
-    for _ in range(2):
+    for seconds in (3.0, 60.0):
         server.stop()
-        time.sleep(3.0)
+        time.sleep(seconds)
         server.start()
         next(reports)
     list(reports)
     assert drivers[0].code == 0
     check(run_of(where), drivers[0].reported, 12)
+    close_databases()
 
 
 def test_several_workers_propose_different_points_at_once() -> None:
