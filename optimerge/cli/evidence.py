@@ -56,7 +56,7 @@ def item_lines(run: Run, trial: Trial, other: Trial, name: str) -> list[str]:
 def _rows(
     run: Run, task: TaskEvidence, rival: TaskEvidence | None, metrics: list[str]
 ) -> Iterator[str]:
-    prompts = read_items(run.folder, task.digest)
+    prompts = read_items(run.artifacts, task.digest)
     rows = {doc_id: row for row, doc_id in enumerate(rival.documents)} if rival else {}
     for row, doc_id in sorted(enumerate(task.documents), key=lambda each: each[1]):
         cells = [f"{task.values[metric][row]:g}" for metric in metrics]
@@ -75,7 +75,7 @@ def _numbers(task: TaskEvidence, metric: str) -> bool:
 
 
 def _evidence(run: Run, trial: Trial) -> Evidence:
-    return (read_evidence(run.folder, trial.evidence) if trial.evidence else None) or Evidence()
+    return (read_evidence(run.artifacts, trial.evidence) if trial.evidence else None) or Evidence()
 
 
 def _paired(one: TaskEvidence, other: TaskEvidence, metric: str) -> "tuple[ndarray, ndarray]":

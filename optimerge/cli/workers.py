@@ -24,6 +24,7 @@ from optimerge.cli.options import chosen_device
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.screen import err
 from optimerge.errors import OptimergeError
+from optimerge.records.artifact_url import VARIABLE as ARTIFACTS
 from optimerge.records.run import Run, find_run
 from optimerge.records.storage import VARIABLE
 from optimerge.search.again import Again, environment
@@ -41,7 +42,7 @@ SUPERVISED = "OPTIMERGE_SUPERVISED"
 _STOPPED = (130, 128 + signal.SIGTERM)
 _ASKED_FOR = (0, *_STOPPED)
 """Exit codes of a worker that was stopped, or is done."""
-HERE = ("workers", "device", "storage", "on_finish", "webhook")
+HERE = ("workers", "device", "storage", "artifacts", "on_finish", "webhook")
 """Options that workers are not given: they are this process's affair, or passed on otherwise."""
 
 
@@ -90,12 +91,13 @@ def run_workers(
     folder: Path,
     devices: Sequence[str],
     budget: Budget,
-    storage: str,
+    places: tuple[str, str],
     stop: Stop,
     since: Again,
 ) -> None:
     """Run a worker on each device until all have ended, or `stop` is set and they have stopped.
 
+    `places`: URLs of the run's storage and artifacts, "" for the defaults.
     `since`: what a worker that is started again has to know of the search. OptimergeError with what
     a worker said that ended for bad input, or died too often.
     """
@@ -108,7 +110,7 @@ def run_workers(
                 *arguments(context, without=HERE),
                 *("--worker-index", str(index), "--device", device),
             ],
-            _environment(device, len(devices), storage) | environment(since),
+            _environment(device, len(devices), *places) | environment(since),
             folder / WORKERS / f"{index}.txt",
         )
         for index, device in enumerate(devices)
@@ -116,7 +118,7 @@ def run_workers(
     try:
         for worker in workers:
             worker.start()
-        _look_after(workers, folder, storage, budget, stop)
+        _look_after(workers, folder, places[0], budget, stop)
     except KeyboardInterrupt:
         for _ in range(2):  # the second says "now"
             _signal_all(workers)
@@ -252,8 +254,9 @@ def devices_for(workers: int, device: str) -> list[str]:
     return [f"cuda:{index}" for index in range(workers)]
 
 
-def _environment(device: str, count: int, storage: str) -> dict[str, str]:
-    found = os.environ | {SUPERVISED: "1"} | ({VARIABLE: storage} if storage else {})
+def _environment(device: str, count: int, storage: str, artifacts: str = "") -> dict[str, str]:
+    given = {VARIABLE: storage, ARTIFACTS: artifacts}
+    found = os.environ | {SUPERVISED: "1"} | {name: url for name, url in given.items() if url}
     if device == "cpu":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         found.setdefault("OMP_NUM_THREADS", str(max(1, (cores or 1) // count)))

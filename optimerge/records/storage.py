@@ -6,7 +6,8 @@
     postgresql+psycopg://USER:PASSWORD@HOST/DB, mysql+... workers on any number of machines
     grpc://HOST:PORT                                      Optuna's proxy in front of such a database
 
-A URL may hold a password: it is never logged, recorded or printed; `shown` is what may be.
+A URL may hold a password: it is never logged, recorded or printed; what may be, makes
+`optimerge.records.secrets`.
 """
 
 import random
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import OptimergeError, RunError
+from optimerge.records.secrets import redacted, refuse_unquoted, without_secrets_of
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -56,45 +58,30 @@ def open_database(url: str) -> "BaseStorage":
         return get_storage(_patient_database(_driver_named(url), kind))
     except ImportError:
         raise RunError(
-            f"{shown(url)}: the package to reach it is not installed; "
+            f"{redacted(url)}: the package to reach it is not installed; "
             f"pip install 'optimerge[{_EXTRAS[kind]}]'"
         ) from None
     except OptimergeError:
         raise
     except Exception as error:
         why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise RunError(f"{shown(url)}: cannot be opened ({_without_secrets(why, url)})") from None
+        raise RunError(
+            f"{redacted(url)}: cannot be opened ({without_secrets_of(why, url)})"
+        ) from None
 
 
 def kind_of(url: str) -> str:
     """Return sqlite, postgresql, mysql or grpc; RunError for another URL."""
+    refuse_unquoted("--storage", url)
     scheme = url.partition("://")[0].partition("+")[0].lower()
     kind = {"postgres": "postgresql", "mariadb": "mysql"}.get(scheme, scheme)
     if "://" not in url or kind not in ("sqlite", *_EXTRAS):
         raise RunError(
-            f"--storage {shown(url)}: is no storage that is known; give sqlite:///FILE, "
+            f"--storage {redacted(url)}: is no storage that is known; give sqlite:///FILE, "
             "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, mysql+pymysql://..., or "
             "grpc://HOST:PORT"
         )
     return kind
-
-
-def shown(url: str) -> str:
-    """Return a URL as it may be printed and recorded: without passwords.
-
-    >>> shown("postgresql+psycopg://me:secret@db.example/runs?sslmode=require&password=x")
-    'postgresql+psycopg://me:***@db.example/runs?sslmode=require&password=***'
-    """
-    found = re.sub(r"(?s)(://[^/:@?]*):.*@", r"\1:***@", url)
-    return re.sub(r"(?i)([?&;][^=&;]*(?:pass|secret|token|key)[^=&;]*=)[^&;]*", r"\1***", found)
-
-
-def _without_secrets(text: str, url: str) -> str:
-    hidden = re.findall(r"(?s)://[^/:@?]*:(.*)@", url)
-    hidden += re.findall(r"(?i)[?&;][^=&;]*(?:pass|secret|token|key)[^=&;]*=([^&;]*)", url)
-    for secret in filter(None, hidden):
-        text = text.replace(secret, "***")
-    return text
 
 
 def _driver_named(url: str) -> str:
@@ -105,7 +92,7 @@ def _driver_named(url: str) -> str:
 def _proxy(url: str) -> "BaseStorage":
     host, colon, port = url.removeprefix("grpc://").rstrip("/").rpartition(":")
     if not colon or not port.isdecimal():
-        raise RunError(f"{shown(url)}: names no port; give grpc://HOST:PORT")
+        raise RunError(f"{redacted(url)}: names no port; give grpc://HOST:PORT")
     from optuna.storages import GrpcStorageProxy
 
     proxy = GrpcStorageProxy(host=host, port=int(port))
