@@ -14,6 +14,7 @@ from pathlib import Path
 from optimerge.errors import RunError
 from optimerge.records.artifacts import FOLDER, Artifacts
 from optimerge.records.secrets import MASK, redacted
+from optimerge.records.sound import file_in
 from optimerge.records.stores import Fill, InFolder, Store, open_store
 
 VARIABLE = "OPTIMERGE_ARTIFACTS"
@@ -50,6 +51,7 @@ def open_artifacts(folder: Path, storage: str, recorded: str, given: str) -> Art
             )
         return Artifacts(local)
     above, _, name = recorded.rpartition("/")
+    file_in(Path(above), name, "")
     asked, found = _whole(given), _whole(os.environ.get(VARIABLE, ""))
     if asked and redacted(asked) != above:
         raise RunError(
