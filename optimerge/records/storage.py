@@ -13,6 +13,7 @@ A URL may hold a password: it is never logged, recorded or printed; what may be,
 import random
 import re
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ VARIABLE = "OPTIMERGE_STORAGE"
 """Environment variable with the URL, for commands and processes that are not told one."""
 _ATTEMPTS = 5
 """How often a database is opened: two that make its tables at once get into each other's way."""
+_READY = 30.0
+"""Seconds that a proxy may take to answer at first."""
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "grpc": "grpc"}
 
 
@@ -93,10 +96,14 @@ def _proxy(url: str) -> "BaseStorage":
     host, colon, port = url.removeprefix("grpc://").rstrip("/").rpartition(":")
     if not colon or not port.isdecimal():
         raise RunError(f"{redacted(url)}: names no port; give grpc://HOST:PORT")
-    from optuna.storages import GrpcStorageProxy
+    from optuna.exceptions import ExperimentalWarning
 
-    proxy = GrpcStorageProxy(host=host, port=int(port))
-    proxy.wait_server_ready(timeout=30)
+    from optimerge.records.proxy import PatientProxy
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        proxy = PatientProxy(host=host, port=int(port))
+    proxy.wait_server_ready(timeout=_READY)
     return proxy
 
 
