@@ -15,7 +15,7 @@ from optimerge.cli.screen import duration, err, out
 from optimerge.cli.stopped import stopped_early
 from optimerge.cli.stopping import stopping
 from optimerge.cli.tables import front_screen
-from optimerge.cli.workers import devices_for, end_with_supervisor, run_workers
+from optimerge.cli.workers import array_index, devices_for, end_with_supervisor, run_workers
 from optimerge.export.recipe import export_text, write_export
 from optimerge.front.choose import choose
 from optimerge.front.feasible import none_feasible
@@ -66,6 +66,8 @@ def run_search(
     before_us = handed_over(folder)
     started = before_us.started if before_us else time.monotonic()
     end_with_supervisor()
+    if index is None and url_of(folder, storage):
+        index = array_index()
     with (
         joined(folder, index) as number,
         quiet(folder / "log.txt", scoring=True),

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from optimerge.cli.progress import SearchProgress
 from optimerge.cli.screen import err
 from optimerge.errors import OptimergeError
 from optimerge.records.artifact_url import VARIABLE as ARTIFACTS
-from optimerge.records.run import Run, find_run
+from optimerge.records.run import Run, find_run, url_of
 from optimerge.records.storage import VARIABLE
 from optimerge.search.again import Again, environment
 from optimerge.search.budget import Budget, Stop
@@ -42,6 +42,8 @@ SUPERVISED = "OPTIMERGE_SUPERVISED"
 _STOPPED = (130, 128 + signal.SIGTERM)
 _ASKED_FOR = (0, *_STOPPED)
 """Exit codes of a worker that was stopped, or is done."""
+ARRAYS = ("SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX")
+"""Environment variables that number the tasks of a job array."""
 HERE = ("workers", "device", "storage", "artifacts", "on_finish", "webhook")
 """Options that workers are not given: they are this process's affair, or passed on otherwise."""
 
@@ -102,6 +104,7 @@ def run_workers(
     a worker said that ended for bad input, or died too often.
     """
     (folder / WORKERS).mkdir(parents=True, exist_ok=True)
+    first = (array_index() or 0) * len(devices) if url_of(folder, places[0]) else 0
     workers = [
         _Worker(
             index,
@@ -113,7 +116,7 @@ def run_workers(
             _environment(device, len(devices), *places) | environment(since),
             folder / WORKERS / f"{index}.txt",
         )
-        for index, device in enumerate(devices)
+        for index, device in enumerate(devices, first)
     ]
     try:
         for worker in workers:
@@ -232,6 +235,17 @@ def arguments(context: click.Context, without: Sequence[str]) -> list[str]:
         else:
             found.append(str(context.params[name]))
     return found
+
+
+def array_index(environment: Mapping[str, str] | None = None) -> int | None:
+    """Return which task of a job array this is (SLURM, Kubernetes); None if it is none.
+
+    Workers of one run that have indices of their own do not propose the same at the same moment.
+    In a folder that they share they get one from it; in a database the array's is the only one.
+    """
+    given = os.environ if environment is None else environment
+    found = [given[name] for name in ARRAYS if given.get(name, "").isdecimal()]
+    return int(found[0]) if found else None
 
 
 def devices_for(workers: int, device: str) -> list[str]:

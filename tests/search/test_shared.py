@@ -114,7 +114,9 @@ def test_several_share_the_work_and_the_trials_of_one_that_is_killed(
         run = run_of(where)
         while not (held := _held_by(run, pids[2])):
             assert time.monotonic() < deadline
-            time.sleep(0.005)
+            os.kill(pids[2], signal.SIGCONT)
+            time.sleep(0.01)
+            os.kill(pids[2], signal.SIGSTOP)  # so that it still holds this when it is killed
         os.kill(pids[2], signal.SIGKILL)
         list(victim)
         assert drivers[2].code == -9
