@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError, did_you_mean
-from optimerge.records.evidence import Evidence, TaskEvidence, read_evidence
+from optimerge.records.evidence import ENDING, Evidence, TaskEvidence, read_evidence
 from optimerge.records.prompts import read_items
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
@@ -41,6 +41,13 @@ def item_lines(run: Run, trial: Trial, other: Trial, name: str) -> list[str]:
     """
     mine = _evidence(run, trial)
     task = next((t for t in mine.tasks if t.task == name), None)
+    if task is None and trial.evidence and not mine.tasks:
+        file = run.artifacts.shown(f"{trial.evidence}{ENDING}")
+        waits = f" ({trial.late})" if trial.late else ""
+        raise RunError(
+            f"{run.folder}: the evidence of trial {trial.name}, {file}, is not there{waits}; "
+            "look on the machine that scored it, or start runs with --artifacts"
+        )
     if task is None:
         known = [t.task for t in mine.tasks]
         raise RunError(

@@ -1,6 +1,6 @@
 """Several workers on one run: nothing twice, nothing lost, no more than asked for.
 
-On a journal, and on a PostgreSQL server that the tests start.
+On a journal, on a PostgreSQL server that the tests start, and through Optuna's gRPC proxy.
 """
 
 import os
@@ -54,13 +54,14 @@ needs_grpc = pytest.mark.skipif(no_grpc(), reason=NEEDS_GRPC)
 needs_server = pytest.mark.skipif(postgres.missing(), reason=postgres.NEEDS)
 
 
-@pytest.fixture(
-    params=[
-        "journal",
-        pytest.param("postgresql", marks=(needs_server, pytest.mark.slow)),
-        pytest.param("grpc", marks=(needs_grpc, pytest.mark.slow)),
-    ]
-)
+ON_JOURNAL = "journal"
+ON_SERVER = pytest.param("postgresql", marks=(needs_server, pytest.mark.slow))
+THROUGH_PROXY = pytest.param("grpc", marks=(needs_grpc, pytest.mark.slow))
+on_two = pytest.mark.parametrize("where", [ON_JOURNAL, ON_SERVER], indirect=True)
+everywhere = pytest.mark.parametrize("where", [ON_JOURNAL, ON_SERVER, THROUGH_PROXY], indirect=True)
+
+
+@pytest.fixture
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where the run is kept: the path of a journal, or a URL."""
     if request.param == "journal":
@@ -102,6 +103,7 @@ def check(run: Run, reported: list[str], trials: int = TRIALS) -> None:
     assert max(places.values(), default=1) == 1
 
 
+@everywhere
 def test_several_share_the_work_and_the_trials_of_one_that_is_killed(
     drivers: list[Driver], where: str
 ) -> None:
@@ -142,6 +144,7 @@ def _held_by(run: Run, pid: int) -> list[Any]:
     ]
 
 
+@on_two
 def test_the_last_trials_are_not_begun_twice(drivers: list[Driver], where: str) -> None:
     """Many short budgets, one after the other: each is met exactly."""
     for trials in (3, 5, 6, 8, 9, 11):
@@ -180,13 +183,14 @@ def differing(one: dict[str, list[float]], other: dict[str, list[float]]) -> lis
     return [name for name in one if ks_2samp(one[name], other[name]).pvalue < SURE]
 
 
+@on_two
 @pytest.mark.slow
 def test_a_shared_run_comes_to_what_one_worker_comes_to(drivers: list[Driver], where: str) -> None:
     """In distribution, also with a worker that is killed: the sampler draws independently here.
 
-    That the comparison can tell is shown on the same numbers, drawn a third too small.
+    That the comparison can tell is shown on the same numbers, drawn half as large.
     """
-    trials = 160
+    trials = 120
     pids = [driver.start(where, trials, number) for number, driver in enumerate(drivers)]
     victim = drivers[2].reports()
     for _ in range(10):
@@ -198,12 +202,13 @@ def test_a_shared_run_comes_to_what_one_worker_comes_to(drivers: list[Driver], w
     run = run_of(where)
     check(run, [line for driver in drivers for line in driver.reported], trials)
     shared, alone = drawn(run), drawn(fake_search(Journal(), TELLTALE[True], trials))
-    assert all(len(shared[name]) > 50 for name in shared)
+    assert all(len(shared[name]) > 30 for name in shared)
     assert not differing(shared, alone)
-    small = {name: [2 / 3 * v for v in values] for name, values in shared.items()}
+    small = {name: [v / 2 for v in values] for name, values in shared.items()}
     assert {"a.weight", "b.weight"} <= set(differing(small, alone))
 
 
+@everywhere
 def test_what_one_worker_begins_another_goes_on_with(drivers: list[Driver], where: str) -> None:
     """One after the other they come to what one search comes to, on every storage."""
     for number in range(3):
