@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError, did_you_mean
-from optimerge.records.evidence import Evidence, TaskEvidence, read_evidence
+from optimerge.records.evidence import ENDING, Evidence, TaskEvidence, read_evidence
 from optimerge.records.prompts import read_items
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
@@ -41,6 +41,13 @@ def item_lines(run: Run, trial: Trial, other: Trial, name: str) -> list[str]:
     """
     mine = _evidence(run, trial)
     task = next((t for t in mine.tasks if t.task == name), None)
+    if task is None and trial.evidence and not mine.tasks:
+        file = run.artifacts.shown(f"{trial.evidence}{ENDING}")
+        waits = f" ({trial.late})" if trial.late else ""
+        raise RunError(
+            f"{run.folder}: the evidence of trial {trial.name}, {file}, is not there{waits}; "
+            "look on the machine that scored it, or start runs with --artifacts"
+        )
     if task is None:
         known = [t.task for t in mine.tasks]
         raise RunError(
@@ -56,7 +63,7 @@ def item_lines(run: Run, trial: Trial, other: Trial, name: str) -> list[str]:
 def _rows(
     run: Run, task: TaskEvidence, rival: TaskEvidence | None, metrics: list[str]
 ) -> Iterator[str]:
-    prompts = read_items(run.folder, task.digest)
+    prompts = read_items(run.artifacts, task.digest)
     rows = {doc_id: row for row, doc_id in enumerate(rival.documents)} if rival else {}
     for row, doc_id in sorted(enumerate(task.documents), key=lambda each: each[1]):
         cells = [f"{task.values[metric][row]:g}" for metric in metrics]
@@ -75,7 +82,7 @@ def _numbers(task: TaskEvidence, metric: str) -> bool:
 
 
 def _evidence(run: Run, trial: Trial) -> Evidence:
-    return (read_evidence(run.folder, trial.evidence) if trial.evidence else None) or Evidence()
+    return (read_evidence(run.artifacts, trial.evidence) if trial.evidence else None) or Evidence()
 
 
 def _paired(one: TaskEvidence, other: TaskEvidence, metric: str) -> "tuple[ndarray, ndarray]":

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import RUN
+from optimerge.cli.options import RUN, STORAGE
 
 
 @click.command("export")
 @RUN
+@STORAGE
 @click.option("--trial", metavar="N", help="A trial's number, or a parent's name.")
 @click.option(
     "--pick",
@@ -24,7 +25,7 @@ from optimerge.cli.options import RUN
     help="File to write; default RUN/recipe.yaml; - prints it.",
     default=None,
 )
-def command(run: Path, trial: str | None, pick: str, output: Path | None) -> None:
+def command(run: Path, storage: str, trial: str | None, pick: str, output: Path | None) -> None:
     """Write the recipe of one trial; mergekit-yaml and `optimerge build` both build it.
 
     The choice looks at search scores only. The evidence stands in the file as comments; so does
@@ -44,10 +45,10 @@ def command(run: Path, trial: str | None, pick: str, output: Path | None) -> Non
     how = f"trial:{trial}" if trial is not None else pick
     with quiet():
         if str(output) == "-":
-            click.echo(export_trial(run, how, None), nl=False)
+            click.echo(export_trial(run, how, None, storage), nl=False)
             return
         file = output or run / "recipe.yaml"
-        text = export_trial(run, how, file)
+        text = export_trial(run, how, file, storage)
     if parse_recipe(text).block.task_vectors:
         click.echo(f"note: {NOTE}", err=True)
     click.echo(f"wrote {file}\nbuild it: optimerge build {file} OUT")

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import RUN
+from optimerge.cli.options import RUN, STORAGE
 
 
 @click.command("front")
 @RUN
+@STORAGE
 @click.option(
     "--format",
     "form",
@@ -17,7 +18,7 @@ from optimerge.cli.options import RUN
     show_default=True,
     help="table for the screen; csv and json for programs.",
 )
-def command(run: Path, form: str) -> None:
+def command(run: Path, storage: str, form: str) -> None:
     """Print the Pareto front of a run: the trials that no other beats on every objective.
 
     A trial that breaks a constraint is never on it. Works while the search runs. json is a list of
@@ -36,7 +37,7 @@ def command(run: Path, form: str) -> None:
     from optimerge.records.run import open_run
 
     with quiet():
-        opened = open_run(run)
+        opened = open_run(run, storage)
         if form == "table":
             print_front(opened)
             return

@@ -24,6 +24,14 @@ STORAGE = click.option(
     "mysql+..., sqlite:///FILE (one worker) or grpc://HOST:PORT. Default: $OPTIMERGE_STORAGE, "
     "which other users of the machine do not see, or a journal in the run folder.",
 )
+ARTIFACTS = click.option(
+    "--artifacts",
+    metavar="URL",
+    default="",
+    help="Where evidence and prompts are kept, for other machines to read: a folder that all see, "
+    "or s3://BUCKET/PATH, gs://..., az://..., sftp://... Given when the run is started, it holds "
+    "from then on. Default: $OPTIMERGE_ARTIFACTS, or the run folder.",
+)
 STRICT = click.option(
     "--strict",
     is_flag=True,

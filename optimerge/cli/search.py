@@ -6,6 +6,7 @@ import click
 
 from optimerge.cli.options import (
     ALLOW_CODE,
+    ARTIFACTS,
     DEVICE,
     SPACE,
     STORAGE,
@@ -86,6 +87,7 @@ from optimerge.cli.options import (
 )
 @click.option("--worker-index", type=click.IntRange(0), hidden=True)
 @STORAGE
+@ARTIFACTS
 @click.option("--dry-run", is_flag=True, help="Check everything and print the plan; no search.")
 @STRICT
 @ALLOW_CODE
@@ -109,6 +111,7 @@ def command(
     workers: int,
     worker_index: int | None,
     storage: str,
+    artifacts: str,
     dry_run: bool,
     strict: bool,
     allow_code: bool,
@@ -162,7 +165,7 @@ def command(
     folder = run_dir or Path("runs") / space.stem
     if workers > 1:
         context = click.get_current_context()
-        code = run_several(context, wanted, folder, device, workers, storage, hooks)
+        code = run_several(context, wanted, folder, device, workers, storage, artifacts, hooks)
         raise click.exceptions.Exit(code)
     code = run_search(
         wanted,
@@ -173,6 +176,7 @@ def command(
         hooks=hooks if worker_index is None else NO_HOOKS,  # else the supervisor tells of the end
         last_words=worker_index is None,
         storage=storage,
+        artifacts=artifacts,
         index=worker_index,
     )
     raise click.exceptions.Exit(code)

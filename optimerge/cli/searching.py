@@ -15,7 +15,7 @@ from optimerge.cli.screen import duration, err, out
 from optimerge.cli.stopped import stopped_early
 from optimerge.cli.stopping import stopping
 from optimerge.cli.tables import front_screen
-from optimerge.cli.workers import devices_for, end_with_supervisor, run_workers
+from optimerge.cli.workers import array_index, devices_for, end_with_supervisor, run_workers
 from optimerge.export.recipe import export_text, write_export
 from optimerge.front.choose import choose
 from optimerge.front.feasible import none_feasible
@@ -52,18 +52,22 @@ def run_search(
     last_words: bool = True,
     hooks: Hooks = NO_HOOKS,
     storage: str = "",
+    artifacts: str = "",
     index: int | None = None,
 ) -> int:
     """Search until the budget is used or it is stopped; return the exit code (0; 130 or 143).
 
     Other searches may be at work in the same run: `storage` is the URL of what keeps it, if not the
-    folder, `index` the number of this worker, if it is given one.
+    folder, `artifacts` that of what keeps its evidence, `index` the number of this worker, if it is
+    given one.
     """
     sampler = chosen_sampler(space, allow_code=allow_code)
     make_writable(folder)
     before_us = handed_over(folder)
     started = before_us.started if before_us else time.monotonic()
     end_with_supervisor()
+    if index is None and url_of(folder, storage):
+        index = array_index()
     with (
         joined(folder, index) as number,
         quiet(folder / "log.txt", scoring=True),
@@ -85,6 +89,7 @@ def run_search(
             allow_code=allow_code,
             trust_code=trust_code,
             storage=storage,
+            artifacts=artifacts,
             say=_say,
             warn=_note,
         )
@@ -111,6 +116,8 @@ def run_search(
                     search(session, budget, sampler, stop, progress, warn=_note)
             except SpaceUsedUpError as found:
                 used_up = ending.reason = str(found)
+            finally:
+                _bring_evidence(session.run)
     if used_up:
         _note(used_up)
     if last_words:
@@ -128,6 +135,7 @@ def run_several(
     device: str,
     workers: int,
     storage: str = "",
+    artifacts: str = "",
     hooks: Hooks = NO_HOOKS,
 ) -> int:
     """Search with several worker processes; return the exit code (0; 130 or 143)."""
@@ -142,14 +150,14 @@ def run_several(
         if hooks.webhook:
             _say(f"{host_of(hooks.webhook)} will be told of the end (webhook)")
         before, heard = 0, ""
-        if run := find_run(folder, storage):
+        if run := find_run(folder, storage, artifacts):
             before, heard = run.finished(), last_token(run)
         budget = make_budget(asked.trials, asked.hours, asked.until)
         since = Again(str(folder.resolve()), budget.started, budget.end, heard, hung=False)
         try:
-            run_workers(context, folder, devices, budget, storage, stop, since)
+            run_workers(context, folder, devices, budget, (storage, artifacts), stop, since)
         finally:
-            ending.run = run = find_run(folder, storage)
+            ending.run = run = find_run(folder, storage, artifacts)
     if run:
         done, took = run.finished() - before, duration(budget.elapsed)
         out().print(f"{done} trials in {took}, by {workers} workers; run folder {folder}")
@@ -165,6 +173,13 @@ def _warn_of_sqlite(folder: Path, storage: str, others: int) -> None:
             "SQLite is for one worker, with several it may lose trials; leave --storage out on one "
             "machine, or give a PostgreSQL database"
         )
+
+
+def _bring_evidence(run: Run) -> None:
+    """Bring what waited for the artifact store to it, or say how much still waits."""
+    if left := run.artifacts.bring():
+        where = run.artifacts.local.where
+        _note(f"{left} files wait in {where} for {run.info.artifacts}; the next search brings them")
 
 
 def _say(text: str) -> None:
@@ -207,9 +222,9 @@ def _next_commands(folder: Path, space: SearchSpace) -> None:
     )
 
 
-def export_trial(folder: Path, how: str, file: Path | None) -> str:
+def export_trial(folder: Path, how: str, file: Path | None, storage: str = "") -> str:
     """Return the recipe text of the trial that `how` picks, and write it to `file` if given."""
-    run = open_run(folder)
+    run = open_run(folder, storage)
     trial = choose(front_of(run), how)
     text = export_text(
         run, trial, "picked by name" if how.startswith("trial:") else f"picked by {how}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from optimerge.cli.options import RUN
+from optimerge.cli.options import ARTIFACTS, RUN, STORAGE
 
 if TYPE_CHECKING:
     from optimerge.records.types import Trial
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 @click.command("show")
 @RUN
 @click.argument("trial")
+@STORAGE
+@ARTIFACTS
 @click.option("--items", metavar="TASK", help="Print the outcome on every document of a task too.")
 @click.option(
     "--against", metavar="TRIAL", default="base", show_default=True,
     help="The trial or parent that documents are won and lost against.",
 )  # fmt: skip
-def command(run: Path, trial: str, items: str | None, against: str) -> None:
+def command(
+    run: Path, trial: str, storage: str, artifacts: str, items: str | None, against: str
+) -> None:
     """Print one trial whole: scores, evidence, sparsity, seconds, parameters, recipe.
 
     TRIAL is a trial's number, or a parent's name as `optimerge front` prints it.
@@ -37,7 +41,7 @@ def command(run: Path, trial: str, items: str | None, against: str) -> None:
     from optimerge.records.run import find_trial, open_run
 
     with quiet():
-        opened = open_run(run)
+        opened = open_run(run, storage, artifacts)
         found, other = find_trial(opened, trial), find_trial(opened, against)
     lines = describe(found, compared(opened, found, other))
     if items is not None:

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, TRUST_CODE, chosen_device
+from optimerge.cli.options import (
+    ALLOW_CODE,
+    ARTIFACTS,
+    DEVICE,
+    SPACE,
+    STORAGE,
+    TRUST_CODE,
+    chosen_device,
+)
 
 
 @click.command("soup")
@@ -20,6 +28,8 @@ from optimerge.cli.options import ALLOW_CODE, DEVICE, SPACE, TRUST_CODE, chosen_
     type=click.Path(path_type=Path, dir_okay=False),
     help="File to write; default RUN/soup.yaml.",
 )
+@STORAGE
+@ARTIFACTS
 @ALLOW_CODE
 @TRUST_CODE
 @DEVICE
@@ -27,6 +37,8 @@ def command(
     space: Path,
     run_dir: Path | None,
     output: Path | None,
+    storage: str,
+    artifacts: str,
     allow_code: bool,
     trust_code: bool,
     device: str,
@@ -54,5 +66,7 @@ def command(
         chosen_device(device),
         allow_code=allow_code,
         trust_code=trust_code,
+        storage=storage,
+        artifacts=artifacts,
     )
     raise click.exceptions.Exit(code)

@@ -8,7 +8,7 @@ from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import err, out
 from optimerge.cli.stopping import stopping
 from optimerge.export.recipe import export_text, write_export
-from optimerge.records.run import JOURNAL, make_writable, mend_journal, open_run
+from optimerge.records.run import find_run, make_writable, mend_journal
 from optimerge.search.listening import listening
 from optimerge.search.lock import sole_writer
 from optimerge.search.session import Session, open_session
@@ -25,18 +25,25 @@ def run_soup(
     *,
     allow_code: bool = False,
     trust_code: bool = False,
+    storage: str = "",
+    artifacts: str = "",
 ) -> int:
-    """Make a greedy soup and write its recipe; return the exit code (0; 130 or 143 if stopped)."""
+    """Make a greedy soup and write its recipe; return the exit code (0; 130 or 143 if stopped).
+
+    `storage`, `artifacts`: URLs of what keeps the run, and its evidence, if not the folder.
+    """
     make_writable(folder)
     with sole_writer(folder), quiet(folder / "log.txt", scoring=True), stopping() as stop:
         mend_journal(folder)
-        wanted = _as_run(space, folder)
+        wanted = _as_run(space, folder, storage)
         session = open_session(
             wanted,
             folder,
             device=device,
             allow_code=allow_code,
             trust_code=trust_code,
+            storage=storage,
+            artifacts=artifacts,
             say=_say,
         )
         experts = len(session.models.checkpoints) - 1
@@ -47,6 +54,7 @@ def run_soup(
             for step in greedy_soup(session, stop):
                 steps.append(step)
                 out().print(_line(step, first=len(steps) == 1))
+        session.run.artifacts.bring()
         if stop.requested:
             err().print("stopped; the same command goes on")
             return stop.code
@@ -54,14 +62,15 @@ def run_soup(
     return 0
 
 
-def _as_run(space: SearchSpace, folder: Path) -> SearchSpace:
+def _as_run(space: SearchSpace, folder: Path, storage: str) -> SearchSpace:
     """Return the space with the settings of the run, if there is one: seed, mode, task vectors.
 
     A search takes them from its command line; a soup is scored as that search scores.
     """
-    if not (folder / JOURNAL).exists():
+    run = find_run(folder, storage)
+    if run is None:
         return overridden(space)
-    info = open_run(folder).info
+    info = run.info
     return overridden(space, seed=info.seed, exact=info.exact, task_vectors=info.task_vectors)
 
 

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import RUN
+from optimerge.cli.options import RUN, STORAGE
 
 
 @click.command("stop")
 @RUN
+@STORAGE
 @click.option(
     "--now", is_flag=True, help="At once; the running trial is put back, for a later search."
 )
-def command(run: Path, now: bool) -> None:
+def command(run: Path, storage: str, now: bool) -> None:
     """Stop the searches that are at work in a run, after the trial that is running.
 
     The request goes through the run's storage, where every search looks every few seconds, so it
@@ -29,7 +30,7 @@ def command(run: Path, now: bool) -> None:
     from optimerge.search.tell import telling_of_disk
 
     with quiet():
-        opened = open_run(run)
+        opened = open_run(run, storage)
         with telling_of_disk(opened):
             ask_to_stop(opened, now=now)
         running = activity(opened).running

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from optimerge.cli.options import chosen_device
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.screen import err
 from optimerge.errors import OptimergeError
-from optimerge.records.run import find_run
+from optimerge.records.artifact_url import VARIABLE as ARTIFACTS
+from optimerge.records.run import find_run, url_of
 from optimerge.records.storage import VARIABLE
 from optimerge.records.types import Trial
 from optimerge.search.again import Again, environment
@@ -44,7 +45,9 @@ SUPERVISED = "OPTIMERGE_SUPERVISED"
 _STOPPED = (130, 128 + signal.SIGTERM)
 _ASKED_FOR = (0, *_STOPPED)
 """Exit codes of a worker that was stopped, or is done."""
-HERE = ("workers", "device", "storage", "on_finish", "webhook")
+ARRAYS = ("SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX")
+"""Environment variables that number the tasks of a job array."""
+HERE = ("workers", "device", "storage", "artifacts", "on_finish", "webhook")
 """Options that workers are not given: they are this process's affair, or passed on otherwise."""
 
 
@@ -97,16 +100,18 @@ def run_workers(
     folder: Path,
     devices: Sequence[str],
     budget: Budget,
-    storage: str,
+    places: tuple[str, str],
     stop: Stop,
     since: Again,
 ) -> None:
     """Run a worker on each device until all have ended, or `stop` is set and they have stopped.
 
+    `places`: URLs of the run's storage and artifacts, "" for the defaults.
     `since`: what a worker that is started again has to know of the search. OptimergeError with what
     a worker said that ended for bad input, or died too often.
     """
     (folder / WORKERS).mkdir(parents=True, exist_ok=True)
+    first = (array_index() or 0) * len(devices) if url_of(folder, places[0]) else 0
     workers = [
         _Worker(
             index,
@@ -115,15 +120,15 @@ def run_workers(
                 *arguments(context, without=HERE),
                 *("--worker-index", str(index), "--device", device),
             ],
-            _environment(device, len(devices), storage) | environment(since),
+            _environment(device, len(devices), *places) | environment(since),
             folder / WORKERS / f"{index}.txt",
         )
-        for index, device in enumerate(devices)
+        for index, device in enumerate(devices, first)
     ]
     try:
         for worker in workers:
             worker.start()
-        _look_after(workers, folder, storage, budget, stop)
+        _look_after(workers, folder, places[0], budget, stop)
     except KeyboardInterrupt:
         _ask_all(workers, times=2)
         raise
@@ -251,6 +256,17 @@ def arguments(context: click.Context, without: Sequence[str]) -> list[str]:
     return found
 
 
+def array_index(environment: Mapping[str, str] | None = None) -> int | None:
+    """Return which task of a job array this is (SLURM, Kubernetes); None if it is none.
+
+    Workers of one run that have indices of their own do not propose the same at the same moment.
+    In a folder that they share they get one from it; in a database the array's is the only one.
+    """
+    given = os.environ if environment is None else environment
+    found = [given[name] for name in ARRAYS if given.get(name, "").isdecimal()]
+    return int(found[0]) if found else None
+
+
 def devices_for(workers: int, device: str) -> list[str]:
     """Return the device of each worker; OptimergeError if there are not as many."""
     import torch
@@ -271,8 +287,9 @@ def devices_for(workers: int, device: str) -> list[str]:
     return [f"cuda:{index}" for index in range(workers)]
 
 
-def _environment(device: str, count: int, storage: str) -> dict[str, str]:
-    found = os.environ | {SUPERVISED: "1"} | ({VARIABLE: storage} if storage else {})
+def _environment(device: str, count: int, storage: str, artifacts: str = "") -> dict[str, str]:
+    given = {VARIABLE: storage, ARTIFACTS: artifacts}
+    found = os.environ | {SUPERVISED: "1"} | {name: url for name, url in given.items() if url}
     if device == "cpu":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
         found.setdefault("OMP_NUM_THREADS", str(max(1, (cores or 1) // count)))

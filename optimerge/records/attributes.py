@@ -95,6 +95,7 @@ def as_trial(
         "tokens": kept.get("tokens", 0),
         "stopped": one_line(str(kept.get("stopped", ""))),
         "evidence": str(kept.get("evidence", "")),
+        "late": one_line(str(kept.get("evidence_late", ""))),
         "constraints": constraints,
     }
     return sound_trial(data, what)

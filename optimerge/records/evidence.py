@@ -1,6 +1,6 @@
 """What every document of every task came to for one trial: kept compact, one file a trial.
 
-    runs/NAME/evidence/STUDY-NUMBER.npz
+    runs/NAME/evidence/STUDY-NUMBER.npz, or in another place: see `records.artifacts`
 
 An archive of plain arrays, never pickled: `header`, JSON as bytes, says for each task its name,
 the digest of its items, its document ids and its metrics; array `T.M` holds the values of metric M
@@ -18,14 +18,14 @@ from typing import IO, TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 from optimerge.errors import RunError
-from optimerge.records.sound import file_in
-from optimerge.records.whole import written_whole
+from optimerge.records.artifacts import FOLDER as FOLDER
+from optimerge.records.artifacts import Artifacts, artifacts_of
 
 if TYPE_CHECKING:
     from numpy import ndarray
 
-FOLDER = "evidence"
 FORMAT = 1
+ENDING = ".npz"
 MOST_BYTES = 1 << 28
 """Of a file, unpacked; most have less than a thousandth."""
 _BROKEN = (
@@ -91,10 +91,11 @@ def _within(found: "ndarray") -> bool:
     return bool(found.size == 0 or (found.min() >= 0 and found.max() <= 255))
 
 
-def write_evidence(folder: Path, name: str, evidence: Evidence) -> int:
-    """Write a trial's evidence into a run folder, whole or not at all; return its bytes.
+def write_evidence(where: Path | Artifacts, name: str, evidence: Evidence) -> int:
+    """Write a trial's evidence, whole or not at all; return its bytes.
 
-    RunError if the disk is full or cannot be written.
+    `where`: a run folder, or what its run keeps artifacts in. RunError if the disk is full or
+    cannot be written.
     """
     import numpy as np
 
@@ -112,21 +113,28 @@ def write_evidence(folder: Path, name: str, evidence: Evidence) -> int:
     for number, task in enumerate(evidence.tasks):
         for place, values in enumerate(task.values.values()):
             arrays[f"{number}.{place}"] = values
-    path = _path(folder, name)
-    with written_whole(path) as file:
+
+    def fill(file: IO[bytes]) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
-    return path.stat().st_size
+
+    return artifacts_of(where).write(f"{name}{ENDING}", fill)
 
 
-def read_evidence(folder: Path, name: str) -> Evidence | None:
-    """Return a trial's evidence; None if it kept none. RunError if the file cannot be read."""
+def read_evidence(where: Path | Artifacts, name: str) -> Evidence | None:
+    """Return a trial's evidence; None if it is not there. RunError if the file cannot be read.
+
+    `where`: a run folder, or what its run keeps artifacts in.
+    """
+    import io
+
     import numpy as np
 
-    path = _path(folder, name)
-    if not path.is_file():
+    artifacts, file_name = artifacts_of(where), f"{name}{ENDING}"
+    content, path = artifacts.read(file_name, MOST_BYTES), artifacts.shown(file_name)
+    if content is None:
         return None
     try:
-        with path.open("rb") as file:
+        with io.BytesIO(content) as file:
             _refuse_large(file)
             file.seek(0)
             arrays = np.load(file, allow_pickle=False)
@@ -155,8 +163,9 @@ def read_evidence(folder: Path, name: str) -> Evidence | None:
     return Evidence(tasks)
 
 
-def _path(folder: Path, name: str) -> Path:
-    return file_in(folder / FOLDER, name, ".npz")
+def late_evidence(where: Artifacts, name: str) -> str:
+    """Return why evidence is not yet where others can read it, and where it is; "" if it is."""
+    return where.late(f"{name}{ENDING}")
 
 
 def _refuse_large(file: IO[bytes]) -> None:

@@ -83,7 +83,7 @@ def patiently(where: Path, write: Callable[[], T]) -> T:
                 raise
             waited = _waiting[-1]
             waited.tell(_waits(where), waits=True)
-            if not _pause(waited):
+            if not pause(EVERY):
                 if threading.current_thread() is threading.main_thread():
                     raise KeyboardInterrupt from error
                 raise
@@ -100,10 +100,20 @@ def _waits(where: Path) -> str:
     )
 
 
-def _pause(waited: _Waiting) -> bool:
-    """Wait for the next attempt; return whether to make it."""
-    event, left = threading.Event(), EVERY
-    while left > 0 and not waited.give_up():
+def pause(seconds: float) -> bool:
+    """Wait before the next attempt at something; return whether to make it."""
+    event, left = threading.Event(), seconds
+    while left > 0 and not _given_up():
         event.wait(min(LOOK, left))
         left -= LOOK
-    return not waited.give_up()
+    return not _given_up()
+
+
+def say(text: str) -> None:
+    """Tell whoever waits for room that something else is waited for, or came to an end."""
+    if _waiting:
+        _waiting[-1].say(text)
+
+
+def _given_up() -> bool:
+    return bool(_waiting) and _waiting[-1].give_up()

@@ -1,22 +1,21 @@
 """What each document of a task asks, kept once a run beside the evidence.
 
-    runs/NAME/evidence/items-DIGEST.jsonl.gz
+    runs/NAME/evidence/items-DIGEST.jsonl.gz, or in another place: see `records.artifacts`
 
 One line of JSON a document: `id`, `prompt`, and `choices` where the model picks from answers.
 """
 
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from optimerge.errors import RunError
-from optimerge.records.evidence import FOLDER
-from optimerge.records.sound import file_in
-from optimerge.records.whole import written_whole
+from optimerge.records.artifacts import Artifacts, artifacts_of
 
 MOST_BYTES = 1 << 29
 """Of a file, unpacked; the prompts of a task are far less."""
@@ -31,30 +30,36 @@ class Item:
     choices: Sequence[str] = ()
 
 
-def write_items(folder: Path, digest: str, items: Mapping[int, Item]) -> None:
+def write_items(where: Path | Artifacts, digest: str, items: Mapping[int, Item]) -> None:
     """Write the documents of a task, by id, unless the run has them already.
 
+    `where`: a run folder, or what its run keeps artifacts in.
     RunError if the disk is full or cannot be written.
     """
-    path = _path(folder, digest)
-    if path.exists():
+    artifacts, name = artifacts_of(where), _name(digest)
+    if artifacts.has(name):
         return
-    with written_whole(path) as whole, gzip.GzipFile("", "wb", fileobj=whole, mtime=0) as file:
-        for doc_id, item in items.items():
-            line = {"id": doc_id, "prompt": item.prompt, "choices": list(item.choices)}
-            file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+
+    def fill(whole: IO[bytes]) -> None:
+        with gzip.GzipFile("", "wb", fileobj=whole, mtime=0) as file:
+            for doc_id, item in items.items():
+                line = {"id": doc_id, "prompt": item.prompt, "choices": list(item.choices)}
+                file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+
+    artifacts.write(name, fill)
 
 
-def read_items(folder: Path, digest: str) -> dict[int, Item]:
-    """Return the documents of a task by id, {} if the run did not keep them.
+def read_items(where: Path | Artifacts, digest: str) -> dict[int, Item]:
+    """Return the documents of a task by id, {} if they are not there.
 
     RunError if the file cannot be read.
     """
-    path = _path(folder, digest)
-    if not path.is_file():
+    artifacts, name = artifacts_of(where), _name(digest)
+    packed, path = artifacts.read(name, MOST_BYTES), artifacts.shown(name)
+    if packed is None:
         return {}
     try:
-        with gzip.open(path, "rb") as file:
+        with gzip.open(io.BytesIO(packed), "rb") as file:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES} bytes")
@@ -73,5 +78,5 @@ def _item(line: Mapping[str, Any]) -> Item:
     return Item(prompt, choices)
 
 
-def _path(folder: Path, digest: str) -> Path:
-    return file_in(folder / FOLDER, f"items-{digest}", ".jsonl.gz")
+def _name(digest: str) -> str:
+    return f"items-{digest}.jsonl.gz"

@@ -1,6 +1,7 @@
 """A run folder: one study journal, one log. The journal is the only record of the run.
 
     runs/NAME/study.journal   the study: its trials, and what they are trials of
+    runs/NAME/evidence/       what became of every document: see `records.artifacts`
     runs/NAME/log.txt         what the libraries said, tracebacks of failed trials
 
 Two Optuna studies share the journal: "search" holds the points of the search space, "parents"
@@ -16,10 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
+from optimerge.records.artifact_url import new_url, open_artifacts
+from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_of
 from optimerge.records.attributes import WITHDRAWN as WITHDRAWN  # its home was here
 from optimerge.records.attributes import as_trial, origin_of, place
+from optimerge.records.secrets import redacted
 from optimerge.records.sound import check_kinds, refuse_links, sound_numbers
-from optimerge.records.storage import VARIABLE, open_database, open_journal, shown
+from optimerge.records.storage import VARIABLE, open_database, open_journal
+from optimerge.records.stores import InFolder, open_store
 from optimerge.records.types import Direction, Trial, is_parent
 
 if TYPE_CHECKING:
@@ -66,6 +71,8 @@ class RunInfo:
     runs of before they were kept."""
     storage: str = ""
     """URL of the database that the run is kept in, without passwords; "" for the journal."""
+    artifacts: str = ""
+    """URL of the folder that evidence is kept in, without passwords; "" for the run folder."""
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -77,6 +84,7 @@ class RunInfo:
 
 _KINDS: Mapping[str, Any] = {
     **dict.fromkeys(("space", "space_file", "digest", "plan", "task_vectors", "storage"), str),
+    "artifacts": str,
     **dict.fromkeys(("layers", "seed"), int),
     **dict.fromkeys(("exact", "allow_code", "trust_code"), bool),
     **dict.fromkeys(("objectives", "items", "versions"), (str, str)),
@@ -94,6 +102,8 @@ class Run:
     search: "optuna.Study"
     parents: "optuna.Study"
     info: RunInfo
+    elsewhere: Artifacts | None = field(default=None, repr=False, compare=False)
+    """What keeps evidence, if not the folder."""
     _ended: dict[tuple[str, int], Trial] = field(default_factory=dict, repr=False, compare=False)
     """Trials that have ended, by study and number: they never change, and reading takes time."""
     _counted: dict[tuple[str, int], bool] = field(default_factory=dict, repr=False, compare=False)
@@ -103,6 +113,11 @@ class Run:
     def name(self) -> str:
         """The folder's name."""
         return _name(self.folder)
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """What keeps the run's evidence and prompts."""
+        return self.elsewhere or artifacts_of(self.folder)
 
     def trials(self) -> list[Trial]:
         """Return every trial: parents first, then the points of the space in order.
@@ -166,25 +181,28 @@ def _is_own(trial: Trial) -> bool:
     return not trial.is_parent and trial.origin != WITHDRAWN
 
 
-def open_run(folder: Path, url: str = "") -> Run:
+def open_run(folder: Path, url: str = "", artifacts: str = "") -> Run:
     """Open an existing run; RunError if there is none, or one of another format.
 
     `url`: of the storage that it is kept in, if that is not the folder's journal; default the one
-    in the environment (`OPTIMERGE_STORAGE`), if there is no journal.
+    in the environment (`OPTIMERGE_STORAGE`), if there is no journal. `artifacts`: where evidence
+    is kept, as the user gives it: see `artifact_url`.
     """
     if not (found := url_of(folder, url)) and not (folder / JOURNAL).is_file():
         raise RunError(
             f"{folder}: holds no run ({JOURNAL} is not there); see `optimerge search`, or set "
             f"{VARIABLE} to the URL of the database that the run is kept in"
         )
-    run = find_run(folder, found)
+    run = find_run(folder, found, artifacts)
     if run is None:
-        where = f"the run {_name(folder)!r} in {shown(found)}" if found else f"the run in {JOURNAL}"
+        where = (
+            f"the run {_name(folder)!r} in {redacted(found)}" if found else f"the run in {JOURNAL}"
+        )
         raise RunError(f"{folder}: {where} was never started; start it with `optimerge search`")
     return run
 
 
-def find_run(folder: Path, url: str = "") -> Run | None:
+def find_run(folder: Path, url: str = "", artifacts: str = "") -> Run | None:
     """Open the run in a folder; None if there is none yet, or its making was cut short."""
     import optuna
 
@@ -199,21 +217,30 @@ def find_run(folder: Path, url: str = "") -> Run | None:
         kept = search.user_attrs["run"]
     except KeyError:
         return None
-    return Run(folder, search, parents, _info(kept, folder))
+    info = _info(kept, folder)
+    elsewhere = open_artifacts(folder, url, info.artifacts, artifacts)
+    return Run(folder, search, parents, info, elsewhere)
 
 
-def create_run(folder: Path, info: RunInfo, url: str = "") -> Run:
-    """Make a new run; RunError if the folder cannot be written or the storage not be opened."""
+def create_run(folder: Path, info: RunInfo, url: str = "", artifacts: str = "") -> Run:
+    """Make a new run; RunError if the folder cannot be written or the storage not be opened.
+
+    `artifacts`: URL of where its evidence is to be kept; default $OPTIMERGE_ARTIFACTS, or the
+    folder.
+    """
     make_writable(folder)
     url = url_of(folder, url)
+    place = new_url(folder, url, artifacts)
+    elsewhere = Artifacts(InFolder(folder / FOLDER), open_store(place) if place else None)
+    elsewhere.check()
     storage = open_database(url) if url else open_journal(folder / JOURNAL)
     directions, names = list(info.objectives.values()), study_names(folder, url)
     parents = _study(storage, names[1], directions)
     search = _study(storage, names[0], directions)
     _name_values(search, list(info.objectives))
-    info = replace(info, storage=shown(url))
+    info = replace(info, storage=redacted(url), artifacts=redacted(place))
     search.set_user_attr("run", asdict(info))
-    return Run(folder, search, parents, info)
+    return Run(folder, search, parents, info, elsewhere)
 
 
 def with_trusted_code(run: Run) -> Run:

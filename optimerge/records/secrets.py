@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Mapping
 from urllib.parse import unquote
 
+from optimerge.errors import RunError
+
 MASK = "***"
 _NAMES = re.compile(
     r"(?:^|_)(?:TOKEN|PASSWORD|PASSWD|PASS|SECRET|APIKEY|API_KEY|ACCESS_KEY|PRIVATE_KEY)(?:_|$)"
@@ -51,6 +53,26 @@ def redacted_text(text: str, environment: Mapping[str, str] | None = None) -> st
     """
     found = _KNOWN.sub(MASK, redacted(text))
     for secret in environment_secrets(os.environ if environment is None else environment):
+        found = found.replace(secret, MASK)
+    return found
+
+
+def refuse_unquoted(option: str, url: str) -> None:
+    """Raise RunError for a URL with spaces or quotes: a password's end is not known in it."""
+    if re.search(r"[\s'\"<>`]", url):
+        raise RunError(
+            f"{option}: the URL holds a space or a quote; write it with %20, %27 or %22 instead"
+        )
+
+
+def without_secrets_of(text: str, url: str) -> str:
+    """Return what somebody said of a URL, a driver in its error for one, without its secrets.
+
+    >>> without_secrets_of("no password 'x1' for me", "mysql://me:x1@db/runs")
+    "no password '***' for me"
+    """
+    found = redacted(text)
+    for secret in sorted(_passwords(url) | _parameters(url), key=len, reverse=True):
         found = found.replace(secret, MASK)
     return found
 
@@ -110,6 +132,15 @@ def _split(rest: str) -> tuple[str, str, str]:
         head, mark, query = rest, "", ""  # the "?" stands in the password
     place, at, path = head.rpartition("@")
     return place, at, f"{path}{mark}{query}"
+
+
+def _parameters(text: str) -> set[str]:
+    """Return the values of secret parameters of the URLs in a text."""
+    found = set()
+    for each in _SECRET_KEY.finditer(text):
+        secret = each[0].removeprefix(each["key"])
+        found |= {secret, unquote(secret)} - {""}
+    return found
 
 
 def _passwords(text: str) -> set[str]:

@@ -6,16 +6,19 @@
     postgresql+psycopg://USER:PASSWORD@HOST/DB, mysql+... workers on any number of machines
     grpc://HOST:PORT                                      Optuna's proxy in front of such a database
 
-A URL may hold a password: it is never logged, recorded or printed; `shown` is what may be.
+A URL may hold a password: it is never logged, recorded or printed; what may be, makes
+`optimerge.records.secrets`.
 """
 
 import random
 import re
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import OptimergeError, RunError
+from optimerge.records.secrets import redacted, refuse_unquoted, without_secrets_of
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -24,6 +27,8 @@ VARIABLE = "OPTIMERGE_STORAGE"
 """Environment variable with the URL, for commands and processes that are not told one."""
 _ATTEMPTS = 5
 """How often a database is opened: two that make its tables at once get into each other's way."""
+_READY = 30.0
+"""Seconds that a proxy may take to answer at first."""
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "grpc": "grpc"}
 
 
@@ -56,45 +61,30 @@ def open_database(url: str) -> "BaseStorage":
         return get_storage(_patient_database(_driver_named(url), kind))
     except ImportError:
         raise RunError(
-            f"{shown(url)}: the package to reach it is not installed; "
+            f"{redacted(url)}: the package to reach it is not installed; "
             f"pip install 'optimerge[{_EXTRAS[kind]}]'"
         ) from None
     except OptimergeError:
         raise
     except Exception as error:
         why = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-        raise RunError(f"{shown(url)}: cannot be opened ({_without_secrets(why, url)})") from None
+        raise RunError(
+            f"{redacted(url)}: cannot be opened ({without_secrets_of(why, url)})"
+        ) from None
 
 
 def kind_of(url: str) -> str:
     """Return sqlite, postgresql, mysql or grpc; RunError for another URL."""
+    refuse_unquoted("--storage", url)
     scheme = url.partition("://")[0].partition("+")[0].lower()
     kind = {"postgres": "postgresql", "mariadb": "mysql"}.get(scheme, scheme)
     if "://" not in url or kind not in ("sqlite", *_EXTRAS):
         raise RunError(
-            f"--storage {shown(url)}: is no storage that is known; give sqlite:///FILE, "
+            f"--storage {redacted(url)}: is no storage that is known; give sqlite:///FILE, "
             "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, mysql+pymysql://..., or "
             "grpc://HOST:PORT"
         )
     return kind
-
-
-def shown(url: str) -> str:
-    """Return a URL as it may be printed and recorded: without passwords.
-
-    >>> shown("postgresql+psycopg://me:secret@db.example/runs?sslmode=require&password=x")
-    'postgresql+psycopg://me:***@db.example/runs?sslmode=require&password=***'
-    """
-    found = re.sub(r"(?s)(://[^/:@?]*):.*@", r"\1:***@", url)
-    return re.sub(r"(?i)([?&;][^=&;]*(?:pass|secret|token|key)[^=&;]*=)[^&;]*", r"\1***", found)
-
-
-def _without_secrets(text: str, url: str) -> str:
-    hidden = re.findall(r"(?s)://[^/:@?]*:(.*)@", url)
-    hidden += re.findall(r"(?i)[?&;][^=&;]*(?:pass|secret|token|key)[^=&;]*=([^&;]*)", url)
-    for secret in filter(None, hidden):
-        text = text.replace(secret, "***")
-    return text
 
 
 def _driver_named(url: str) -> str:
@@ -105,11 +95,15 @@ def _driver_named(url: str) -> str:
 def _proxy(url: str) -> "BaseStorage":
     host, colon, port = url.removeprefix("grpc://").rstrip("/").rpartition(":")
     if not colon or not port.isdecimal():
-        raise RunError(f"{shown(url)}: names no port; give grpc://HOST:PORT")
-    from optuna.storages import GrpcStorageProxy
+        raise RunError(f"{redacted(url)}: names no port; give grpc://HOST:PORT")
+    from optuna.exceptions import ExperimentalWarning
 
-    proxy = GrpcStorageProxy(host=host, port=int(port))
-    proxy.wait_server_ready(timeout=30)
+    from optimerge.records.proxy import PatientProxy
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        proxy = PatientProxy(host=host, port=int(port))
+    proxy.wait_server_ready(timeout=_READY)
     return proxy
 
 

@@ -78,7 +78,9 @@ class Trial:
     stopped: str = ""
     """Why a race stopped a pruned trial."""
     evidence: str = ""
-    """Name of its per-document evidence in the run folder; "" if it kept none."""
+    """Name of its per-document evidence among the run's; "" if it kept none."""
+    late: str = ""
+    """Why the evidence was not at once where the run keeps it, and where it waited."""
     constraints: Mapping[str, float] = field(default_factory=dict)
     """By constraint (`gsm8k >= 0.5`) how far beyond its limit the trial is; kept if <= 0."""
 

@@ -11,14 +11,16 @@ from optimerge.records.full_disk import is_full
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[IO[bytes]]:
+def written_whole(path: Path, *, make: bool = True) -> Iterator[IO[bytes]]:
     """Give a file that takes the place of `path`, on the disk, if all goes well.
 
+    `make`: its folder too, if it is not there.
     RunError if the disk is full or cannot be written; nothing is left of the attempt.
     """
     draft = path.with_suffix(f".{os.getpid()}.draft")
     try:
-        path.parent.mkdir(exist_ok=True)
+        if make:
+            path.parent.mkdir(exist_ok=True)
         try:
             draft.unlink(missing_ok=True)
             with draft.open("xb") as file:  # never through a link that somebody put there

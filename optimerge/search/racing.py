@@ -99,7 +99,7 @@ class Races:
 
     def _read(self, member: Trial) -> Evidence | None:
         try:
-            return read_evidence(self._run.folder, member.evidence)
+            return read_evidence(self._run.artifacts, member.evidence)
         except RunError as error:  # a damaged file costs a rival, not the night
             log.warning("trial %s is not raced against: %s", member.name, error)
             return None

@@ -132,16 +132,17 @@ def open_session(
     allow_code: bool = False,
     trust_code: bool = False,
     storage: str = "",
+    artifacts: str = "",
     say: Say = lambda _: None,
     warn: Say = lambda _: None,
 ) -> Session:
     """Check, load and open all that the search needs; nothing is written before all fits.
 
-    `storage`: URL of what keeps the run, if not the folder. `warn` is told what is not quite as
-    asked for.
+    `storage`, `artifacts`: URLs of what keeps the run, and its evidence, if not the folder. `warn`
+    is told what is not quite as asked for.
     """
     known, heard = None, ""
-    if started := find_run(folder, storage):
+    if started := find_run(folder, storage, artifacts):
         _refuse_other_space(started, space)
         known, heard = started.info.layer_groups, last_token(started)
     make_writable(folder)
@@ -199,7 +200,7 @@ def open_session(
         plan=evaluation.way,
         models=digests,
     )
-    run = _open_or_create(folder, info, storage)
+    run = _open_or_create(folder, info, storage, artifacts)
     if run.info.plan != evaluation.way:
         log.warning(
             "the run was started with token plan %s and goes on with %s: the last bits of scores "
@@ -207,6 +208,7 @@ def open_session(
             run.info.plan,
             evaluation.way,
         )
+    _reach_artifacts(run, warn)
     _keep_items(run, objectives)
     races = Races(run, evaluation, racing.confidence) if racing and evaluation.raced else None
     return Session(space, models, engine, evaluation, run, races, heard)
@@ -231,11 +233,11 @@ def _refuse_other_space(run: Run, space: SearchSpace) -> None:
     )
 
 
-def _open_or_create(folder: Path, info: RunInfo, storage: str) -> Run:
+def _open_or_create(folder: Path, info: RunInfo, storage: str, artifacts: str) -> Run:
     with making(folder):
-        run = find_run(folder, storage)
+        run = find_run(folder, storage, artifacts)
         if run is None:
-            return create_run(folder, info, storage)
+            return create_run(folder, info, storage, artifacts)
     if run.info.digest != info.digest:
         raise RunError(
             f"{folder}: a search of another space was started here at the same time; "
@@ -252,10 +254,23 @@ def _open_or_create(folder: Path, info: RunInfo, storage: str) -> Run:
     return replace(run, info=replace(run.info, versions=info.versions))
 
 
+def _reach_artifacts(run: Run, warn: Say) -> None:
+    """Bring what waits here to the artifact store; RunError if the user did not name the store."""
+    if run.info.artifacts:
+        if away := run.artifacts.reach():
+            warn(f"{away}; evidence waits in the run folder until it is back")
+        run.artifacts.bring()
+    elif run.info.storage:
+        warn(
+            "evidence of this run stays in its folder on each machine; to have it where all can "
+            "read it, start a run with --artifacts"
+        )
+
+
 def _keep_items(run: Run, objectives: Sequence[Objective]) -> None:
     for each in objectives:
         for task in each.runs if isinstance(each, OnTasks) else ():
-            patiently(run.folder, partial(write_items, run.folder, task.digest, task.items()))
+            patiently(run.folder, partial(write_items, run.artifacts, task.digest, task.items()))
 
 
 def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -> RunInfo:

@@ -16,7 +16,7 @@ from optimerge.records.attributes import (
     place,
     trial_attributes,
 )
-from optimerge.records.evidence import write_evidence
+from optimerge.records.evidence import late_evidence, write_evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.run import Run
 from optimerge.records.whole import cannot_write
@@ -67,8 +67,10 @@ def finish(
     )
     if scored and scored.evidence.tasks:
         name = f"{study.study_name.rpartition('/')[2]}-{asked.number:05d}"
-        patiently(run.folder, partial(write_evidence, run.folder, name, scored.evidence))
+        patiently(run.folder, partial(write_evidence, run.artifacts, name, scored.evidence))
         kept["evidence"] = name
+        if late := late_evidence(run.artifacts, name):
+            kept["evidence_late"] = late
     for key, value in kept.items():
         asked.set_user_attr(key, value)
     if scored is None:

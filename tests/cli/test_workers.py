@@ -15,7 +15,7 @@ import pytest
 from optimerge.cli import workers
 from optimerge.cli.main import run as run_command
 from optimerge.cli.search import command
-from optimerge.cli.workers import arguments, devices_for
+from optimerge.cli.workers import arguments, array_index, devices_for
 from optimerge.errors import OptimergeError, RunError
 from optimerge.records.lease import WORKER, Worker
 from optimerge.records.run import Run, find_run, open_run
@@ -158,6 +158,13 @@ def test_every_worker_has_a_device_of_its_own(monkeypatch: pytest.MonkeyPatch) -
         devices_for(3, "auto")
     with pytest.raises(OptimergeError, match="a device of its own"):
         devices_for(2, "cuda:1")
+
+
+def test_a_task_of_a_job_array_has_its_number() -> None:
+    assert array_index({}) is None
+    assert array_index({"SLURM_ARRAY_TASK_ID": "7"}) == 7
+    assert array_index({"JOB_COMPLETION_INDEX": "0"}) == 0
+    assert array_index({"SLURM_ARRAY_TASK_ID": ""}) is None
 
 
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:

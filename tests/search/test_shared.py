@@ -1,6 +1,6 @@
 """Several workers on one run: nothing twice, nothing lost, no more than asked for.
 
-On a journal, and on a PostgreSQL server that the tests start.
+On a journal, on a PostgreSQL server that the tests start, and through Optuna's gRPC proxy.
 """
 
 import os
@@ -18,6 +18,7 @@ from fake_search import TELLTALE, Fake, Journal, fake_search, open_fake, told
 from killable import close_databases, opened
 from killing import Driver
 from optuna.storages import BaseStorage
+from proxies import NEEDS_GRPC, Proxy, no_grpc, proxy_of
 
 from optimerge.records.attributes import is_withdrawn, place
 from optimerge.records.run import Run
@@ -43,16 +44,31 @@ def drivers() -> Iterator[list[Driver]]:
         driver.close()
 
 
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[Proxy]:
+    with proxy_of(f"sqlite:///{tmp_path}/runs.db") as made:
+        yield made
+
+
+needs_grpc = pytest.mark.skipif(no_grpc(), reason=NEEDS_GRPC)
 needs_server = pytest.mark.skipif(postgres.missing(), reason=postgres.NEEDS)
 
 
-@pytest.fixture(
-    params=["journal", pytest.param("postgresql", marks=(needs_server, pytest.mark.slow))]
-)
+ON_JOURNAL = "journal"
+ON_SERVER = pytest.param("postgresql", marks=(needs_server, pytest.mark.slow))
+THROUGH_PROXY = pytest.param("grpc", marks=(needs_grpc, pytest.mark.slow))
+on_two = pytest.mark.parametrize("where", [ON_JOURNAL, ON_SERVER], indirect=True)
+everywhere = pytest.mark.parametrize("where", [ON_JOURNAL, ON_SERVER, THROUGH_PROXY], indirect=True)
+
+
+@pytest.fixture
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where the run is kept: the path of a journal, or a URL."""
     if request.param == "journal":
         yield str(tmp_path / "study.journal")
+    elif request.param == "grpc":
+        made_proxy: Proxy = request.getfixturevalue("proxy")
+        yield made_proxy.url
     else:
         made: postgres.Server = request.getfixturevalue("server")
         yield made.database()
@@ -89,6 +105,7 @@ def check(run: Run, reported: list[str], trials: int = TRIALS) -> None:
     assert max(places.values(), default=1) == 1
 
 
+@everywhere
 def test_several_share_the_work_and_the_trials_of_one_that_is_killed(
     drivers: list[Driver], where: str
 ) -> None:
@@ -101,7 +118,9 @@ def test_several_share_the_work_and_the_trials_of_one_that_is_killed(
         run = run_of(where)
         while not (held := _held_by(run, pids[2])):
             assert time.monotonic() < deadline
-            time.sleep(0.005)
+            os.kill(pids[2], signal.SIGCONT)
+            time.sleep(0.01)
+            os.kill(pids[2], signal.SIGSTOP)  # so that it still holds this when it is killed
         os.kill(pids[2], signal.SIGKILL)
         list(victim)
         assert drivers[2].code == -9
@@ -127,6 +146,7 @@ def _held_by(run: Run, pid: int) -> list[Any]:
     ]
 
 
+@on_two
 def test_the_last_trials_are_not_begun_twice(drivers: list[Driver], where: str) -> None:
     """Many short budgets, one after the other: each is met exactly."""
     for trials in (3, 5, 6, 8, 9, 11):
@@ -137,6 +157,60 @@ def test_the_last_trials_are_not_begun_twice(drivers: list[Driver], where: str) 
         check(run_of(where), [line for driver in drivers for line in driver.reported], trials)
 
 
+def drawn(run: Run) -> dict[str, list[float]]:
+    """What a run tried and found, by dimension, objective and end; without starts and parents."""
+    ended = [t for t in run.trials() if t.origin == "sampler" and t.state != "waiting"]
+    found: dict[str, list[float]] = {name: [] for name in (*DIMENSIONS, "t", "u", "ends")}
+    for trial in ended:
+        for name in found.keys() & trial.params.keys():
+            value = trial.params[name]
+            found[name].append(METHODS.index(value) if isinstance(value, str) else float(value))
+        if trial.state == "complete":
+            for name in ("t", "u"):
+                found[name].append(trial.scores[name].value)
+        found["ends"].append(ENDS.index(trial.state))
+    return found
+
+
+DIMENSIONS = ("merge_method", "a.weight", "b.weight", "lambda")
+METHODS, ENDS = ("linear", "task_arithmetic"), ("complete", "failed", "pruned")
+SURE = 1e-4
+"""Chance of an alarm where there is nothing, for each of the numbers that are compared."""
+
+
+def differing(one: dict[str, list[float]], other: dict[str, list[float]]) -> list[str]:
+    """Names of what two runs differ in: Kolmogorov and Smirnov's test, each for itself."""
+    from scipy.stats import ks_2samp
+
+    return [name for name in one if ks_2samp(one[name], other[name]).pvalue < SURE]
+
+
+@on_two
+@pytest.mark.slow
+def test_a_shared_run_comes_to_what_one_worker_comes_to(drivers: list[Driver], where: str) -> None:
+    """In distribution, also with a worker that is killed: the sampler draws independently here.
+
+    That the comparison can tell is shown on the same numbers, drawn half as large.
+    """
+    trials = 120
+    pids = [driver.start(where, trials, number) for number, driver in enumerate(drivers)]
+    victim = drivers[2].reports()
+    for _ in range(10):
+        next(victim)
+    os.kill(pids[2], signal.SIGKILL)
+    list(victim)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(all_of, drivers[:2]))
+    run = run_of(where)
+    check(run, [line for driver in drivers for line in driver.reported], trials)
+    shared, alone = drawn(run), drawn(fake_search(Journal(), TELLTALE[True], trials))
+    assert all(len(shared[name]) > 30 for name in shared)
+    assert not differing(shared, alone)
+    small = {name: [v / 2 for v in values] for name, values in shared.items()}
+    assert {"a.weight", "b.weight"} <= set(differing(small, alone))
+
+
+@everywhere
 def test_what_one_worker_begins_another_goes_on_with(drivers: list[Driver], where: str) -> None:
     """One after the other they come to what one search comes to, on every storage."""
     for number in range(3):
@@ -169,6 +243,28 @@ def test_a_database_that_is_away_for_a_while_costs_nothing(
     assert drivers[0].code == 0
     check(run_of(where), drivers[0].reported, 12)
     close_databases()
+
+
+@needs_grpc
+@pytest.mark.slow
+def test_a_proxy_that_is_away_for_a_while_costs_nothing(
+    drivers: list[Driver], proxy: Proxy
+) -> None:
+    for number, driver in enumerate(drivers[:2]):
+        driver.start(proxy.url, 16, number, 0.2)
+    reports = drivers[0].reports()
+    for _ in range(3):
+        next(reports)
+    for _ in range(2):
+        proxy.kill()
+        time.sleep(1.0)
+        proxy.start()
+        next(reports)
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(all_of, drivers[1])
+        list(reports)
+    assert [driver.code for driver in drivers[:2]] == [0, 0]
+    check(run_of(proxy.url), [line for driver in drivers for line in driver.reported], 16)
 
 
 def test_several_workers_propose_different_points_at_once() -> None:
