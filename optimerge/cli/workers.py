@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -232,13 +232,35 @@ def arguments(context: click.Context, without: Sequence[str]) -> list[str]:
     return found
 
 
-def devices_for(workers: int, device: str) -> list[str]:
-    """Return the device of each worker; OptimergeError if there are not as many."""
+def devices_for(
+    workers: int, device: str, device_map: "str | Mapping[str, str] | None" = None
+) -> list[str]:
+    """Return the device of each worker; OptimergeError if there are not as many.
+
+    With a device map, or several devices named, all are shared out: each worker has several, joined
+    by commas, and the first ones have one more where they do not come out even.
+    """
     import torch
 
-    chosen = chosen_device(device)
+    if isinstance(device_map, Mapping):
+        raise OptimergeError(
+            f"--workers {workers}: search.device_map names the devices of one worker; give "
+            "device_map: auto, which shares all devices out to the workers"
+        )
+    chosen = chosen_device(device, device_map)
     if not chosen.startswith("cuda"):
         return [chosen] * workers
+    if device_map or "," in chosen:
+        every = chosen.split(",")
+        if workers > len(every):
+            raise OptimergeError(
+                f"--workers {workers}: {len(every)} CUDA devices are there for them; give "
+                f"--workers {len(every)} or fewer"
+            )
+        each, more = divmod(len(every), workers)
+        sizes = [each + (index < more) for index in range(workers)]
+        starts = [sum(sizes[:index]) for index in range(workers)]
+        return [",".join(every[a : a + n]) for a, n in zip(starts, sizes, strict=True)]
     there = torch.cuda.device_count()
     if device not in ("auto", "cuda"):
         raise OptimergeError(

@@ -29,7 +29,7 @@ def dispatch(model: "PreTrainedModel", device_map: DeviceMap) -> None:
     start = _known(device_map, next(name for name, _ in model.named_parameters()))
     dispatch_model(
         model,
-        {name: _real(device) for name, device in device_map.items()},
+        {name: _real(device) for name, device in _flat(model, device_map).items()},
         main_device=_real(start),
         skip_keys=getattr(model, "_skip_keys_device_placement", None),
         force_hooks=len(set(device_map.values())) > 1,
@@ -87,6 +87,30 @@ def no_split(model: "Module") -> Iterator[tuple[str, Any]]:
     """Yield the modules that are to be on one device, by name: transformers says which."""
     kinds = set(getattr(model, "_no_split_modules", None) or ())
     yield from ((name, m) for name, m in model.named_modules() if type(m).__name__ in kinds)
+
+
+def _flat(model: "PreTrainedModel", device_map: DeviceMap) -> dict[str, str]:
+    """Return the same map with entries that do not lie in each other.
+
+    accelerate moves all of an outer entry first, out of the arena and maybe back.
+    """
+    found: dict[str, str] = {}
+
+    def walk(module: "Module", name: str) -> None:
+        start = f"{name}." if name else ""
+        inside = [start + own for own, _ in module.named_parameters()] or [name]
+        places = {device_at(device_map, each) for each in inside}
+        if len(places) == 1:
+            place = places.pop() or device_map.get("")
+            if place is not None:  # a module without weights may be anywhere
+                found[name] = place
+            return
+        found.update((start + own, _known(device_map, start + own)) for own in module._parameters)
+        for own, child in module.named_children():
+            walk(child, start + own)
+
+    walk(model, "")
+    return found
 
 
 def _check_whole(model: "PreTrainedModel", device_map: DeviceMap) -> None:

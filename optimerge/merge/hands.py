@@ -1,4 +1,4 @@
-"""Merges each tensor on the device where the resident model holds it, whatever devices there are."""
+"""Merges each tensor on the device where the resident model holds it, however many there are."""
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass

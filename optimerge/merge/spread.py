@@ -36,7 +36,8 @@ class SpreadWeights:
             streams: dict[str, Generator[Weights]] = {}
             for device, store in self._stores.items():
                 own = [part for step in steps if (part := self._at(device, step))]
-                streams[device] = stack.enter_context(closing(store.stream(own)))
+                if own:
+                    streams[device] = stack.enter_context(closing(store.stream(own)))
             for step in steps:
                 here = [device for device in streams if self._at(device, step)]
                 yield reduce(joined, (next(streams[device]) for device in here))
