@@ -85,7 +85,7 @@ class Engine:
             self._targets = self.depth.targets
         self._align = Aligner(self.vocabulary) if self.vocabulary else None
         models = [self.base, *(m for m in self.checkpoints if m != self.base)]
-        self._tables = Tables(models, self._align)
+        self._tables = Tables(models, self._align, compared=self.depth is None)
         homes = self.homes or Homes((str(self.model.device),))
         placers = {device: self._placer(device, homes) for device in homes.devices}
         self._hands = make_hands(homes, placers, self.weights)
