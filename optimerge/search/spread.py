@@ -57,8 +57,8 @@ class Spread:
         parts = (f"{size(s.need.peak)} of {size(s.free)} free on {s.device}" for s in self.shares)
         main = sum(share.need.host for share in self.shares)
         host = f" and {size(main)} of main memory" if main else ""
-        scarce = [share.device for share in self.shares if not share.fits]
-        warning = f"; little is left for scoring on {scarce[0]}: use a smaller batch_size"
+        scarce = " and ".join(share.device for share in self.shares if not share.fits)
+        warning = f"; little is left for scoring on {scarce}: use a smaller batch_size"
         return (
             f"about {', '.join(parts)}{host} ({self.tier}: {WHERE[self.tier]})"
             f"{warning if scarce else ''}"
