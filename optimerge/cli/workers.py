@@ -24,6 +24,8 @@ from optimerge.cli.options import chosen_device
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.screen import err
 from optimerge.errors import OptimergeError
+from optimerge.merge.shared import VARIABLE as SHARED
+from optimerge.merge.shared import make_shared
 from optimerge.records.run import Run, find_run
 from optimerge.records.storage import VARIABLE
 from optimerge.search.again import Again, environment
@@ -52,6 +54,8 @@ class _Worker:
     environment: dict[str, str]
     said: Path
     """File with what it says."""
+    shared: int | None = None
+    """Open file for what all workers keep in main memory once."""
     started: int = 0
     process: "subprocess.Popen[bytes] | None" = field(default=None)
 
@@ -64,6 +68,7 @@ class _Worker:
                 stdout=subprocess.DEVNULL,
                 stderr=file,
                 env=self.environment,
+                pass_fds=() if self.shared is None else (self.shared,),
                 process_group=0,  # Ctrl-C comes to them once, from here
             )
         self.started += 1
@@ -100,6 +105,8 @@ def run_workers(
     a worker said that ended for bad input, or died too often.
     """
     (folder / WORKERS).mkdir(parents=True, exist_ok=True)
+    shared = make_shared()
+    common = {} if shared is None else {SHARED: str(shared)}
     workers = [
         _Worker(
             index,
@@ -108,8 +115,9 @@ def run_workers(
                 *arguments(context, without=HERE),
                 *("--worker-index", str(index), "--device", device),
             ],
-            _environment(device, len(devices), storage) | environment(since),
+            _environment(device, len(devices), storage) | environment(since) | common,
             folder / WORKERS / f"{index}.txt",
+            shared,
         )
         for index, device in enumerate(devices)
     ]
@@ -124,6 +132,8 @@ def run_workers(
     finally:
         _signal_all(workers)
         _wait_for_all(workers)
+        if shared is not None:
+            os.close(shared)
 
 
 def _look_after(

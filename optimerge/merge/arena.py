@@ -46,6 +46,13 @@ class Arena:
         if pinned:
             page_lock(self._memory)
 
+    @classmethod
+    def within(cls, memory: "Tensor") -> "Arena":
+        """Return an arena of given memory (uint8), whose first tensor begins where it begins."""
+        made = cls.__new__(cls)
+        made._memory, made._next, made._end = memory, 0, memory.numel()
+        return made
+
     @property
     def bytes(self) -> int:
         """Bytes of memory, padding counted."""

@@ -8,8 +8,8 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.merge.homes import Homes
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.steps import Key
-from optimerge.merge.tiers import Store, Tier, open_weights
-from optimerge.merge.weights import Weights
+from optimerge.merge.tiers import Store, Tier, open_weights, staged
+from optimerge.merge.weights import Weights, load_weights
 
 
 class SpreadWeights:
@@ -67,10 +67,15 @@ def open_spread(
     """Open base and experts for the devices of a resident model: see `open_weights`."""
     if len(homes.devices) == 1:
         return open_weights(checkpoints, homes.devices[0], tier, rounding)
-    stores = {
-        device: open_weights([homes.part(c, device) for c in checkpoints], device, tier, rounding)
-        for device in homes.devices
-    }
+    parts = {device: [homes.part(c, device) for c in checkpoints] for device in homes.devices}
+    stores: dict[str, Store]
+    if tier == "host" and not homes.devices[0].startswith("cpu"):
+        main = load_weights(checkpoints, "cpu", pinned=True)  # one memory for all devices
+        stores = {device: staged(main, part, device) for device, part in parts.items()}
+    else:
+        stores = {
+            device: open_weights(part, device, tier, rounding) for device, part in parts.items()
+        }
     held = [store for store in stores.values() if isinstance(store, Weights)]
     if len(held) == len(stores):
         return reduce(joined, held)
