@@ -123,7 +123,12 @@ class WithoutSparsity:
         return self._without(self.whole.measure(params))
 
     def _without(self, found: Measured) -> Measured:
-        return Measured(*({n: part[n] for n in self.objectives} for part in found))
+        names = self.objectives
+        return Measured(
+            values={n: found.values[n] for n in names},
+            stderr={n: found.stderr[n] for n in names},
+            test={n: found.test[n] for n in names},
+        )
 
 
 def run_variant(variant: Variant, surface: Surface, seed: int, trials: int) -> Kept:

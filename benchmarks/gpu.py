@@ -50,8 +50,8 @@ class Arenas:
 def mistral(layers: int) -> list[tuple[int, ...]]:
     """Return the shapes of a Mistral 7B with so many layers (32 in the original)."""
     hidden, inner, heads, vocabulary = 4096, 14336, 1024, 32000
-    layer = [(hidden, hidden)] * 2 + [(heads, hidden)] * 2 + [(inner, hidden)] * 2
-    layer += [(hidden, inner), (hidden,), (hidden,)]
+    square, narrow, wide = (hidden, hidden), (heads, hidden), (inner, hidden)
+    layer = [square, square, narrow, narrow, wide, wide, (hidden, inner), (hidden,), (hidden,)]
     return [(vocabulary, hidden), *layer * layers, (hidden,), (vocabulary, hidden)]
 
 

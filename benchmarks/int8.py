@@ -12,6 +12,7 @@ outputs that int8 changes. Then bytes held and peak memory of loading, each in i
 """
 
 import argparse
+import math
 import resource
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 import torch
 
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
+from optimerge.checkpoint.read import TensorReader
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.weights import load_weights
@@ -87,7 +89,8 @@ def precision(folder: Path) -> None:
     full = load_engine(opened, out_dtype="float32", seed=0)
     other = load_engine(opened, out_dtype="float32", seed=1)
     steps = load_engine(opened, out_dtype="float32", seed=0, rounding=rounding)
-    base = {n: full.weights.dense["base", n].float() for n in opened[0].merged}
+    with TensorReader(opened[0]) as reader:
+        base = {n: reader.weight(n).float() for n in opened[0].merged}
     print(f"{sum(t.numel() for t in base.values()):,} parameters; errors / |merged task vector|")
     print("| method | bf16 of full | bf16 of int8 | int8 | another seed | outputs changed |")
     print("|---|--:|--:|--:|--:|--:|")
@@ -109,7 +112,7 @@ def rounded(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def norm(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
     """Return the length of the difference."""
-    return sum(float((one[n] - other[n]).double().square().sum()) for n in one) ** 0.5
+    return math.sqrt(sum(float((one[n] - other[n]).double().square().sum()) for n in one))
 
 
 def loading(folder: Path, kind: str) -> None:
@@ -117,7 +120,7 @@ def loading(folder: Path, kind: str) -> None:
     opened = models(folder)
     rounding = Rounding(opened[0], frozenset({"base"})) if kind == "int8" else None
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    weights = load_weights(opened, "cpu", rounding)
+    weights = load_weights(opened, "cpu", rounding=rounding)
     rise = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     print(
         f"{kind}: {weights.bytes / 2**20:.0f} MiB held, peak while loading {rise / 2**10:.0f} MiB"
@@ -143,7 +146,10 @@ def scores(folder: Path) -> None:
                 values = {"weight": weight, "density": density}
                 params = {d.name: values[d.name.rpartition(".")[2]] for d in space.dimensions}
                 outcome = attempt(session, session.recipe(params))
-                found[kind, weight, density] = {n: s.value for n, s in outcome.scores.items()}
+                if outcome.scored is None:
+                    sys.exit(f"weight {weight}, density {density}: {outcome.error}")
+                scores = outcome.scored.scores
+                found[kind, weight, density] = {n: s.value for n, s in scores.items()}
     for weight, density in points:
         full, int8 = (found[kind, weight, density] for kind in ("full", "int8"))
         text = ", ".join(f"{n} {v:.4f} {int8[n] - v:+.4f}" for n, v in full.items())

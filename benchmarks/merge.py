@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -177,7 +178,7 @@ def ours(
         merges, copies = [], []
         for turn in range(chosen.repeat):
             copies.append(seconds(copy))
-            merges.append(seconds(lambda weight=0.31 + 0.01 * turn: candidate(weight)))
+            merges.append(seconds(partial(candidate, 0.31 + 0.01 * turn)))
         found[method] = statistics.median(merges), statistics.median(copies)
     return found
 

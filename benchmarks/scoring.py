@@ -18,6 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -49,15 +50,13 @@ def make_tasks(folder: Path, documents: int) -> list[str]:
             rows = []
             for _ in range(count):
                 few, many = (5, 12) if task == "opt_mmfix" else (25, 60)
-                row = {
-                    "ctx": words(rng, rng.randint(few, many), lexicon),
-                    "options": [words(rng, rng.randint(4, 14), lexicon) for _ in range(4)],
-                    "gold": rng.randrange(2 if task == "opt_bq" else 4),
-                }
+                context = words(rng, rng.randint(few, many), lexicon)
+                choices = [words(rng, rng.randint(4, 14), lexicon) for _ in range(4)]
+                gold = rng.randrange(2 if task == "opt_bq" else 4)
                 if task == "opt_mmfix":
-                    row["options"] = [words(rng, rng.randint(1, 4), lexicon) for _ in range(4)]
-                rows.append(row)
-                texts += [str(row["ctx"]), *map(str, row["options"])]  # type: ignore[arg-type]
+                    choices = [words(rng, rng.randint(1, 4), lexicon) for _ in range(4)]
+                rows.append({"ctx": context, "options": choices, "gold": gold})
+                texts += [context, *choices]
             files[split] = str(folder / f"{task}_{split}.jsonl")
             Path(files[split]).write_text("".join(json.dumps(row) + "\n" for row in rows))
         config: dict[str, Any] = {
@@ -128,7 +127,8 @@ class Stopwatch:
         import torch
 
         if self.gpu:
-            start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            events: Any = torch.cuda.Event
+            start, stop = (events(enable_timing=True) for _ in range(2))
             start.record()
             run()
             stop.record()
@@ -216,7 +216,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     candidate = Candidate(model, MergeStats(seconds=0, parameters=1, nonzero=1, l1=1, l2=1))
 
     live = LiveModel(model, tokenizer, 32)
-    instances = [each for run in {s.run: None for s in scorers} for each in run.instances]
+    asked = dict.fromkeys(run for scorer in scorers for run in scorer.runs)
+    instances = [each for run in asked for each in run.instances]
     recorded = live.record("loglikelihood", instances)
     requests = [Request(tuple(context), tuple(answer)) for _, context, answer in recorded]
     choice = choose_plan(model, requests, max_length=lm.max_length)
@@ -240,7 +241,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
     runs: dict[str, Callable[[], object]] = {
         "floor": floor(model, min(plans.values(), key=lambda plan: plan.cost)),
-        **{f"plan {name}": keep(name, lambda p=p: p.answer(model)) for name, p in plans.items()},
+        **{f"plan {name}": keep(name, partial(p.answer, model)) for name, p in plans.items()},
     }
     evaluation = make_evaluation(scorers, model)
     runs["ours"] = keep("ours", lambda: evaluation.score(candidate).scores)

@@ -34,7 +34,10 @@ def fill(folder: Path, url: str, known: int) -> int:
         space, rng = session.space, random.Random(0)
         distributions = space_distributions(space)
         for _ in range(known):
-            params = {d.name: rng.uniform(d.range.low, d.range.high) for d in space.dimensions}
+            ends = {
+                d.name: (float(d.range.ends[0]), float(d.range.ends[1])) for d in space.dimensions
+            }
+            params = {name: rng.uniform(*both) for name, both in ends.items()}
             scores = {n: Score(rng.random(), 0.02, 500, d, 20.0) for n, d in DIRECTIONS.items()}
             session.run.search.add_trial(
                 optuna.trial.create_trial(

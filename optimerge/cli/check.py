@@ -58,9 +58,9 @@ def print_check(
     from optimerge.search.budget import DEFAULT_TRIALS
     from optimerge.search.check_objectives import check_others
     from optimerge.search.layers import candidate_layers
-    from optimerge.search.memory import choose_tier
     from optimerge.search.models import open_models
     from optimerge.search.samplers.chosen import chosen_sampler
+    from optimerge.search.spread import choose
     from optimerge.space.layer_groups import layers_label
     from optimerge.space.objectives import SparsityObjective, TaskObjective, objective_name
 
@@ -117,8 +117,8 @@ def print_check(
     if models.layers:
         least, most = candidate_layers(space)
         click.echo(f"layers: {least} to {most} in a candidate, {base.layers} in {base.reference}")
-    where = chosen_device(device)
-    click.echo(f"memory: {choose_tier(models, space, where).text(where)}")
+    where = chosen_device(device, space.search.device_map)
+    click.echo(f"memory: {choose(models, space, where).text(where)}")
     specs = [spec for spec in space.objectives if isinstance(spec, TaskObjective)]
     with quiet(scoring=True):
         tasks = check_tasks(

@@ -1,10 +1,13 @@
 """Options and arguments that several commands share."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from optimerge.checkpoint.code import FLAG
+from optimerge.errors import OptimergeError
 
 RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 SPACE = click.argument("space", type=click.Path(path_type=Path))
@@ -13,7 +16,16 @@ DEVICE = click.option(
     default="auto",
     show_default=True,
     metavar="DEV",
-    help="Where to merge and score: cpu, cuda, cuda:1; auto takes cuda if it is there.",
+    help="Where to merge and score: cpu, cuda, cuda:1; auto takes cuda if it is there. Several, "
+    "cuda:0,cuda:1, share one model: see --device-map of `optimerge search`.",
+)
+DEVICE_MAP = click.option(
+    "--device-map",
+    type=click.Choice(["auto", "balanced", "sequential"]),
+    help="Share a model that is too large for one device out to all CUDA devices, or those that "
+    "--device names; with --workers, each worker has as many of them. auto, balanced: all equally "
+    "full. sequential: the first is filled first. A map by module goes into the space. "
+    "Default: the space's, or one device.",
 )
 
 STORAGE = click.option(
@@ -62,12 +74,41 @@ def time_of_day(ctx: click.Context, param: click.Parameter, value: str | None) -
         raise click.BadParameter(str(error), ctx, param) from None
 
 
-def chosen_device(name: str) -> str:
-    """Return the device to use; OptimergeError if it is not there."""
+def refuse_torchrun() -> None:
+    """Raise OptimergeError in one of several processes that are to run one model together."""
+    if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
+        raise OptimergeError(
+            "torchrun: candidates are written to whole tensors in one process, so a model cannot "
+            "be cut over processes (tensor parallel); start without torchrun, with --device-map "
+            "auto to share one model out, or with --workers N"
+        )
+
+
+def chosen_device(name: str, device_map: "str | Mapping[str, str] | None" = None) -> str:
+    """Return the device to use, or several with commas between; OptimergeError if one is not there.
+
+    `device_map`: how a model is shared out, if it is; one by modules names the devices itself.
+    """
     import torch
 
-    from optimerge.errors import OptimergeError
-
+    if isinstance(device_map, Mapping):
+        named = list(dict.fromkeys(device_map.values()))
+        if name != "auto":
+            raise OptimergeError(
+                f"--device {name}: search.device_map names its devices ({', '.join(named)}); leave "
+                "one of the two out"
+            )
+        computing = [each for each in named if each not in ("disk", "meta")]  # refused later
+        return ",".join(chosen_device(each) for each in computing)
+    if "," in name:
+        several = [chosen_device(each.strip()) for each in name.split(",")]
+        if len(set(several)) < len(several) or not all(s.startswith("cuda:") for s in several):
+            raise OptimergeError(
+                f"--device {name}: only different CUDA devices share a model; give cuda:0,cuda:1"
+            )
+        return ",".join(several)
+    if device_map and name in ("auto", "cuda") and torch.cuda.is_available():
+        return ",".join(f"cuda:{index}" for index in range(torch.cuda.device_count()))
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

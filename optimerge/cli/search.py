@@ -8,11 +8,13 @@ from optimerge.cli.options import (
     ALLOW_CODE,
     ARTIFACTS,
     DEVICE,
+    DEVICE_MAP,
     SPACE,
     STORAGE,
     STRICT,
     TRUST_CODE,
     chosen_device,
+    refuse_torchrun,
     time_of_day,
 )
 
@@ -83,7 +85,8 @@ from optimerge.cli.options import (
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Processes that share the search: one for each CUDA device, or a share of the CPU each.",
+    help="Processes that share the search: one for each CUDA device (or several each, with "
+    "--device-map), or a share of the CPU each.",
 )
 @click.option("--worker-index", type=click.IntRange(0), hidden=True)
 @STORAGE
@@ -93,6 +96,7 @@ from optimerge.cli.options import (
 @ALLOW_CODE
 @TRUST_CODE
 @DEVICE
+@DEVICE_MAP
 def command(
     space: Path,
     run_dir: Path | None,
@@ -117,6 +121,7 @@ def command(
     allow_code: bool,
     trust_code: bool,
     device: str,
+    device_map: str | None,
 ) -> None:
     """Search the space for the best merges; the same command goes on after a stop.
 
@@ -137,6 +142,7 @@ def command(
     from optimerge.space.read import read_space
     from optimerge.space.settings import overridden
 
+    refuse_torchrun()
     asked = read_space(space)
     hooks = make_hooks(
         on_finish,
@@ -158,6 +164,7 @@ def command(
         racing=False if no_racing else None,
         until=until,
         trial_timeout=trial_timeout,
+        device_map=device_map,
     )
     if dry_run:
         print_check(wanted, device, allow_code=allow_code, trust_code=trust_code)
@@ -170,7 +177,7 @@ def command(
     code = run_search(
         wanted,
         folder,
-        chosen_device(device),
+        chosen_device(device, wanted.search.device_map),
         allow_code=allow_code,
         trust_code=trust_code,
         hooks=hooks if worker_index is None else NO_HOOKS,  # else the supervisor tells of the end

@@ -139,7 +139,7 @@ def run_several(
     hooks: Hooks = NO_HOOKS,
 ) -> int:
     """Search with several worker processes; return the exit code (0; 130 or 143)."""
-    devices, asked = devices_for(workers, device), space.search
+    devices, asked = devices_for(workers, device, space.search.device_map), space.search
     make_writable(folder)
     _warn_of_sqlite(folder, storage, workers - 1)
     with (

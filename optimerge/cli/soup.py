@@ -59,11 +59,12 @@ def command(
     from optimerge.space.read import read_space
 
     folder = run_dir or Path("runs") / space.stem
+    asked = read_space(space)
     code = run_soup(
-        read_space(space),
+        asked,
         folder,
         output,
-        chosen_device(device),
+        chosen_device(device, asked.search.device_map),
         allow_code=allow_code,
         trust_code=trust_code,
         storage=storage,

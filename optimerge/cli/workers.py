@@ -24,6 +24,8 @@ from optimerge.cli.options import chosen_device
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.screen import err
 from optimerge.errors import OptimergeError
+from optimerge.merge.shared import VARIABLE as SHARED
+from optimerge.merge.shared import make_shared
 from optimerge.records.artifact_url import VARIABLE as ARTIFACTS
 from optimerge.records.run import find_run, url_of
 from optimerge.records.storage import VARIABLE
@@ -58,6 +60,8 @@ class _Worker:
     environment: dict[str, str]
     said: Path
     """File with what it says."""
+    shared: int | None = None
+    """Open file for what all workers keep in main memory once."""
     started: int = 0
     asked: int = 0
     """How often its process was asked to stop: the second time it stops at once."""
@@ -73,6 +77,7 @@ class _Worker:
                 stdout=subprocess.DEVNULL,
                 stderr=file,
                 env=self.environment,
+                pass_fds=() if self.shared is None else (self.shared,),
                 process_group=0,  # Ctrl-C comes to them once, from here
             )
         self.started += 1
@@ -112,6 +117,8 @@ def run_workers(
     """
     (folder / WORKERS).mkdir(parents=True, exist_ok=True)
     first = (array_index() or 0) * len(devices) if url_of(folder, places[0]) else 0
+    shared = make_shared()
+    common = {} if shared is None else {SHARED: str(shared)}
     workers = [
         _Worker(
             index,
@@ -120,8 +127,9 @@ def run_workers(
                 *arguments(context, without=HERE),
                 *("--worker-index", str(index), "--device", device),
             ],
-            _environment(device, len(devices), *places) | environment(since),
+            _environment(device, len(devices), *places) | environment(since) | common,
             folder / WORKERS / f"{index}.txt",
+            shared,
         )
         for index, device in enumerate(devices, first)
     ]
@@ -135,6 +143,8 @@ def run_workers(
     finally:
         _ask_all(workers)
         _wait_for_all(workers)
+        if shared is not None:
+            os.close(shared)
 
 
 def _look_after(
@@ -267,13 +277,35 @@ def array_index(environment: Mapping[str, str] | None = None) -> int | None:
     return int(found[0]) if found else None
 
 
-def devices_for(workers: int, device: str) -> list[str]:
-    """Return the device of each worker; OptimergeError if there are not as many."""
+def devices_for(
+    workers: int, device: str, device_map: "str | Mapping[str, str] | None" = None
+) -> list[str]:
+    """Return the device of each worker; OptimergeError if there are not as many.
+
+    With a device map, or several devices named, all are shared out: each worker has several, joined
+    by commas, and the first ones have one more where they do not come out even.
+    """
     import torch
 
-    chosen = chosen_device(device)
+    if isinstance(device_map, Mapping):
+        raise OptimergeError(
+            f"--workers {workers}: search.device_map names the devices of one worker; give "
+            "device_map: auto, which shares all devices out to the workers"
+        )
+    chosen = chosen_device(device, device_map)
     if not chosen.startswith("cuda"):
         return [chosen] * workers
+    if device_map or "," in chosen:
+        every = chosen.split(",")
+        if workers > len(every):
+            raise OptimergeError(
+                f"--workers {workers}: {len(every)} CUDA devices are there for them; give "
+                f"--workers {len(every)} or fewer"
+            )
+        each, more = divmod(len(every), workers)
+        sizes = [each + (index < more) for index in range(workers)]
+        starts = [sum(sizes[:index]) for index in range(workers)]
+        return [",".join(every[a : a + n]) for a, n in zip(starts, sizes, strict=True)]
     there = torch.cuda.device_count()
     if device not in ("auto", "cuda"):
         raise OptimergeError(

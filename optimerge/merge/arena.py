@@ -3,7 +3,7 @@
 Loads and stores of the kernels stay aligned, and one launch can walk through a whole model.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from optimerge.merge.mapped import Mapped
 
 if TYPE_CHECKING:
     from torch import Tensor, dtype
-    from torch.nn import Module
+    from torch.nn import Module, Parameter
 
 WIDEST = 4
 """Bytes an entry of the widest dtype that the kernels read."""
@@ -46,6 +46,13 @@ class Arena:
         if pinned:
             page_lock(self._memory)
 
+    @classmethod
+    def within(cls, memory: "Tensor") -> "Arena":
+        """Return an arena of given memory (uint8), whose first tensor begins where it begins."""
+        made = cls.__new__(cls)
+        made._memory, made._next, made._end = memory, 0, memory.numel()
+        return made
+
     @property
     def bytes(self) -> int:
         """Bytes of memory, padding counted."""
@@ -62,19 +69,29 @@ class Arena:
         return piece
 
 
-def into_arena(model: "Module", device: str) -> Arena:
+def into_arena(model: "Module", device: str) -> None:
     """Move a model's parameters into one arena on `device`; ties stay ties, buffers follow.
 
     One at a time: the model is never held twice.
     """
-    parameters = list(dict.fromkeys(model.parameters()))
-    arena = Arena((p.numel() * p.element_size() for p in parameters), device)
-    mapped = Mapped()
-    for parameter in parameters:
-        placed = arena.place(tuple(parameter.shape), parameter.dtype)
-        before = parameter.data
-        placed.copy_(before)
-        parameter.data = placed
-        mapped.forget(before)
+    into_arenas(model, lambda _: device)
     model.to(device)
-    return arena
+
+
+def into_arenas(model: "Module", place: Callable[[str], str]) -> None:
+    """Move parameters, each to the device that `place` gives for its name, into an arena a device.
+
+    As `into_arena`, but buffers stay where they are.
+    """
+    devices: dict[str, list[Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        devices.setdefault(place(name), []).append(parameter)
+    mapped = Mapped()
+    for device, parameters in devices.items():
+        arena = Arena((p.numel() * p.element_size() for p in parameters), device)
+        for parameter in parameters:
+            placed = arena.place(tuple(parameter.shape), parameter.dtype)
+            before = parameter.data
+            placed.copy_(before)
+            parameter.data = placed
+            mapped.forget(before)

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from optimerge.checkpoint.depth import resized
 from optimerge.checkpoint.fit import check_copied
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.read import TensorReader
@@ -17,13 +18,17 @@ from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.arena import into_arena
 from optimerge.merge.depth import Depth, check_depths
+from optimerge.merge.dispatch import check_resident, dispatch
 from optimerge.merge.fused import Fused
+from optimerge.merge.hands import Hands, make_hands
+from optimerge.merge.homes import DeviceMap, Homes, find_homes
 from optimerge.merge.kernels.choose import kernels_for
 from optimerge.merge.kernels.facts import Memory
 from optimerge.merge.place import Dtypes, Placer
 from optimerge.merge.plan import MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model, resize
 from optimerge.merge.rounding import Rounding, originals
+from optimerge.merge.spread import open_spread
 from optimerge.merge.statistics import Statistics
 from optimerge.merge.stats import Change, total
 from optimerge.merge.steps import all_steps
@@ -31,8 +36,7 @@ from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets, verify_targets
 from optimerge.merge.tensor import Mode, Selections, rounds_adapters
-from optimerge.merge.tiers import Store, Tier, open_weights
-from optimerge.merge.together import Together, together
+from optimerge.merge.tiers import Store, Tier
 from optimerge.merge.vocabulary import Vocabulary
 from optimerge.methods.protocol import Selection
 from optimerge.methods.registry import method_named
@@ -64,35 +68,43 @@ class Engine:
     """Layers of the model that candidates may use; None: all have the base's, each in its place."""
     rounding: Rounding | None = None
     """What of the experts `weights` keeps in int8 steps; None: nothing."""
+    homes: Homes | None = None
+    """Where the tensors of a model on several devices are; None: on the model's one."""
     _targets: dict[str, Target] = field(default_factory=dict)
     _written: dict[str, tuple[TensorPlan, Dtypes, Change]] = field(default_factory=dict)
     _align: Aligner | None = field(init=False)
     _tables: Tables = field(init=False)
-    _place: Placer = field(init=False)
-    _together: Together | None = field(init=False)
+    _hands: Hands = field(init=False)
 
     def __post_init__(self) -> None:
         base = self.checkpoints[self.base]
+        check_resident(self.model, base.reference)
         if self.depth is None:
             self._targets = find_targets(self.model, base, self.vocabulary)
         else:
             self._targets = self.depth.targets
         self._align = Aligner(self.vocabulary) if self.vocabulary else None
         models = [self.base, *(m for m in self.checkpoints if m != self.base)]
-        self._tables = Tables(models, self._align)
+        self._tables = Tables(models, self._align, compared=self.depth is None)
+        homes = self.homes or Homes((str(self.model.device),))
+        placers = {device: self._placer(device, homes) for device in homes.devices}
+        self._hands = make_hands(homes, placers, self.weights)
+        self._look_at_all()
+
+    def _placer(self, device: str, homes: Homes) -> Placer:
         fused = None
         if self.mode == "fast":
-            fused = Fused(kernels_for(self.model.device), self.seed, Memory(steps=True))
-        self._place = Placer(
+            fused = Fused(kernels_for(device), self.seed, Memory(steps=True))
+        return Placer(
             targets=self._targets,
             tables=self._tables,
             align=self._align,
             fused=fused,
             measured=self.statistics,
             compared=self.depth is None,
+            device=device,
+            homes=homes if len(homes.devices) > 1 else None,
         )
-        self._together = together(self._place, self.weights)
-        self._look_at_all()
 
     def apply(self, recipe: Recipe) -> MergeStats:
         """Write the recipe's merge into the resident model and return what it changed.
@@ -147,16 +159,16 @@ class Engine:
         files: Mapping[str, TensorReader] | None,
     ) -> Generator[Change | None]:
         """Yield each tensor's change; what is written from then on is not known to be written."""
-        if self._together is not None:
+        if self._hands.whole is not None:
             for tensor, _ in jobs:
                 self._written.pop(tensor.name, None)
-            yield from self._together(jobs, dtypes, files)
+            yield from self._hands.all(jobs, dtypes, files)
             return
         steps = [self._tables.keys(tensor, dtypes.math) for tensor, _ in jobs]
         with closing(self.weights.stream(steps)) as stream:
             for (tensor, select), held in zip(jobs, stream, strict=True):
                 self._written.pop(tensor.name, None)
-                yield self._place(held, tensor, dtypes, select, files)
+                yield self._hands.one(held, tensor, dtypes, select, files)
 
     def holds(self, reference: str) -> bool:
         """Whether the resident model is that model, but for the rounding of its dtype.
@@ -215,6 +227,7 @@ def load_engine(
     layers: tuple[int, int] | None = None,
     memory: Tier = "device",
     rounding: Rounding | None = None,
+    device_map: DeviceMap | None = None,
 ) -> Engine:
     """Load base (first of `checkpoints`) and experts onto `device`, with a resident model.
 
@@ -223,7 +236,9 @@ def load_engine(
     for methods that need them, kept where the models are once they were used. `layers`: fewest and
     most layers of a candidate, where layers change places; None: candidates have the base's.
     `memory`: where base and experts are kept. `rounding`: keeps experts in int8 steps, in the
-    device tier; recipes that do not ask for them (parents) read the files again.
+    device tier; recipes that do not ask for them (parents) read the files again. `device_map`: the
+    parts of a model on several devices, in place of `device`; each tensor of base and experts is
+    kept where the resident model holds it, and scoring works as accelerate dispatches it.
     CheckpointError if a model holds NaN or infinite weights, or if the place of a tensor in the
     loaded model is not known (`find_targets`) or not proved (`verify_targets`).
     """
@@ -236,16 +251,24 @@ def load_engine(
     if vocabulary:
         model = resize(model, base, vocabulary.rows)
     depth = Depth(model, base, layers[1]) if layers else None
-    into_arena(model, device)  # the layers that were added too
+    homes = None
+    if device_map is None:
+        into_arena(model, device)  # the layers that were added too
+    else:
+        dispatch(model, device_map)
+        resident = resized(base, layers[1]) if layers else base
+        targets = depth.targets if depth else find_targets(model, base, vocabulary)
+        homes = find_homes(model, resident, targets, device_map)
     return Engine(
         model=model,
         base=base.reference,
         checkpoints={c.reference: c for c in checkpoints},
-        weights=open_weights(checkpoints, device, memory, rounding),
+        weights=open_spread(checkpoints, homes or Homes((device,)), memory, rounding),
         mode=mode,
         seed=seed,
         vocabulary=vocabulary,
         statistics=statistics,
         depth=depth,
         rounding=rounding,
+        homes=homes,
     )

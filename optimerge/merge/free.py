@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from optimerge.errors import OptimergeError
+from optimerge.merge.shared import in_common
 
 LIMIT = "OPTIMERGE_MEMORY"
 """Environment variable: take no more than that on the device (bytes, or 800M, 20G, ...)."""
@@ -23,9 +24,12 @@ def free_on(device: str) -> int:
 
 
 def free_main(root: Path = Path("/")) -> int:
-    """Return the bytes of main memory that are free for this process. `root`: of the system."""
+    """Return the bytes of main memory that are free for this process. `root`: of the system.
+
+    What workers hold in common counts as free: none of them needs it a second time.
+    """
     found = [_of_the_machine(root), *_of_cgroups(root)]
-    return max(0, min(found))
+    return max(0, min(found)) + in_common()
 
 
 def limit() -> int | None:

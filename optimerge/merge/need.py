@@ -109,7 +109,7 @@ def predicted(checkpoints: Sequence[Checkpoint], work: Work, tier: Tier, device:
     ring = ring_bytes(
         {name: step_bytes(sources[m][n] for m, n in keys) for name, keys in names.items()}
     )
-    on_cpu = device == "cpu"
+    on_cpu = device.partition(":")[0] == "cpu"
     weights = whole if tier == "device" or (tier == "host" and on_cpu) else ring
     host = {"device": 0, "host": whole, "disk": ring}[tier]
     return Need(

@@ -9,8 +9,9 @@ from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.fused import Fused, fusible
+from optimerge.merge.homes import Homes
 from optimerge.merge.plan import InputTensor, TensorPlan
-from optimerge.merge.rounded import Weight, dense
+from optimerge.merge.rounded import Weight, dense, moved
 from optimerge.merge.stats import Change, change, counted
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
@@ -59,6 +60,10 @@ class Placer:
     """Statistics of the models, for methods that need them."""
     compared: bool = True
     """Whether changes from the base are counted; not where layers change places."""
+    device: str = ""
+    """Where its targets are."""
+    homes: Homes | None = None
+    """Where the tensors are that it reads; None: on that device."""
 
     def __call__(
         self,
@@ -86,7 +91,9 @@ class Placer:
         """Return the tensors of `tensor.sources` as they are merged."""
 
         def read(item: InputTensor) -> Weight:
-            return held.source(item.model, item.tensor, dtypes.rounded, files)
+            found = held.source(item.model, item.tensor, dtypes.rounded, files)
+            at_home = self.homes is None or self.homes[item.tensor] == self.device
+            return found if at_home else moved(found, self.device)
 
         return inputs_of(tensor, torch_dtype(dtypes.math), read, self.align)
 

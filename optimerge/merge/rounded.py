@@ -115,6 +115,14 @@ def dense(weight: Weight) -> "Tensor":
     return weight.dense() if isinstance(weight, Steps) else weight
 
 
+def moved(weight: Weight, device: str) -> Weight:
+    """Return the weight on another device, in memory of its own."""
+    if not isinstance(weight, Steps):
+        return weight.to(device)
+    values, scales, base = (t.to(device) for t in (weight.values, weight.scales, weight.base))
+    return Steps(values, scales, base, weight.origin)
+
+
 def readable(weights: Sequence[Weight], base: InputTensor | None) -> list[Weight]:
     """Leave the steps from `base` as they are and return the other tensors dense."""
     return [w if isinstance(w, Steps) and w.starts_from(base) else dense(w) for w in weights]

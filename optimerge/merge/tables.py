@@ -23,12 +23,15 @@ class Tables:
     """References of all models, the base first."""
     align: Aligner | None
     """None: every model's own rows are those of the result."""
+    compared: bool = True
+    """Whether merges are compared with the base, which may not have all that they make."""
     _base: "dict[tuple[str, str | None], torch.Tensor]" = field(default_factory=dict)
 
     def keys(self, tensor: TensorPlan, dtype: str | None) -> tuple[Key, ...]:
         """Return what must be at hand to merge a tensor and to compare it with the base."""
         sources = [(source.model, source.tensor) for source in tensor.sources]
-        if self._aligned(tensor.name) and (tensor.name, dtype) in self._base:
+        known = self._aligned(tensor.name) and (tensor.name, dtype) in self._base
+        if known or not self.compared:
             return tuple(dict.fromkeys(sources))
         return tuple(dict.fromkeys([*sources, *self.keys_of(self.models[0], tensor.name)]))
 

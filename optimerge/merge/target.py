@@ -47,7 +47,9 @@ class Target:
 
         if len(self.parts) == 1:
             return self.parts[0].view
-        return torch.cat([part.view for part in self.parts], dim=self.parts[0].dim)
+        first = self.parts[0]
+        views = [part.view.to(first.view.device) for part in self.parts]
+        return torch.cat(views, dim=first.dim)
 
     def whole(self, dtype: "torch.dtype") -> "Tensor | None":
         """Return the live memory if it can be written as one contiguous tensor of that dtype."""

@@ -42,7 +42,7 @@ def open_weights(
     Tensors that stay on disk are looked at when they are first streamed. On a CPU the host tier
     is the device tier. `rounding`: keeps experts in int8 steps, beside the resident model only.
     """
-    on_cpu = device == "cpu"
+    on_cpu = device.partition(":")[0] == "cpu"
     if tier == "device" or (tier == "host" and on_cpu):
         return load_weights(checkpoints, device, rounding=rounding)
     if rounding is not None:

@@ -14,9 +14,11 @@ from optimerge.checkpoint.read import TensorReader, dtype_of
 from optimerge.errors import CheckpointError
 from optimerge.merge.arena import Arena
 from optimerge.merge.finite import all_finite
+from optimerge.merge.lane import page_lock
 from optimerge.merge.rounded import Steps, Weight
 from optimerge.merge.rounding import Rounding
-from optimerge.merge.steps import Key, Place, place_of
+from optimerge.merge.shared import common
+from optimerge.merge.steps import Key, Place, place_of, sources_of
 
 if TYPE_CHECKING:
     import torch
@@ -85,28 +87,37 @@ def load_weights(
 
     Files are read straight into their place. Models that read the same bytes of the same file
     share them. `pinned`: main memory that a device reads by itself. `rounding`: what is kept in
-    int8 steps from the base, the first of `checkpoints`.
+    int8 steps from the base, the first of `checkpoints`. Workers of one machine keep what is in
+    main memory once between them, but for steps: see `optimerge.merge.shared`.
     """
     found = load_factors(checkpoints, device)
     loaded: dict[Place, torch.Tensor] = {}
     in_steps: dict[Place, Steps] = {}
-    for checkpoint in checkpoints:
-        with TensorReader(checkpoint, rounded=False) as reader:
-            if rounding:
-                made = rounding.load(reader, found.dense, in_steps, device, refuse_nan)
-                found.steps.update(made)
-            whole = [n for n in checkpoint.merged if (checkpoint.reference, n) not in found.steps]
-            sources = {name: reader.source(name) for name in whole}
-            new = {place_of(source): source for source in sources.values()}
-            sizes = (s.bytes for place, s in new.items() if place not in loaded)
-            arena = Arena(sizes, device, pinned=pinned)
-            for name, source in sources.items():
-                place = place_of(source)
-                if place not in loaded:
-                    loaded[place] = arena.place(source.shape, dtype_of(source))
-                    reader.fill(name, loaded[place])
-                    refuse_nan(checkpoint.reference, name, loaded[place])
-                found.dense[checkpoint.reference, name] = loaded[place]
+    here = device.partition(":")[0] == "cpu" and rounding is None
+    every = {place_of(i): i for c in checkpoints for i in sources_of(c).values()} if here else {}
+    with common(list(every.values())) as ours:
+        for checkpoint in checkpoints:
+            with TensorReader(checkpoint, rounded=False) as reader:
+                if rounding:
+                    made = rounding.load(reader, found.dense, in_steps, device, refuse_nan)
+                    found.steps.update(made)
+                kept = (
+                    n for n in checkpoint.merged if (checkpoint.reference, n) not in found.steps
+                )
+                sources = {name: reader.source(name) for name in kept}
+                new = {place_of(source): source for source in sources.values()}
+                sizes = (s.bytes for place, s in new.items() if place not in loaded)
+                arena = ours.arena if ours else Arena(sizes, device, pinned=pinned)
+                for name, source in sources.items():
+                    place = place_of(source)
+                    if place not in loaded:
+                        loaded[place] = arena.place(source.shape, dtype_of(source))
+                        if ours is None or not ours.full:
+                            reader.fill(name, loaded[place])
+                            refuse_nan(checkpoint.reference, name, loaded[place])
+                    found.dense[checkpoint.reference, name] = loaded[place]
+    if ours and pinned:
+        page_lock(ours.memory)
     return found
 
 

@@ -59,8 +59,13 @@ def usable(free: int) -> int:
 
 def needed(models: Models, space: SearchSpace, tier: Tier = "device", device: str = "cpu") -> Need:
     """Return what a search of the space takes in a tier, before scoring."""
+    return predicted(models.checkpoints, work_of(models, space), tier, device)
+
+
+def work_of(models: Models, space: SearchSpace) -> Work:
+    """Return what the engine of a search is to do."""
     recipe = space.any_recipe
-    work = Work(
+    return Work(
         methods=(*space.methods, "passthrough", "linear"),  # the parents are copied
         mode="exact" if space.search.exact else "fast",
         math=recipe.dtype,
@@ -70,7 +75,22 @@ def needed(models: Models, space: SearchSpace, tier: Tier = "device", device: st
         statistics=models.statistics.bytes if models.statistics else 0,
         rounding=models.rounding,
     )
-    return predicted(models.checkpoints, work, tier, device)
+
+
+def tiers_for(models: Models, space: SearchSpace, device: str) -> tuple[Tier, ...]:
+    """Return the tiers to try, fastest first; OptimergeError if the one asked for cannot be."""
+    asked = space.search.memory
+    on_cpu = device.partition(":")[0] == "cpu"
+    if models.rounding:
+        if asked not in ("auto", "device"):
+            raise OptimergeError(
+                f"{space.file}: int8 task vectors are kept beside the resident model, and memory "
+                f"{asked!r} keeps experts elsewhere; leave one of the two out"
+            )
+        return ("device",)
+    if asked != "auto":
+        return (asked,)
+    return ("device", "disk") if on_cpu else ("device", "host", "disk")
 
 
 def choose_tier(models: Models, space: SearchSpace, device: str) -> Choice:
@@ -79,26 +99,14 @@ def choose_tier(models: Models, space: SearchSpace, device: str) -> Choice:
     OptimergeError if it does not fit; one that is named may leave nothing for scoring.
     """
     free, main = free_on(device), free_main()
-    asked = space.search.memory
-    on_cpu = device == "cpu"
-    tiers: tuple[Tier, ...] = ("device", "disk") if on_cpu else ("device", "host", "disk")
-    if models.rounding:
-        if asked not in ("auto", "device"):
-            raise OptimergeError(
-                f"{space.file}: int8 task vectors are kept beside the resident model, and memory "
-                f"{asked!r} keeps experts elsewhere; leave one of the two out"
-            )
-        tiers = ("device",)
-    elif asked != "auto":
-        tiers = (asked,)
-    for tier in tiers:
+    for tier in tiers_for(models, space, device):
         found = Choice(needed(models, space, tier, device), free)
         enough = found.need.host <= usable(main)
         if enough and found.need.peak <= usable(free):
             return found
     if found.need.peak <= free and enough:
         return found
-    raise OptimergeError(_refusal(found, device, main, asked))
+    raise OptimergeError(_refusal(found, device, main, space.search.memory))
 
 
 def _refusal(found: Choice, device: str, main: int, asked: str) -> str:

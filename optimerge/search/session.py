@@ -33,10 +33,10 @@ from optimerge.records.run import (
 )
 from optimerge.records.stop_request import last_token
 from optimerge.search.lock import making
-from optimerge.search.memory import choose_tier
 from optimerge.search.models import Models, open_models
 from optimerge.search.racing import Races, raced_on
 from optimerge.search.same_models import model_digests, refuse_other_models
+from optimerge.search.spread import Spread, choose
 from optimerge.search.tokenizer import load_tokenizer
 from optimerge.search.watch import NO_LIMIT, Watch
 from optimerge.space.ranges import Param
@@ -155,7 +155,7 @@ def open_session(
         refuse_other_models(started, digests, {c.reference: c.path for c in models.checkpoints})
     space = models.space
     _spare_threads(models.base)
-    choice = choose_tier(models, space, device)
+    choice = choose(models, space, device)
     count = len(models.checkpoints)
     held = f"base and {count - 1} experts" if models.has_base else f"{count} models"
     say(f"loading {held} ({choice.short})")
@@ -170,6 +170,7 @@ def open_session(
         layers=models.layers,
         memory=choice.tier,
         rounding=models.rounding,
+        device_map=choice.device_map if isinstance(choice, Spread) else None,
     )
     say("building tasks")
     objectives = make_objectives(

@@ -7,7 +7,7 @@ from typing import Any
 
 FREE = (
     *("trials", "hours", "until", "sampler", "batch_size", "memory", "racing", "strict"),
-    *("warm_start", "on_finish", "webhook", "trial_timeout"),
+    *("warm_start", "on_finish", "webhook", "trial_timeout", "device_map"),
 )
 """Settings of `search:` that may change between resumes of a run."""
 

@@ -44,6 +44,13 @@ class SamplerChoice(BaseModel):
         return dict(self.model_extra or {})
 
 
+def _device(place: Any) -> Any:
+    """Return a device's name: CUDA devices may be given by their number alone."""
+    if isinstance(place, int) and not isinstance(place, bool):
+        return f"cuda:{place}"
+    return "cuda:0" if place == "cuda" else place
+
+
 class SearchSettings(BaseModel):
     """How long and how to search; the command line overrides each."""
 
@@ -65,6 +72,9 @@ class SearchSettings(BaseModel):
     """Merge as mergekit does, its random stream and tie-breaking included; slower."""
     memory: Literal["auto", "device", "host", "disk"] = "auto"
     """Where base and experts are kept: beside the model, in main memory, or on disk."""
+    device_map: Literal["auto", "balanced", "sequential"] | dict[str, str] | None = None
+    """Shares a model that is too large for one device out to several: see `--device-map`. Or the
+    device of each module, by its name in transformers: a number, or cuda:1."""
     task_vectors: Literal["full", "int8"] = "full"
     """int8: keep experts as int8 steps from the base, for want of memory."""
     batch_size: Annotated[int, Field(ge=1)] = 64
@@ -86,6 +96,15 @@ class SearchSettings(BaseModel):
     @classmethod
     def _until_is_a_time_of_day(cls, given: Any) -> Any:
         return None if given is None else checked_clock(given)
+
+    @field_validator("device_map", mode="before")
+    @classmethod
+    def _devices_have_names(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        if not given:
+            raise ValueError("an empty map has no device; give auto")
+        return {name: _device(place) for name, place in given.items()}
 
     @field_validator("sampler", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ def overridden(
     racing: Literal[False] | None = None,
     until: str | None = None,
     trial_timeout: float | None = None,
+    device_map: str | None = None,
 ) -> SearchSpace:
     """Return the space with the given settings in place of its own.
 
@@ -34,6 +35,7 @@ def overridden(
         "strict": strict or None,
         "racing": racing,
         "trial_timeout": trial_timeout,
+        "device_map": device_map,
     }
     limits = {"trials": trials, "hours": hours, "until": until}
     budget = limits.keys() if any(v is not None for v in limits.values()) else ()

@@ -133,6 +133,8 @@ def check_prompt(model: "PreTrainedModel", task: str, prompts: Sequence[Sequence
 def _unfit(live: LiveModel, batch: PromptBatch) -> str:
     if live.lm.backend != "causal":
         return "is for a model that is no decoder"
+    if len(set(getattr(live.lm.model, "hf_device_map", {}).values())) > 1:
+        return "is for a model on several devices"
     if batch.settings.samples:
         return "draws its answers at random (do_sample)"
     changing = set(live.lm.model.generation_config.to_diff_dict()) - HARMLESS

@@ -46,6 +46,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 def probe_budget(model: Any, longest: int) -> Budget:
     """Size batches to the model's device: on CUDA by one forward of about 1024 tokens.
 
+    A model on several devices goes by the one that holds fewest tokens.
+
     `longest`: tokens of the longest request. Half of the free memory is used. The number is a
     power of two, so that a little more or less free memory gives the same batches.
     """
@@ -57,15 +59,19 @@ def probe_budget(model: Any, longest: int) -> Budget:
     gpu: Any = torch.cuda
     rows = max(1, 1024 // longest)
     ids = torch.zeros((rows, longest), dtype=torch.long, device=device)
+    every = list(dict.fromkeys(parameter.device for parameter in model.parameters()))
     with torch.no_grad():
-        gpu.reset_peak_memory_stats(device)
-        before = gpu.memory_allocated(device)
+        for each in every:
+            gpu.reset_peak_memory_stats(each)
+        before = {each: gpu.memory_allocated(each) for each in every}
         model(ids, use_cache=False)
-        used = gpu.max_memory_allocated(device) - before
+        used = {each: gpu.max_memory_allocated(each) - before[each] for each in every}
     gpu.empty_cache()
-    free, _ = gpu.mem_get_info(device)
-    kept = 1 << (free // 4 // bytes_a_token(model)).bit_length() - 1
-    return Budget(fit(free, used, ids.numel()), LOGITS * 4, min(KEPT * 16, kept))
+    free = {each: gpu.mem_get_info(each)[0] for each in every}
+    # Keys and values of all layers, though each device holds those of its own only.
+    kept = 1 << (min(free.values()) // 4 // bytes_a_token(model)).bit_length() - 1
+    tokens = min(fit(free[each], used[each], ids.numel()) for each in every)
+    return Budget(tokens, LOGITS * 4, min(KEPT * 16, kept))
 
 
 def bytes_a_token(model: Any) -> int:
