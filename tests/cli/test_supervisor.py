@@ -60,7 +60,7 @@ def run_fakes(
         words = ["space.yaml", "--until", "07:00", "--on-finish", "x", "--hours", "9"]
         devices = ["cpu"] * len(ways)
         with command.make_context("search", words) as context:
-            run_workers(context, tmp_path / "run", devices, Budget(1, None), "", stop, since)
+            run_workers(context, tmp_path / "run", devices, Budget(1, None), ("", ""), stop, since)
         return {
             index: [json.loads(line) for line in (tmp_path / str(index)).read_text().splitlines()]
             for index in ways
@@ -76,7 +76,7 @@ def since(tmp_path: Path) -> Again:
 DIES_ONCE = "os.kill(os.getpid(), signal.SIGKILL) if start == 1 else sys.exit(0)"
 
 
-def test_a_worker_that_is_started_again_ishand_over_the_same(
+def test_a_worker_that_is_started_again_is_handed_over_the_same(
     tmp_path: Path, run_fakes: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = run_fakes({0: DIES_ONCE, 1: "sys.exit(0)"}, Stop(), since(tmp_path))
