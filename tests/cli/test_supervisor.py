@@ -50,8 +50,9 @@ def run_fakes(
     plain = workers._Worker
     monkeypatch.setattr(workers, "LOOK", 0.02)
 
-    def fake(index: int, words: Any, given: dict[str, str], said: Path) -> Any:
-        return plain(index, [sys.executable, "-S", "-c", FAKE, tmp_path, *words], given, said)
+    def fake(index: int, words: Any, given: dict[str, str], said: Path, shared: Any) -> Any:
+        own = [sys.executable, "-S", "-c", FAKE, tmp_path, *words]
+        return plain(index, own, given, said, shared)
 
     def run_them(ways: Ways, stop: Stop, since: Again) -> dict[int, list[Any]]:
         monkeypatch.setattr(workers, "_Worker", fake)
@@ -137,7 +138,7 @@ def test_a_second_ctrl_c_asks_every_worker_twice_and_not_more(
     import click
 
     def interrupt() -> None:
-        wait_for(lambda: all((tmp_path / f"ready{n}").exists() for n in (0, 1)))
+        wait_for(lambda: all((tmp_path / f"ready{n}").exists() for n in (0, 1)), 60)
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.1)
