@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from optimerge.cli.devices import array_index, devices_for
 from optimerge.cli.ending import told_of_the_end
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
@@ -15,7 +16,8 @@ from optimerge.cli.screen import duration, err, out
 from optimerge.cli.stopped import stopped_early
 from optimerge.cli.stopping import stopping
 from optimerge.cli.tables import front_screen
-from optimerge.cli.workers import array_index, devices_for, end_with_supervisor, run_workers
+from optimerge.cli.worker import end_with_supervisor
+from optimerge.cli.workers import run_workers
 from optimerge.export.recipe import export_text, write_export
 from optimerge.front.choose import choose
 from optimerge.front.feasible import none_feasible

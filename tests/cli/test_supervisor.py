@@ -47,7 +47,7 @@ def run_fakes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Ways, Stop, Again], dict[int, list[Any]]]:
     """Run fake workers to their ends; return the words and environments that each was given."""
-    plain = workers._Worker
+    plain = workers.Worker
     monkeypatch.setattr(workers, "LOOK", 0.02)
 
     def fake(index: int, words: Any, given: dict[str, str], said: Path, shared: Any) -> Any:
@@ -55,7 +55,7 @@ def run_fakes(
         return plain(index, own, given, said, shared)
 
     def run_them(ways: Ways, stop: Stop, since: Again) -> dict[int, list[Any]]:
-        monkeypatch.setattr(workers, "_Worker", fake)
+        monkeypatch.setattr(workers, "Worker", fake)
         for index, way in ways.items():
             (tmp_path / f"way{index}").write_text(way)
         words = ["space.yaml", "--until", "07:00", "--on-finish", "x", "--hours", "9"]

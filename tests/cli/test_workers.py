@@ -13,9 +13,11 @@ import click
 import pytest
 
 from optimerge.cli import workers
+from optimerge.cli.devices import array_index, devices_for
 from optimerge.cli.main import run as run_command
 from optimerge.cli.search import command
-from optimerge.cli.workers import arguments, array_index, devices_for
+from optimerge.cli.worker import Worker as Process
+from optimerge.cli.worker import arguments, ending, worker_environment
 from optimerge.errors import OptimergeError, RunError
 from optimerge.records.lease import WORKER, Worker
 from optimerge.records.run import Run, find_run, open_run
@@ -170,10 +172,10 @@ def test_a_task_of_a_job_array_has_its_number() -> None:
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cores = len(os.sched_getaffinity(0))
-    assert workers._environment("cpu", 2, "")["OMP_NUM_THREADS"] == str(max(1, cores // 2))
-    assert "OMP_NUM_THREADS" not in workers._environment("cuda:0", 2, "")
+    assert worker_environment("cpu", 2, "")["OMP_NUM_THREADS"] == str(max(1, cores // 2))
+    assert "OMP_NUM_THREADS" not in worker_environment("cuda:0", 2, "")
     url = "postgresql://me:secret@there/db"
-    assert workers._environment("cpu", 2, url)["OPTIMERGE_STORAGE"] == url
+    assert worker_environment("cpu", 2, url)["OPTIMERGE_STORAGE"] == url
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     [(-9, "by SIGKILL (out of memory?)"), (-15, "by SIGTERM"), (1, "with exit code 1")],
 )
 def test_how_a_worker_ended_is_said(code: int, words: str) -> None:
-    assert workers._ending(code) == words
+    assert ending(code) == words
 
 
 DYING = "import sys; print('Error: it is broken', file=sys.stderr); sys.exit({code})"
@@ -189,7 +191,7 @@ DYING = "import sys; print('Error: it is broken', file=sys.stderr); sys.exit({co
 
 def looked_after(tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(workers, "LOOK", 0.01)
-    worker = workers._Worker(
+    worker = Process(
         0,
         [sys.executable, "-S", "-c", DYING.format(code=code)],
         dict(os.environ),

@@ -9,9 +9,9 @@ import torch
 import yaml
 
 from optimerge.cli import options
+from optimerge.cli.devices import devices_for
 from optimerge.cli.main import run
 from optimerge.cli.options import chosen_device
-from optimerge.cli.workers import devices_for
 from optimerge.errors import OptimergeError, RecipeError
 from optimerge.search import spread
 from optimerge.search.memory import usable
