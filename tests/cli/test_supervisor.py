@@ -76,7 +76,7 @@ def since(tmp_path: Path) -> Again:
 DIES_ONCE = "os.kill(os.getpid(), signal.SIGKILL) if start == 1 else sys.exit(0)"
 
 
-def test_a_worker_that_is_started_again_ishand_over_the_same(
+def test_a_worker_that_is_started_again_is_handed_over_the_same(
     tmp_path: Path, run_fakes: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = run_fakes({0: DIES_ONCE, 1: "sys.exit(0)"}, Stop(), since(tmp_path))
