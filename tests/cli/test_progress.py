@@ -29,6 +29,7 @@ class FakeRun:
     """A run of which trials end when the test says so."""
 
     reference = [0.0]
+    scales = [1.0]
     info = SimpleNamespace(objectives={"t": "maximize"})
 
     def __init__(self, trials: list[Trial]) -> None:
