@@ -30,7 +30,7 @@ class FakeRun:
 
     reference = [0.0]
     scales = [1.0]
-    info = SimpleNamespace(objectives={"t": "maximize"})
+    info = SimpleNamespace(objectives={"t": "maximize"}, allow_code=False, trust_code=False)
 
     def __init__(self, trials: list[Trial]) -> None:
         self.all, self.asked = trials, 0
