@@ -97,7 +97,8 @@ def test_workers_share_the_work_and_one_that_is_killed_is_started_again(
 
     def running() -> "list[Any]":
         run = find_run(tmp_path)
-        return list(running_trials(run.search)) if run else []
+        found = running_trials(run.search) if run else []
+        return [trial for trial in found if WORKER in trial.user_attrs]  # said a moment later
 
     [trial, *_] = wait_for(running)
     worker = Worker.parse(str(trial.user_attrs[WORKER]))

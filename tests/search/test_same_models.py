@@ -158,3 +158,22 @@ def test_a_search_is_not_resumed_on_another_model(
     with pytest.raises(RunError, match=r"blue/model\.safetensors of the model blue was replaced"):
         opened(family, tmp_path / "run")
     assert not loaded  # before gigabytes are read
+
+
+def test_a_search_is_not_resumed_on_other_items(family: Path, tmp_path: Path, opened: Any) -> None:
+    """The documents of a task were replaced while the run lived."""
+    task = family / "tasks" / "echo.yaml"
+    data = next((family / "tasks").glob("*.jsonl"))
+    own = family / "tasks" / "own.jsonl"
+    shutil.copyfile(data, own)
+    kept = [
+        f"dataset_kwargs: {{data_files: {{test: {own}}}}}" if "data_files" in line else line
+        for line in task.read_text().splitlines()
+    ]
+    task.write_text("\n".join(kept) + "\n")
+    opened(family, tmp_path / "run")
+    opened(family, tmp_path / "run")
+    rows = [json.loads(line) for line in own.read_text().splitlines()]
+    own.write_text("".join(json.dumps({**row, "gold": 3 - row["gold"]}) + "\n" for row in rows))
+    with pytest.raises(RunError, match=r"the items of 'echo' are not those.*files back"):
+        opened(family, tmp_path / "run")
