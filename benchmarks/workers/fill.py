@@ -9,7 +9,7 @@ from benchmarks.workers.simulated import DIRECTIONS, open_simulated
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.types import Score, Trial
 from optimerge.search.budget import Stop, make_budget
-from optimerge.search.proposals import space_distributions
+from optimerge.search.distributions import space_distributions
 from optimerge.search.samplers.registry import sampler_named
 from optimerge.search.study import search
 
