@@ -155,6 +155,7 @@ def open_session(
         refuse_other_models(started, digests, {c.reference: c.path for c in models.checkpoints})
     space = models.space
     _spare_threads(models.base)
+    _set_first(device)
     choice = choose(models, space, device)
     count = len(models.checkpoints)
     held = f"base and {count - 1} experts" if models.has_base else f"{count} models"
@@ -213,6 +214,18 @@ def open_session(
     _keep_items(run, objectives)
     races = Races(run, evaluation, racing.confidence) if racing and evaluation.raced else None
     return Session(space, models, engine, evaluation, run, races, heard)
+
+
+def _set_first(device: str) -> None:
+    """Let what names no CUDA device (page-locked memory) go to the first of this process's own.
+
+    Else every worker of a machine takes memory of the first device there is.
+    """
+    import torch
+
+    first = device.partition(",")[0]
+    if first.startswith("cuda:"):
+        torch.cuda.set_device(first)
 
 
 def _spare_threads(base: Checkpoint) -> None:

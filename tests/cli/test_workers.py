@@ -19,6 +19,7 @@ from optimerge.cli.search import command
 from optimerge.cli.worker import Worker as Process
 from optimerge.cli.worker import arguments, ending, worker_environment
 from optimerge.errors import OptimergeError, RunError
+from optimerge.merge.shared import make_shared
 from optimerge.records.lease import WORKER, Worker
 from optimerge.records.run import Run, find_run, open_run
 from optimerge.search.budget import Budget, Stop
@@ -219,6 +220,21 @@ def test_a_worker_that_dies_again_and_again_is_left_out(
     with pytest.raises(OptimergeError, match=r"no worker is left.*exit code 3.*it is broken"):
         looked_after(tmp_path, 3, monkeypatch)
     assert capsys.readouterr().err.count("started again") == workers.RESTARTS
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs memory without a name")
+def test_a_worker_that_is_started_again_has_the_shared_memory_too(tmp_path: Path) -> None:
+    file = make_shared()
+    assert file is not None
+    look = "import os, sys; print(os.readlink(f'/proc/self/fd/{sys.argv[1]}'), file=sys.stderr)"
+    words = [sys.executable, "-S", "-c", look, str(file)]
+    worker = workers._Worker(0, words, dict(os.environ), tmp_path / "0.txt", file)
+    for _ in range(2):
+        worker.start()
+        workers._wait_for_all([worker])
+    os.close(file)
+    said = (tmp_path / "0.txt").read_text().splitlines()
+    assert [line.split()[0] for line in said] == ["/memfd:optimerge"] * 2
 
 
 def test_searches_on_one_folder_have_indices_of_their_own(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 weights and kernels of its own, so that what is asked of which device can be told.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,9 @@ def alike(one: Engine, other: Engine, *wanted: Any) -> bool:
 @pytest.mark.parametrize("memory", TIERS)
 @pytest.mark.parametrize("mode", ["fast", "exact"])
 def test_two_devices_give_the_bytes_of_one(
-    models: list[Checkpoint], memory: Tier, mode: Mode
+    models: list[Checkpoint], memory: Tier, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("optimerge.merge.place.moved", None)  # nothing goes over
     one, other = load_engine(models, seed=3, mode=mode), two(models, mode=mode, memory=memory)
     assert isinstance(other.weights, Weights if memory == "device" else SpreadWeights)
     for method in METHODS if mode == "fast" else ("linear", "della"):
@@ -120,7 +122,7 @@ def test_int8_task_vectors_are_kept_on_the_device_too(models: list[Checkpoint]) 
 
 @pytest.mark.parametrize("memory", TIERS)
 def test_layers_that_change_places_come_from_the_other_device(
-    models: list[Checkpoint], memory: Tier
+    models: list[Checkpoint], memory: Tier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (
         "merge_method: linear\ndtype: float32\nslices:\n"
@@ -129,11 +131,23 @@ def test_layers_that_change_places_come_from_the_other_device(
         "- sources: [{model: base, layer_range: [0, 3], parameters: {weight: 1.0}},"
         " {model: red, layer_range: [1, 4], parameters: {weight: 0.1}}]\n"
     )
+    went: list[tuple[int, str]] = []
+
+    def noting(weight: Any, device: str) -> Any:
+        went.append((weight.numel(), device))
+        return weight.clone()
+
+    monkeypatch.setattr("optimerge.merge.place.moved", noting)
     one = load_engine(models, seed=3, layers=(4, 6))
     device_map = {**MAP, "model.layers.4": TWO}
     other = load_engine(models, seed=3, layers=(4, 6), memory=memory, device_map=device_map)
     assert alike(one, other, parse_recipe(text))
     assert len(other.model.model.layers) == 5
+    # Layers 0 to 4 are on devices 0, 1, 0, 1 and 1, and made of these.
+    sources = [(2, 0), (3, 1), (0, 1), (1, 2), (2, 3)]
+    at = [ONE, TWO, ONE, TWO, TWO]
+    moves = Counter(at[i] for i, both in enumerate(sources) for s in both if at[s] != at[i])
+    assert Counter(device for _, device in went) == {d: 9 * n for d, n in moves.items()}
 
 
 @pytest.mark.parametrize("memory", TIERS)
