@@ -75,8 +75,23 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     close_databases()
 
 
+OPEN: list[Any] = []
+
+
+@pytest.fixture(autouse=True)
+def connections_are_closed() -> Iterator[None]:
+    """Those of this process: whoever collects one that is open complains of it, tests later."""
+    yield
+    while OPEN:
+        backend = getattr(OPEN.pop(), "_backend", None)
+        if hasattr(backend, "engine"):
+            backend.remove_session()
+            backend.engine.dispose()
+
+
 def run_of(where: str) -> Run:
     storage: Any = opened(where)
+    OPEN.append(storage)
     assert not isinstance(storage, BaseStorage) or "://" in where
     return open_fake(storage, Fake()).run
 
