@@ -228,7 +228,7 @@ def test_a_worker_that_is_started_again_has_the_shared_memory_too(tmp_path: Path
     assert file is not None
     look = "import os, sys; print(os.readlink(f'/proc/self/fd/{sys.argv[1]}'), file=sys.stderr)"
     words = [sys.executable, "-S", "-c", look, str(file)]
-    worker = workers._Worker(0, words, dict(os.environ), tmp_path / "0.txt", file)
+    worker = Process(0, words, dict(os.environ), tmp_path / "0.txt", file)
     for _ in range(2):
         worker.start()
         workers._wait_for_all([worker])

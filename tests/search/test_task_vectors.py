@@ -110,7 +110,7 @@ def test_a_soup_is_scored_with_the_run_s_task_vectors(
     recipe = session.stored(soup_recipe(session, ["red", "blue"]))
     assert recipe.block.task_vectors == "int8"
     assert rebuilt_is_live(session, recipe_text(recipe), tmp_path / "soup")
-    assert _as_run(space, tmp_path / "run").search.task_vectors == "int8"
+    assert _as_run(space, tmp_path / "run", "").search.task_vectors == "int8"
     assert open_run(tmp_path / "run").info.task_vectors == "int8"
 
 
