@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from fake_search import TELLTALE, KilledError, told
-from optimerge.records.shared_journal import SharedJournal
 
 from optimerge.cli.quiet import quiet
 from optimerge.records.run import JOURNAL, open_run
+from optimerge.records.shared_journal import SharedJournal
 from optimerge.search.budget import Stop, make_budget
 from optimerge.search.study import search
 
