@@ -201,6 +201,18 @@ def test_ties_stay_ties_and_weights_stay_in_their_arenas(tmp_path: Path) -> None
     assert torch.equal(model(ids).logits, before)
 
 
+def test_accelerate_is_told_of_parts_that_do_not_lie_in_each_other(tmp_path: Path) -> None:
+    """It would move all of an outer one first: out of the arena, twice in memory."""
+    model, told = load_model(tied(tmp_path)), {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("accelerate.dispatch_model", lambda _, found, **more: told.update(found))
+        dispatch(model, {"": ONE, "model": ONE, "model.layers.1": TWO})
+    assert told.keys() == {
+        *("model.embed_tokens", "model.layers.0", "model.layers.1", "model.norm"),
+        *("model.rotary_emb", "lm_head"),
+    }
+
+
 def test_what_is_written_is_what_is_computed_with(models: list[Checkpoint]) -> None:
     """Through accelerate's hooks, and with a cache of keys and values."""
     one, other = load_engine(models, seed=3), two(models)

@@ -123,8 +123,34 @@ def test_a_worker_that_dies_while_it_fills_leaves_nothing_half(
     said = [process.communicate()[0] for process in both]
     weights = load_weights(models, "cpu")
     assert in_the_file(weights) == {True}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(VARIABLE)
+        assert equal(weights, load_weights(models, "cpu"))
     total = float(sum(t.double().sum() for t in weights.dense.values()))
     assert said == [f"{total} {len(weights.dense)}\n"] * 2
+
+
+LOOK = """
+import fcntl, sys
+try:
+    fcntl.lockf(int(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    print("waits")
+"""
+
+
+def test_others_wait_while_one_fills(models: list[Checkpoint], file: int) -> None:
+    def look() -> str:
+        command = [sys.executable, "-S", "-c", LOOK, str(file)]
+        return subprocess.run(
+            command, pass_fds=(file,), capture_output=True, text=True, check=True
+        ).stdout
+
+    with common(list(sources_of(models[0]).values())) as found:
+        assert found
+        assert not found.full
+        assert look() == "waits\n"
+    assert look() == ""
 
 
 def test_nan_is_refused_by_every_worker(
