@@ -1,11 +1,13 @@
 import numpy as np
 import pytest
-from front_cases import OBJECTIVES, corner, given, grids, study, trial
+from front_cases import OBJECTIVES, corner, given, grids, sphere, study, trial
 
+from optimerge.front import history as history_module
 from optimerge.front.front import make_front
 from optimerge.front.growing import GrowingVolume
 from optimerge.front.history import make_history
 from optimerge.front.hypervolume import hypervolume
+from optimerge.front.sampled import SampledVolume
 
 
 @given(grids(max_rows=7, nan=True), max_examples=40)
@@ -68,3 +70,32 @@ def test_of_nothing_there_is_no_history():
     assert make_history([], OBJECTIVES).hypervolume.tolist() == []
     failed = make_history([trial(0, [None] * 3, state="failed")], OBJECTIVES)
     assert np.isnan(failed.hypervolume).tolist() == [True]
+
+
+def test_a_sampled_volume_is_the_exact_one_within_its_error():
+    points, reference = sphere(25, 6), np.full(6, 1.1)
+    volume = SampledVolume(points.min(axis=0), reference)
+    before = 0.0
+    for point in points:
+        volume.add(point)
+        assert volume.total >= before
+        before = volume.total
+    exact = hypervolume(points, reference)
+    assert 0 < volume.error < 0.01 * exact
+    assert abs(volume.total - exact) < 4 * volume.error
+    volume.add(np.full(6, np.nan))
+    volume.add(points[0])
+    assert volume.total == before
+    with pytest.raises(ValueError, match="better than the reference"):
+        SampledVolume(reference, reference)
+
+
+def test_a_history_of_a_large_front_is_estimated_and_says_so(monkeypatch):
+    exact = make_history(study(), OBJECTIVES)
+    assert not exact.error.any()
+    monkeypatch.setattr(history_module, "_EXACT", {3: 4})
+    found = make_history(study(), OBJECTIVES)
+    assert found.error[-1] > 0
+    assert (abs(found.hypervolume - exact.hypervolume) < 5 * found.error + 1e-3).all()
+    assert (np.diff(found.hypervolume) >= 0).all()
+    np.testing.assert_array_equal(found.joined, exact.joined)
