@@ -20,7 +20,7 @@ def to_csv(table: "pd.DataFrame") -> str:
     safe = table.rename(columns=to_cell)
     for place, column in enumerate(table):
         if not is_numeric_dtype(table.dtypes.iloc[place]):
-            safe.isetitem(place, table[column].map(to_cell, na_action="ignore"))
+            safe.isetitem(place, table[column].map(to_cell, na_action="ignore").array)
     return safe.to_csv(index=False, lineterminator="\n")
 
 

@@ -21,7 +21,7 @@ def to_parquet(table: "pd.DataFrame") -> bytes:
     for place, column in enumerate(table):
         values = table[column]
         if values.dtype == object and not all(isinstance(v, str) for v in values.dropna()):
-            flat.isetitem(place, values.map(_as_json, na_action="ignore"))
+            flat.isetitem(place, values.map(_as_json, na_action="ignore").array)
     file = io.BytesIO()
     try:
         flat.to_parquet(file, index=False, engine="pyarrow")

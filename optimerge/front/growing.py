@@ -40,15 +40,16 @@ class GrowingVolume:
             raise ValueError(f"a point [{len(self._reference)}], not {point.shape}")
         if np.isnan(point).any() or (self._points <= point).all(axis=1).any():
             return False
-        self._points = _joined(self._points, (point <= self._points).all(axis=1), point)
+        self._points = _joined(self._points, point, worse=self._points >= point)
         side = self._reference - point
         if (side > 0).all():
             self.total += alone(side, self._sides)
-            self._sides = _joined(self._sides, (self._sides <= side).all(axis=1), side)
+            self._sides = _joined(self._sides, side, worse=self._sides <= side)
         return True
 
 
 def _joined(
-    rows: NDArray[np.float64], beaten: NDArray[np.bool_], row: NDArray[np.float64]
+    rows: NDArray[np.float64], row: NDArray[np.float64], worse: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    return np.concatenate((rows[~beaten], row[None]))
+    """Return the rows that are not worse [n, m] in every column, and the new one."""
+    return np.concatenate((rows[~worse.all(axis=1)], row[None]))

@@ -50,8 +50,8 @@ class SampledVolume:
     @property
     def error(self) -> float:
         """Its standard error, as if the samples were random; Sobol's are spread more evenly."""
-        return self._box * math.sqrt(self._share * (1 - self._share) / 2**SAMPLES)
+        return self._box * math.sqrt(self._share * (1 - self._share) / (1 << SAMPLES))
 
     @property
     def _share(self) -> float:
-        return 1 - len(self._open) / 2**SAMPLES
+        return 1.0 - len(self._open) / (1 << SAMPLES)
