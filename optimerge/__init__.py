@@ -1,3 +1,43 @@
-"""optimerge searches for merges of your fine-tuned language models and keeps the Pareto front."""
+"""optimerge searches for merges of your fine-tuned language models and keeps the Pareto front.
+
+For programs: `load_run` opens a run, `build` makes a checkpoint of a recipe, `read_space` reads a
+search space; all that a user can cause is an `OptimergeError`. Each loads what it needs when it is
+first asked for; to import optimerge loads nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from optimerge.api.run import Run as Run
+    from optimerge.api.run import load_run as load_run
+    from optimerge.errors import OptimergeError as OptimergeError
+    from optimerge.export.build import build as build
+    from optimerge.space.read import read_space as read_space
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "OptimergeError": "optimerge.errors",
+    "Run": "optimerge.api.run",
+    "build": "optimerge.export.build",
+    "load_run": "optimerge.api.run",
+    "read_space": "optimerge.space.read",
+}
+"""Where each public name lives."""
+
+__all__ = ["OptimergeError", "Run", "build", "load_run", "read_space"]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, those not loaded yet too."""
+    return sorted({*globals(), *__all__})
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Load a public name when it is first asked for."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(_HOMES[name]), name)

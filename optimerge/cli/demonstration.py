@@ -4,9 +4,10 @@ import shlex
 import time
 from pathlib import Path
 
+from optimerge.api.run import load_run
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import duration, err, out
-from optimerge.cli.searching import export_trial, front_of, print_front, run_search
+from optimerge.cli.searching import front_of, print_front, run_search
 from optimerge.cli.tables import mean_of, task_names
 from optimerge.front.choose import choose
 from optimerge.records.run import Run, make_writable, open_run
@@ -37,7 +38,7 @@ def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> in
         run = open_run(folder)
         print_front(run, most=14)
         recipe = folder / "recipe.yaml"
-        export_trial(folder, "knee", recipe)
+        load_run(folder).export("knee", recipe)
         _judge(run)
     made = "found in the cache" if zoo.reused else f"trained in {duration(trained - started)}"
     console.print(f"\nTime: models {made}, search {duration(searched - trained)}.")

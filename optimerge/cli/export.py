@@ -4,20 +4,16 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import RUN, STORAGE
+from optimerge.cli.options import AT_LEAST, AT_MOST, PICK, RUN, STORAGE
 
 
 @click.command("export")
 @RUN
 @STORAGE
 @click.option("--trial", metavar="N", help="A trial's number, or a parent's name.")
-@click.option(
-    "--pick",
-    metavar="HOW",
-    default="knee",
-    show_default=True,
-    help="knee, mean (best mean over the objectives), best:OBJECTIVE or trial:N.",
-)
+@PICK
+@AT_LEAST
+@AT_MOST
 @click.option(
     "-o",
     "--output",
@@ -25,30 +21,48 @@ from optimerge.cli.options import RUN, STORAGE
     help="File to write; default RUN/recipe.yaml; - prints it.",
     default=None,
 )
-def command(run: Path, storage: str, trial: str | None, pick: str, output: Path | None) -> None:
+def command(
+    run: Path,
+    storage: str,
+    trial: str | None,
+    pick: str,
+    at_least: tuple[str, ...],
+    at_most: tuple[str, ...],
+    output: Path | None,
+) -> None:
     """Write the recipe of one trial; mergekit-yaml and `optimerge build` both build it.
 
-    The choice looks at search scores only. The evidence stands in the file as comments; so does
-    the warning if mergekit lacks the method, and only `optimerge build` builds the recipe.
+    Says why this trial, and what it gives up against the best of the front. The choice looks at
+    search scores only. The evidence stands in the file as comments; so does the warning if mergekit
+    lacks the method, and only `optimerge build` builds the recipe.
 
     \b
     Examples:
       optimerge export runs/mine
       optimerge export runs/mine --pick best:gsm8k -o math.yaml
+      optimerge export runs/mine --pick weights:gsm8k=2,humaneval=1 --at-least mmlu=0.6
       optimerge export runs/mine --trial 17 -o -
     """
+    from optimerge.api.run import load_run
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.searching import export_trial
+    from optimerge.front.limits import parse_limit
     from optimerge.merge.rounding import NOTE
     from optimerge.recipe.read import parse_recipe
+    from optimerge.records.plain import one_line
 
     how = f"trial:{trial}" if trial is not None else pick
+    limits = [parse_limit(text, "at_least") for text in at_least]
+    limits += [parse_limit(text, "at_most") for text in at_most]
+    printed = str(output) == "-"
+    file = None if printed else output or run / "recipe.yaml"
     with quiet():
-        if str(output) == "-":
-            click.echo(export_trial(run, how, None, storage), nl=False)
-            return
-        file = output or run / "recipe.yaml"
-        text = export_trial(run, how, file, storage)
+        opened = load_run(run, storage)
+        choice = opened.choose(how, limits=limits)
+        text = opened.export(choice, file)
+    click.echo(one_line(choice.reason), err=printed)
+    if printed:
+        click.echo(text, nl=False)
+        return
     if parse_recipe(text).block.task_vectors:
         click.echo(f"note: {NOTE}", err=True)
     click.echo(f"wrote {file}\nbuild it: optimerge build {file} OUT")

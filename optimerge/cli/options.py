@@ -44,6 +44,24 @@ ARTIFACTS = click.option(
     "or s3://BUCKET/PATH, gs://..., az://..., sftp://... Given when the run is started, it holds "
     "from then on. Default: $OPTIMERGE_ARTIFACTS, or the run folder.",
 )
+PICK = click.option(
+    "--pick",
+    metavar="HOW",
+    default="knee",
+    show_default=True,
+    help="knee (the best bargain), mean (best mean over the objectives), best:OBJECTIVE, "
+    "weights:a=2,b=1 (best weighted mean, in units of the parents' range), dominates:PARENT (as "
+    "good as that parent in everything, better in something) or trial:N.",
+)
+AT_LEAST = click.option(
+    "--at-least",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    help="Pick only from trials whose score NAME is no lower; again for more limits.",
+)
+AT_MOST = click.option(
+    "--at-most", metavar="NAME=NUMBER", multiple=True, help="Likewise, no higher."
+)
 STRICT = click.option(
     "--strict",
     is_flag=True,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from optimerge.api.run import Run as OpenRun
 from optimerge.cli.devices import array_index, devices_for
 from optimerge.cli.ending import told_of_the_end
 from optimerge.cli.progress import SearchProgress
@@ -15,17 +16,15 @@ from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import duration, err, out
 from optimerge.cli.stopped import stopped_early
 from optimerge.cli.stopping import stopping
-from optimerge.cli.tables import front_screen
+from optimerge.cli.tables import front_screen, trials_screen
 from optimerge.cli.worker import end_with_supervisor
 from optimerge.cli.workers import run_workers
-from optimerge.export.recipe import export_text, write_export
-from optimerge.front.choose import choose
 from optimerge.front.feasible import none_feasible
-from optimerge.front.front import Front, make_front
+from optimerge.front.front import Front
 from optimerge.records.full_disk import waiting_for_room
 from optimerge.records.lease import new_worker
 from optimerge.records.plain import plain
-from optimerge.records.run import Run, find_run, make_writable, mend_journal, open_run, url_of
+from optimerge.records.run import Run, find_run, make_writable, mend_journal, url_of
 from optimerge.records.stop_request import last_token
 from optimerge.records.storage import kind_of
 from optimerge.search.again import Again, handed_over, start_again
@@ -194,7 +193,7 @@ def _note(text: str) -> None:
 
 def front_of(run: Run) -> Front:
     """Return the run's front, measured from the reference point that the run fixed."""
-    return make_front(run.trials(), run.info.objectives, run.reference, run.scales)
+    return OpenRun(run).front()
 
 
 def print_front(run: Run, most: int | None = None) -> None:
@@ -215,6 +214,18 @@ def print_front(run: Run, most: int | None = None) -> None:
     console.print(legend, style="dim")
 
 
+def print_all(run: Run) -> None:
+    """Print every complete trial, best first as on the front, and how many others there are."""
+    front, trials = front_of(run), run.trials()
+    console = out()
+    others = len(trials) - len(front.trials)
+    console.print(f"\nTrials of run {run.name}: {len(front.trials)} complete, {others} others\n")
+    if front.trials:
+        console.print(trials_screen(front.trials, front))
+    if others:
+        console.print("--format csv, json or md hold the others too", style="dim")
+
+
 def _next_commands(folder: Path, space: SearchSpace) -> None:
     run = shlex.quote(str(folder))
     out().print(
@@ -222,15 +233,3 @@ def _next_commands(folder: Path, space: SearchSpace) -> None:
         f"  optimerge export {run}           the knee of the front as a recipe\n"
         f"  optimerge search {shlex.quote(str(space.file))} --trials N   go on"
     )
-
-
-def export_trial(folder: Path, how: str, file: Path | None, storage: str = "") -> str:
-    """Return the recipe text of the trial that `how` picks, and write it to `file` if given."""
-    run = open_run(folder, storage)
-    trial = choose(front_of(run), how)
-    text = export_text(
-        run, trial, "picked by name" if how.startswith("trial:") else f"picked by {how}"
-    )
-    if file is not None:
-        write_export(text, file)
-    return text

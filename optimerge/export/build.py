@@ -45,8 +45,8 @@ class Built:
 
 
 def build(
-    recipe_file: Path,
-    directory: Path,
+    recipe_file: str | Path,
+    directory: str | Path,
     *,
     device: str = "cpu",
     seed: int | None = None,
@@ -65,6 +65,7 @@ def build(
     `directory` appears when all is in it. A build that was killed or interrupted, or that filled
     the disk, goes on where it was when the same is built again; `remark` is told so at once.
     """
+    recipe_file, directory = Path(recipe_file), Path(directory)
     check_free(directory)
     recipe = read_recipe(recipe_file)
     checkpoints = _opened(recipe, recipe_file.parent)

@@ -3,12 +3,12 @@
 mergekit builds it as it stands, unless its method is one that mergekit lacks.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from optimerge.errors import RunError
 from optimerge.export.as_mergekit import as_mergekit
+from optimerge.export.file import write_file
 from optimerge.methods.protocol import MergeMethod, Required
 from optimerge.methods.registry import method_named
 from optimerge.recipe.read import parse_recipe
@@ -48,16 +48,7 @@ def export_text(run: Run, trial: Trial, reason: str) -> str:
 
 def write_export(text: str, path: Path) -> None:
     """Write the recipe file whole or not at all; RunError if it cannot be written."""
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        with partial.open("x", encoding="utf-8") as file:  # never through a link put there
-            file.write(text)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise RunError(f"{path}: cannot be written ({error.strerror}); give another -o") from None
+    write_file(text.encode(), path)
 
 
 def complete(recipe: Recipe) -> Recipe:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optimerge.front.dominance import as_losses, non_dominated
+from optimerge.front.growing import GrowingVolume
 from optimerge.front.volume import alone, union
 
 
@@ -59,17 +60,13 @@ def history(losses: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]:
     >>> history([[2, 2], [3, 3], [1, 3]], [4, 4])
     array([4., 4., 5.])
     """
-    sides, inside = _sides(losses, reference)
-    gains = np.zeros(len(sides))
-    front = np.empty((0, sides.shape[1]))
-    for row in np.flatnonzero(inside):
-        point = sides[row]
-        if (front >= point).all(axis=1).any():
-            continue
-        gains[row] = alone(point, front)
-        beaten = (front <= point).all(axis=1)
-        front = np.concatenate((front[~beaten], point[None]))
-    return np.cumsum(gains)
+    _sides(losses, reference)  # checks them
+    volume = GrowingVolume(reference)
+    totals = []
+    for point in as_losses(losses):
+        volume.add(point)
+        totals.append(volume.total)
+    return np.array(totals, dtype=np.float64)
 
 
 def _sides(

@@ -67,6 +67,26 @@ def smallest_mean(losses: ArrayLike, scales: ArrayLike) -> int:
     return int(rows[_first(_rounded((above / units).mean(axis=1)))])
 
 
+def smallest_weighted(losses: ArrayLike, scales: ArrayLike, weights: ArrayLike) -> int:
+    """Return the index of the row with the smallest weighted mean loss, ties by the plain mean.
+
+    Weights [m], none negative, of losses in units of the parents' range. Rows with a NaN or an
+    infinity are never taken.
+
+    Raises:
+        ValueError: If no row is finite.
+
+    Complexity: O(n m).
+
+    >>> smallest_weighted([[0.0, 10.0], [1.0, 6.0], [6.0, 0.0]], [1.0, 10.0], [0.1, 0.9])
+    2
+    """
+    rows, finite, units = _finite(losses, scales)
+    above = (finite - finite.min(axis=0)) / units
+    weighted = _rounded(above @ np.asarray(weights, dtype=np.float64))
+    return int(rows[_first(weighted, _rounded(above.mean(axis=1)))])
+
+
 def smallest(losses: ArrayLike, scales: ArrayLike, objective: int) -> int:
     """Return the index of the row with the smallest loss in one objective, ties by their mean.
 

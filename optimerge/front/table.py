@@ -1,134 +1,134 @@
-"""Trials as tables: pandas frames, CSV and JSON, in the values that people read (not losses)."""
+"""Trials as one flat table, a pandas frame, in the values that people read (not losses).
 
-import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+The columns are those of `front_table` and of `all_table` alike, in this order:
+
+    trial                 name: the number, or what a parent or a soup is called
+    origin                base, expert:NAME, warm:NAME, sampler, ...
+    parent                whether it is the base or an expert as given
+    state                 complete, failed, pruned, running or waiting
+    on_front              whether no other trial dominates it
+    error                 why it failed or was stopped, else empty
+    OBJECTIVE             its value; of a pruned trial an estimate from a part of the items
+    OBJECTIVE_stderr      standard error of that value over items; missing where unknown
+                          (both for every objective in the study's order, then for every score
+                          that is only watched)
+    CONSTRAINT            how far beyond its limit the trial is; kept if <= 0
+    infeasible            which constraints it breaks, and by how much; only if there are any
+    stats.nonzero_share   share of the parameters that differ from the base, 0 to 1
+    stats.l1, stats.l2    sum of |merged - base|, root of the sum of squares
+    seconds               wall seconds that the trial took
+    PARAMETER             its value; missing where the trial does not have it
+
+A name that a column before it has gets `scores.`, `constraints.` or `params.` before it. What is
+not known is a missing value. Columns keep their places while a run grows: new ones come last in
+their kind.
+"""
+
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from optimerge.front.feasible import broken
 from optimerge.front.front import Front
-from optimerge.records.types import Direction, Trial
+from optimerge.front.plain import plain, sound
+from optimerge.records.types import MergeStats, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
 
+STATS = ("stats.nonzero_share", "stats.l1", "stats.l2")
+
 
 def front_table(front: Front) -> "pd.DataFrame":
-    """Return one row a member, in the front's order.
+    """Return one row a member, in the front's order."""
+    return _table(front.members, front.trials, front)
 
-    Columns: trial (name), origin, parent (whether base or expert), each objective followed by its
-    `<objective>_stderr`, likewise each score that is not optimised, each constraint (how far
-    beyond its limit the trial is; kept if <= 0), seconds (wall), then the parameters in order
-    of first appearance.
-    Unknown standard errors and parameters that a trial does not have are missing values.
+
+def all_table(trials: Sequence[Trial], front: Front) -> "pd.DataFrame":
+    """Return one row a trial, in the given order, whatever its state; `front` is theirs."""
+    return _table(trials, (*front.trials, *trials), front)
+
+
+def merge_stats(stats: MergeStats | None) -> dict[str, float | None]:
+    """Return what a trial's merge changed, by column; None where nothing is known.
+
+    >>> merge_stats(MergeStats(1.0, 4, 1, 0.5, 0.5))
+    {'stats.nonzero_share': 0.25, 'stats.l1': 0.5, 'stats.l2': 0.5}
     """
-    return _table(front.members, front.objectives, lambda trial: {})
+    if stats is None or not stats.compared:
+        return dict.fromkeys(STATS)
+    return dict(zip(STATS, (stats.nonzero_share, stats.l1, stats.l2), strict=True))
 
 
-def all_table(trials: Sequence[Trial], objectives: Mapping[str, Direction]) -> "pd.DataFrame":
-    """Return one row a trial, in the given order, whatever its state; scores may be missing.
-
-    The columns of `front_table`, with state and error (why a trial failed) after parent, and
-    infeasible (which constraints it breaks, and by how much) where the study has constraints.
-    """
-    limited = any(trial.constraints for trial in trials)
-
-    def extra(trial: Trial) -> dict[str, str]:
-        found = {"state": trial.state, "error": trial.error}
-        return found | {"infeasible": broken(trial)} if limited else found
-
-    return _table(trials, objectives, extra)
+def score_names(trials: Iterable[Trial], objectives: Iterable[str]) -> list[str]:
+    """Return the objectives, then the scores that are only watched."""
+    return list(dict.fromkeys([*objectives, *(name for t in trials for name in t.scores)]))
 
 
-def to_csv(table: "pd.DataFrame") -> str:
-    """Return the table as CSV without an index; missing values are empty, numbers are exact."""
-    return table.to_csv(index=False, lineterminator="\n")
-
-
-def to_json(front: Front) -> str:
-    """Return the members as a JSON list of objects, in the front's order.
-
-    Keys: number (null for a parent that is no trial), name, parent (bool), values and stderr (by
-    objective, scores that are not optimised included), constraints (how far beyond each limit; all
-    <= 0, as members are feasible) and params. Plain JSON: what is unknown, NaN or infinite is null.
-    """
-    members = [
-        {
-            "number": trial.number,
-            "name": trial.name,
-            "parent": trial.is_parent,
-            "values": {name: plain(score.value) for name, score in trial.scores.items()},
-            "stderr": {name: plain(score.stderr) for name, score in trial.scores.items()},
-            "constraints": {name: plain(beyond) for name, beyond in trial.constraints.items()},
-            "params": {name: plain(value) for name, value in trial.params.items()},
-        }
-        for trial in front.members
-    ]
-    return json.dumps(members, indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def plain(value: Any) -> float | int | str | bool | None:
-    """Return the Python scalar that JSON can hold: no NumPy types, null for what is not finite.
-
-    >>> import numpy as np
-    >>> plain(np.float64(0.5)), plain(np.int64(3)), plain(float("nan")), plain(np.True_)
-    (0.5, 3, None, True)
-    """
-    scalar = value.item() if hasattr(value, "item") else value
-    if isinstance(scalar, float) and not math.isfinite(scalar):
-        return None
-    if scalar is None or isinstance(scalar, bool | int | float | str):
-        return scalar
-    raise TypeError(f"not a plain value: {value!r}")
-
-
-def _table(
-    trials: Sequence[Trial],
-    objectives: Mapping[str, Direction],
-    extra: Callable[[Trial], Mapping[str, str]],
-) -> "pd.DataFrame":
-    names = list(dict.fromkeys([*objectives, *(n for t in trials for n in t.scores)]))
-    limits = list(dict.fromkeys(name for trial in trials for name in trial.constraints))
-    rows = [_row(trial, names, limits, extra(trial)) for trial in trials]
-    fixed = list(_row(_NOBODY, names, limits, extra(_NOBODY)))
-    params = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    # a parameter that is called like a column gets a longer name, so that neither is lost
-    titles = {name: f"params.{name}" if name in fixed else name for name in params}
-    for row, trial in zip(rows, trials, strict=True):
-        row.update({titles[name]: plain(trial.params.get(name)) for name in params})
-    columns = [*fixed, *titles.values()]
-    return _frame(columns, rows)
-
-
-_NOBODY = Trial(None, "waiting", "sampler", {}, "")
-
-
-def _row(
-    trial: Trial, objectives: Sequence[str], limits: Sequence[str], extra: Mapping[str, str]
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"trial": trial.name, "origin": trial.origin, "parent": trial.is_parent}
-    row.update(extra)
-    for name in objectives:
-        score = trial.scores.get(name)
-        row[name] = math.nan if score is None else score.value
-        stderr = None if score is None else score.stderr
-        row[f"{name}_stderr"] = math.nan if stderr is None else stderr
-    row.update({name: trial.constraints.get(name, math.nan) for name in limits})
-    return row | {"seconds": trial.elapsed}
-
-
-def _frame(columns: list[str], rows: list[dict[str, Any]]) -> "pd.DataFrame":
+def _table(rows: Sequence[Trial], known: Sequence[Trial], front: Front) -> "pd.DataFrame":
     import pandas as pd
 
-    return pd.DataFrame({name: _column([row[name] for row in rows]) for name in columns})
+    columns = _columns(rows, known, front)
+    return pd.DataFrame({title: _column(values) for title, values in columns.items()})
+
+
+def _columns(rows: Sequence[Trial], known: Sequence[Trial], front: Front) -> dict[str, list[Any]]:
+    on_front = {identity(trial) for trial in front.members}
+    found: dict[str, list[Any]] = {
+        "trial": [trial.name for trial in rows],
+        "origin": [trial.origin for trial in rows],
+        "parent": [trial.is_parent for trial in rows],
+        "state": [str(trial.state) for trial in rows],
+        "on_front": [identity(trial) in on_front for trial in rows],
+        "error": [trial.error or trial.stopped for trial in rows],
+    }
+    later = {"infeasible", "seconds", *STATS}
+
+    def add(title: str, kind: str, values: list[Any]) -> str:
+        title = sound(title)
+        while title in found or title in later:
+            title = f"{kind}.{title}"
+        found[title] = values
+        return title
+
+    for name in score_names(known, front.objectives):
+        scores = [trial.scores.get(name) for trial in rows]
+        title = add(name, "scores", [None if s is None else float(s.value) for s in scores])
+        errors = [None if s is None or s.stderr is None else float(s.stderr) for s in scores]
+        add(f"{title}_stderr", "scores", errors)
+    limits = list(dict.fromkeys(name for trial in known for name in trial.constraints))
+    for name in limits:
+        beyond = [trial.constraints.get(name) for trial in rows]
+        add(name, "constraints", [None if b is None else float(b) for b in beyond])
+    if limits:
+        found["infeasible"] = [broken(trial) for trial in rows]
+    stats = [merge_stats(trial.stats) for trial in rows]
+    found |= {title: [each[title] for each in stats] for title in STATS}
+    found["seconds"] = [float(trial.elapsed) for trial in rows]
+    for name in dict.fromkeys(name for trial in known for name in trial.params):
+        add(name, "params", [plain(trial.params.get(name)) for trial in rows])
+    return found
+
+
+def identity(trial: Trial) -> tuple[int | None, str, str]:
+    """Return what tells a trial from the others of its run."""
+    return trial.number, trial.origin, trial.recipe
 
 
 def _column(values: list[Any]) -> Any:
-    """Return a column that keeps integers whole where some are missing."""
+    """Return a column: integers stay whole where some are missing, other numbers are floats."""
     import pandas as pd
 
+    values = [sound(value) if isinstance(value, str) else value for value in values]
     present = [value for value in values if value is not None]
-    whole = all(type(value) is int for value in present)
-    if whole and present and len(present) < len(values):
+    kinds = {type(value) for value in present}
+    if kinds == {int} and any(abs(value) >= 2**63 for value in present):
+        return pd.Series(values, dtype="object")
+    if kinds == {int} and len(present) < len(values):
         return pd.array(values, dtype="Int64")
-    return pd.Series(values, dtype=None if values else "object")
+    if kinds == {bool} and len(present) < len(values):
+        return pd.array(values, dtype="boolean")
+    if kinds and kinds <= {int, float}:
+        return pd.Series(values, dtype="int64" if kinds == {int} else "float64")
+    if not present:
+        return pd.Series(values, dtype="float64")
+    return pd.Series(values, dtype="bool" if kinds == {bool} else "object")

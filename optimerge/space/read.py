@@ -22,9 +22,12 @@ from optimerge.space.slices import Site, is_structure, longest, path_text
 from optimerge.space.space import SearchSpace
 
 
-def read_space(path: Path) -> SearchSpace:
-    """Read and check a search-space file."""
-    return make_space(read_yaml(path), path)
+def read_space(path: str | Path) -> SearchSpace:
+    """Read and check a search-space file; RecipeError, in one sentence, if it means nothing.
+
+    What it returns says what would be searched: `dimensions`, `methods`, `objectives`, `search`.
+    """
+    return make_space(read_yaml(Path(path)), Path(path))
 
 
 def make_space(data: dict[str, Any], path: Path) -> SearchSpace:

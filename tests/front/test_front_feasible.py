@@ -8,12 +8,14 @@ from front_cases import OBJECTIVES, given, study, trial
 from hypothesis import strategies as st
 
 from optimerge.errors import RunError
+from optimerge.front.as_csv import to_csv
+from optimerge.front.as_json import to_json
 from optimerge.front.choose import choose
 from optimerge.front.feasible import broken, kept_counts, nearest, none_feasible
 from optimerge.front.front import make_front
 from optimerge.front.hypervolume import hypervolume
 from optimerge.front.losses import losses_of
-from optimerge.front.table import all_table, front_table, to_csv, to_json
+from optimerge.front.table import all_table, front_table
 
 points = st.lists(
     st.tuples(
@@ -116,11 +118,11 @@ def test_counts_of_what_is_kept():
 
 def test_tables_say_what_is_missed():
     trials = [*two_that_miss(), trial(3, [0.7, 0.5, 0.5], constraints={"maths >= 0.6": -0.1, "size <= 100": -1.0})]  # fmt: skip
-    table = all_table(trials, OBJECTIVES)
+    table = all_table(trials, make_front(trials, OBJECTIVES))
     assert table["infeasible"].tolist()[1:] == ["maths >= 0.6 by 0.11, size <= 100 by 10", "maths >= 0.6 by 0.5", ""]  # fmt: skip
     assert table["size <= 100"].tolist() == [300.0, 10.0, -5.0, -1.0]
     front = make_front(trials, OBJECTIVES)
     assert "maths >= 0.6" in to_csv(front_table(front)).splitlines()[0]
-    (member,) = json.loads(to_json(front))
+    (member,) = json.loads(to_json(front.members, front))
     assert member["constraints"] == {"maths >= 0.6": -0.1, "size <= 100": -1.0}
-    assert "infeasible" not in all_table(study(), OBJECTIVES)
+    assert "infeasible" not in all_table(study(), make_front(study(), OBJECTIVES))

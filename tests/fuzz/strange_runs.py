@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from optuna.samplers import RandomSampler
 
+from optimerge.api.run import load_run
 from optimerge.cli import show, status
 from optimerge.cli.evidence import compared
-from optimerge.cli.searching import export_trial, front_of, print_front
-from optimerge.front.table import front_table, to_csv, to_json
+from optimerge.cli.searching import front_of, print_all, print_front
+from optimerge.front.formats import FORMATS, in_format
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence
 from optimerge.records.prompts import Item, write_items
@@ -95,8 +96,11 @@ def look(folder: Path) -> None:
 def tell_front(folder: Path) -> None:
     run = open_run(folder)
     print_front(run)
-    to_json(front_of(run))
-    to_csv(front_table(front_of(run)))
+    print_all(run)
+    front = front_of(run)
+    for form in FORMATS:
+        in_format(front, form)
+        in_format(front, form, run.trials())
 
 
 def tell_trials(folder: Path) -> None:
@@ -106,7 +110,7 @@ def tell_trials(folder: Path) -> None:
 
 
 def export(folder: Path) -> None:
-    export_trial(folder, "knee", None)
+    load_run(folder).export("knee")
 
 
 COMMANDS = (look, tell_front, tell_trials, export)

@@ -14,9 +14,9 @@ import pytest
 from mutations import only_our_errors
 from strange_runs import COMMANDS, HEADER, Payload, as_bytes, as_journal, lines, packed
 
+from optimerge.api.run import load_run
 from optimerge.cli.evidence import compared, item_lines
 from optimerge.cli.main import run as command
-from optimerge.cli.searching import export_trial
 from optimerge.errors import RunError
 from optimerge.records.evidence import read_evidence
 from optimerge.records.prompts import read_items
@@ -128,7 +128,7 @@ def test_an_export_replaces_a_link_and_not_what_it_leads_to(folder: Path, tmp_pa
     (tmp_path / "mine").write_text("precious")
     for name in ("recipe.yaml", f".recipe.yaml.partial-{os.getpid()}"):
         (tmp_path / name).symlink_to(tmp_path / "mine")
-    export_trial(folder, "trial:1", tmp_path / "recipe.yaml")
+    load_run(folder).export("trial:1", tmp_path / "recipe.yaml")
     assert (tmp_path / "mine").read_text() == "precious"
     assert "merge_method: linear" in (tmp_path / "recipe.yaml").read_text()
 

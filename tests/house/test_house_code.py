@@ -29,6 +29,8 @@ ALLOWED = {
     ("objectives/imports.py", "import_module"),
     # The user's own command at the end of a search; of a space's only with --allow-code.
     ("search/hooks.py", "shell=True"),
+    # The package's own public names, when they are asked for.
+    ("__init__.py", "import_module"),
     # Optuna's samplers, the package's own methods.
     ("search/samplers/external.py", "import_module"),
     ("methods/registry.py", "import_module"),

@@ -1,0 +1,152 @@
+"""A run, opened for looking at it, choosing from it and exporting what was chosen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from optimerge.records.run import Run as Kept
+from optimerge.records.run import find_trial, open_run
+from optimerge.records.types import Direction, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from optimerge.front.choose import Choice
+    from optimerge.front.formats import Format
+    from optimerge.front.front import Front
+    from optimerge.front.history import History
+    from optimerge.front.importance import Importance, Method
+    from optimerge.space.objective_kinds.settings import Bound
+
+
+def load_run(path: str | Path, storage: str = "") -> "Run":
+    """Open an existing run; a search may be at work in it.
+
+        import optimerge
+
+        run = optimerge.load_run("runs/mine")
+        choice = run.choose("knee", at_least={"gsm8k": 0.55})
+        print(choice.reason)
+        run.export(choice, "recipe.yaml")
+        optimerge.build("recipe.yaml", "merged")
+
+    Args:
+        path: The run folder.
+        storage: URL of the database that keeps the run, if its folder does not; default
+            `$OPTIMERGE_STORAGE`.
+
+    Raises:
+        RunError: If there is no run, or one that this optimerge cannot read.
+    """
+    return Run(open_run(Path(path), storage))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its storage has it now: every method reads it anew.
+
+    Values are those that people read, never losses; all of them are search scores.
+    """
+
+    kept: Kept
+    """The run's records: what it is a run of, its two Optuna studies."""
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.kept.folder
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.kept.name
+
+    @property
+    def objectives(self) -> Mapping[str, Direction]:
+        """What is optimised: "maximize" or "minimize" by name, in the study's order."""
+        return self.kept.info.objectives
+
+    def trials(self) -> list[Trial]:
+        """Return every trial in whatever state: parents first, then by number."""
+        return self.kept.trials()
+
+    def trial(self, name: str | int) -> Trial:
+        """Return the trial of that number, or the parent of that name; RunError if none is."""
+        return find_trial(self.kept, str(name))
+
+    def front(self) -> "Front":
+        """Return the Pareto front, measured from the reference point that the run fixed."""
+        from optimerge.front.front import make_front
+
+        return make_front(self.trials(), self.objectives, self.kept.reference, self.kept.scales)
+
+    def choose(
+        self,
+        how: str = "knee",
+        *,
+        at_least: Mapping[str, float] | None = None,
+        at_most: Mapping[str, float] | None = None,
+        limits: "Sequence[Bound]" = (),
+    ) -> "Choice":
+        """Return one trial, with the reason in one sentence; see `front.choose.make_choice`.
+
+        Args:
+            how: knee, mean, best:OBJECTIVE, weights:OBJECTIVE=W,..., dominates:PARENT or
+                trial:NUMBER.
+            at_least: Only trials whose scores are no lower than these, by name.
+            at_most: Only trials whose scores are no higher.
+            limits: More of both, as `front.limits.parse_limit` reads them.
+
+        Raises:
+            RunError: If that makes no sense in this run, or nothing is left to choose from.
+        """
+        from optimerge.front.choose import make_choice
+        from optimerge.front.limits import make_limits
+
+        return make_choice(self.front(), how, (*make_limits(at_least, at_most), *limits))
+
+    def export(self, choice: "Choice | str" = "knee", file: str | Path | None = None) -> str:
+        """Return the recipe of a chosen trial, and write it to a file if one is given.
+
+        `choice`: what `choose` returned, or what it is to choose. The same trial gives the same
+        bytes. RunError if nothing can be chosen, or the file not be written.
+        """
+        from optimerge.export.recipe import export_text, write_export
+
+        chosen = self.choose(choice) if isinstance(choice, str) else choice
+        text = export_text(self.kept, chosen.trial, chosen.label)
+        if file is not None:
+            write_export(text, Path(file))
+        return text
+
+    def to_pandas(self, *, every: bool = False) -> "pd.DataFrame":
+        """Return the front as a flat table, a row a member; its columns: `front.table`.
+
+        `every`: all trials in whatever state, not only the front.
+        """
+        from optimerge.front.table import all_table, front_table
+
+        front = self.front()
+        return all_table(self.trials(), front) if every else front_table(front)
+
+    def in_format(self, form: "Format", *, every: bool = False) -> bytes:
+        """Return the front (`every`: all trials) as csv, json, md or parquet: a file's bytes."""
+        from optimerge.front.formats import in_format
+
+        return in_format(self.front(), form, self.trials() if every else None)
+
+    def history(self) -> "History":
+        """Return the hypervolume after each complete trial, from the run's reference point."""
+        from optimerge.front.history import make_history
+
+        return make_history(self.trials(), self.objectives, self.kept.reference, self.kept.scales)
+
+    def importance(self, objective: str, method: "Method" = "fanova") -> "Importance":
+        """Return how much each parameter of the space decides an objective: `front.importance`.
+
+        RunError if there is no such objective, or too few trials to tell.
+        """
+        from optimerge.front.importance import importance
+
+        return importance(self.kept.search, self.objectives, objective, method)

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+from front_cases import OBJECTIVES, corner, given, grids, sphere, study, trial
+
+from optimerge.front import history as history_module
+from optimerge.front.front import make_front
+from optimerge.front.growing import GrowingVolume
+from optimerge.front.history import make_history
+from optimerge.front.hypervolume import hypervolume
+from optimerge.front.sampled import SampledVolume
+
+
+@given(grids(max_rows=7, nan=True), max_examples=40)
+def test_after_each_point_it_is_the_hypervolume_of_the_points_so_far(losses):
+    volume = GrowingVolume(corner(losses))
+    for count, row in enumerate(losses, 1):
+        volume.add(row)
+        assert volume.total == pytest.approx(hypervolume(losses[:count], corner(losses)), abs=1e-9)
+
+
+def test_a_point_beyond_the_reference_joins_and_adds_nothing():
+    volume = GrowingVolume([1.0, 1.0])
+    assert volume.add([0.5, 0.5])
+    assert volume.add([0.1, 2.0])
+    assert volume.total == 0.25
+    assert not volume.add([0.1, 2.0])
+    assert not volume.add([0.0, np.nan])
+    with pytest.raises(ValueError, match="a point"):
+        volume.add([0.1])
+    with pytest.raises(ValueError, match="finite"):
+        GrowingVolume([np.nan, 1.0])
+
+
+def test_the_history_ends_with_the_hypervolume_of_the_front():
+    front, found = make_front(study(), OBJECTIVES), make_history(study(), OBJECTIVES)
+    assert found.hypervolume[-1] == pytest.approx(front.relative_hypervolume)
+    assert (np.diff(found.hypervolume) >= 0).all()
+    np.testing.assert_allclose(np.cumsum(found.gains), found.hypervolume)
+    assert [t.name for t in found.trials] == ["base", "org/code-7b", "org/math-7b", *"0123456"]
+
+
+def test_what_is_worth_nothing_takes_its_turn_and_adds_nothing():
+    found = make_history(study(), OBJECTIVES)
+    gains = dict(zip([t.name for t in found.trials], found.gains, strict=True))
+    assert gains["0"] > 0
+    assert [gains[name] for name in "12345"] == [0.0] * 5  # dominated, equal, pruned, failed, NaN
+    joined = [t.name for t, new in zip(found.trials, found.joined, strict=True) if new]
+    assert joined == ["base", "org/code-7b", "org/math-7b", "0", "6"]
+
+
+def test_a_trial_that_breaks_a_constraint_adds_nothing():
+    trials = [trial(0, [0.5, 0.5, 0.5]), trial(1, [0.9, 0.9, 0.1], constraints={"a >= 1": 0.5})]
+    found = make_history(trials, OBJECTIVES, [0.0, 0.0, 1.0], [1.0, 1.0, 1.0])
+    np.testing.assert_allclose(found.hypervolume, [0.125, 0.125])
+    assert found.joined.tolist() == [True, False]
+
+
+def test_neither_order_nor_unit_matters_and_open_trials_are_left_out():
+    trials = [*study(), trial(7, [None, None, None], state="running")]
+    one, other = make_history(trials, OBJECTIVES), make_history(trials[::-1], OBJECTIVES)
+    np.testing.assert_array_equal(one.hypervolume, other.hypervolume)
+    assert len(one.trials) == len(study())
+    reference, scales = np.array([0.0, 0.0, 2.0]), np.array([0.5, 0.25, 4.0])
+    measured = make_history(trials, OBJECTIVES, reference, scales)
+    front = make_front(trials, OBJECTIVES, reference, scales)
+    assert measured.hypervolume[-1] == pytest.approx(front.relative_hypervolume)
+
+
+def test_of_nothing_there_is_no_history():
+    assert make_history([], OBJECTIVES).hypervolume.tolist() == []
+    failed = make_history([trial(0, [None] * 3, state="failed")], OBJECTIVES)
+    assert np.isnan(failed.hypervolume).tolist() == [True]
+
+
+def test_a_sampled_volume_is_the_exact_one_within_its_error():
+    points, reference = sphere(25, 6), np.full(6, 1.1)
+    volume = SampledVolume(points.min(axis=0), reference)
+    before = 0.0
+    for point in points:
+        volume.add(point)
+        assert volume.total >= before
+        before = volume.total
+    exact = hypervolume(points, reference)
+    assert 0 < volume.error < 0.01 * exact
+    assert abs(volume.total - exact) < 4 * volume.error
+    volume.add(np.full(6, np.nan))
+    volume.add(points[0])
+    assert volume.total == before
+    with pytest.raises(ValueError, match="better than the reference"):
+        SampledVolume(reference, reference)
+
+
+def test_a_history_of_a_large_front_is_estimated_and_says_so(monkeypatch):
+    exact = make_history(study(), OBJECTIVES)
+    assert not exact.error.any()
+    monkeypatch.setattr(history_module, "_EXACT", {3: 4})
+    found = make_history(study(), OBJECTIVES)
+    assert found.error[-1] > 0
+    assert (abs(found.hypervolume - exact.hypervolume) < 5 * found.error + 1e-3).all()
+    assert (np.diff(found.hypervolume) >= 0).all()
+    np.testing.assert_array_equal(found.joined, exact.joined)
