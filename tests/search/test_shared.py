@@ -148,9 +148,11 @@ def test_several_share_the_work_and_the_trials_of_one_that_is_killed(
     lost = [t for t in run.search.trials if LOST in t.user_attrs and is_withdrawn(t)]
     assert {place(t) for t in lost} <= {place(t) for t in held}
     for trial in lost:  # none, if it was told in the moment of the kill
-        [again] = [t for t in run.search.trials if place(t) == place(trial) and not is_withdrawn(t)]
-        assert point_of(again) == point_of(trial)
+        same = [t for t in run.search.trials if point_of(t) == point_of(trial)]
+        [again] = [t for t in same if not is_withdrawn(t)]
         assert again.state.is_finished()
+        if place(again) != place(trial):  # two had it wait when the run began
+            assert {place(again), place(trial)} <= {t.number for t in same}
 
 
 def _held_by(run: Run, pid: int) -> list[Any]:
