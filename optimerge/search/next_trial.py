@@ -95,6 +95,7 @@ def next_view(session: Session, proposer: Proposer) -> View:
         run.info.seed,
         ahead=proposer.sampler.ahead,
         worker=session.worker.index,
+        memory=session.memory,
     )
 
 

@@ -36,6 +36,7 @@ from optimerge.search.lock import making
 from optimerge.search.models import Models, open_models
 from optimerge.search.racing import Races, raced_on
 from optimerge.search.same_models import model_digests, refuse_other_models
+from optimerge.search.seen import Memory
 from optimerge.search.spread import Spread, choose
 from optimerge.search.tokenizer import load_tokenizer
 from optimerge.search.watch import NO_LIMIT, Watch
@@ -66,6 +67,8 @@ class Session:
     watch: Watch = NO_LIMIT
     """Limits how long a trial may take."""
     worker: Worker = field(default_factory=new_worker)
+    memory: Memory = field(default_factory=Memory)
+    """What samplers see of the trials that have ended."""
 
     def recipe(self, params: Mapping[str, Param]) -> Recipe:
         """Return the recipe of a point as it is scored, stored and exported."""
