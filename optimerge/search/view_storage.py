@@ -1,5 +1,6 @@
 """The storage that a sampler is shown: Optuna's in memory, which takes trials over as they are."""
 
+import copy
 from collections.abc import Sequence
 
 from optuna.storages import InMemoryStorage
@@ -13,17 +14,21 @@ class ViewStorage(InMemoryStorage):
     """
 
     def hold(self, study_id: int, trials: Sequence[FrozenTrial]) -> None:
-        """Take trials over for a study that has none, in the only study; ValueError otherwise.
-
-        Their numbers and ids must be 0, 1, 2, ..., as `seen.make_view` gives them.
-        """
-        if self._max_trial_id >= 0 or any(
-            trial.number != index or trial._trial_id != index for index, trial in enumerate(trials)
-        ):
-            raise ValueError("trials of a view are numbered from 0, and put into an empty storage")
-        self._studies[study_id].trials = list(trials)
-        self._trial_id_to_study_id_and_number = {n: (study_id, n) for n in range(len(trials))}
-        self._max_trial_id = len(trials) - 1
+        """Take trials over for a study, as its first; they are numbered in their order."""
+        assert self._max_trial_id < 0
+        held = [_numbered(trial, index) for index, trial in enumerate(trials)]
+        self._studies[study_id].trials = held
+        self._trial_id_to_study_id_and_number = {n: (study_id, n) for n in range(len(held))}
+        self._max_trial_id = len(held) - 1
         if len(self.get_study_directions(study_id)) == 1:
-            for trial in trials:
-                self._update_cache(trial._trial_id, study_id)
+            for index in range(len(held)):
+                self._update_cache(index, study_id)
+
+
+def _numbered(trial: FrozenTrial, number: int) -> FrozenTrial:
+    """Return the trial with its number, which those of `seen.make_view` have already."""
+    if trial.number == number and trial._trial_id == number:
+        return trial
+    found = copy.copy(trial)
+    found.number = found._trial_id = number
+    return found
