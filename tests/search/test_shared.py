@@ -45,8 +45,9 @@ def drivers() -> Iterator[list[Driver]]:
 
 
 @pytest.fixture
-def proxy(tmp_path: Path) -> Iterator[Proxy]:
-    with proxy_of(f"sqlite:///{tmp_path}/runs.db") as made:
+def proxy(server: postgres.Server) -> Iterator[Proxy]:
+    """In front of the server: two take one trial of SQLite's at once, through a proxy too."""
+    with proxy_of(server.database()) as made:
         yield made
 
 
@@ -56,7 +57,7 @@ needs_server = pytest.mark.skipif(postgres.missing(), reason=postgres.NEEDS)
 
 ON_JOURNAL = "journal"
 ON_SERVER = pytest.param("postgresql", marks=(needs_server, pytest.mark.slow))
-THROUGH_PROXY = pytest.param("grpc", marks=(needs_grpc, pytest.mark.slow))
+THROUGH_PROXY = pytest.param("grpc", marks=(needs_server, needs_grpc, pytest.mark.slow))
 on_two = pytest.mark.parametrize("where", [ON_JOURNAL, ON_SERVER], indirect=True)
 everywhere = pytest.mark.parametrize("where", [ON_JOURNAL, ON_SERVER, THROUGH_PROXY], indirect=True)
 
@@ -262,6 +263,7 @@ def test_a_database_that_is_away_for_a_while_costs_nothing(
     close_databases()
 
 
+@needs_server
 @needs_grpc
 @pytest.mark.slow
 def test_a_proxy_that_is_away_for_a_while_costs_nothing(
