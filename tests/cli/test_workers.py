@@ -178,7 +178,7 @@ DYING = "import sys; print('Error: it is broken', file=sys.stderr); sys.exit({co
 
 def looked_after(tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(workers, "LOOK", 0.01)
-    from optimerge.search.budget import Budget
+    from optimerge.search.budget import Budget, Stop
 
     worker = workers._Worker(
         0,
@@ -188,7 +188,7 @@ def looked_after(tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch) -> 
     )
     worker.start()
     try:
-        workers._look_after([worker], tmp_path, "", Budget(1, None), lambda: False)
+        workers._look_after([worker], tmp_path, "", Budget(1, None), Stop())
     finally:
         workers._wait_for_all([worker])
     return worker
