@@ -193,13 +193,7 @@ DYING = "import sys; print('Error: it is broken', file=sys.stderr); sys.exit({co
 
 def looked_after(tmp_path: Path, code: int, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(workers, "LOOK", 0.01)
-<<<<<<< HEAD
     worker = Process(
-=======
-    from optimerge.search.budget import Budget, Stop
-
-    worker = workers._Worker(
->>>>>>> s7x-g
         0,
         [sys.executable, "-S", "-c", DYING.format(code=code)],
         dict(os.environ),
