@@ -53,7 +53,10 @@ class View:
     @property
     def finished(self) -> int:
         """Count the trials that have ended, parents and failures included."""
-        return sum(trial.state.is_finished() for trial in self.trials)
+        from optuna.trial import TrialState
+
+        running, waiting = TrialState.RUNNING, TrialState.WAITING
+        return sum(t.state is not running and t.state is not waiting for t in self.trials)
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,8 @@ def _study(view: View) -> "optuna.Study":
     study = Study("view", storage)
     storage.hold(of, view.trials)
     for trial in view.trials:
-        for key, value in trial.system_attrs.items():
+        attributes = trial.system_attrs
+        for key, value in attributes.items() if attributes else ():
             if key.startswith(STUDY):
                 storage.set_study_system_attr(of, key.removeprefix(STUDY), value)
     return study
