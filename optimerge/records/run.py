@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING, Any
 from optimerge.errors import RunError, did_you_mean
 from optimerge.records.artifact_url import new_url, open_artifacts
 from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_of
-from optimerge.records.attributes import WITHDRAWN as WITHDRAWN  # its home was here
-from optimerge.records.attributes import as_trial, origin_of, place
+from optimerge.records.attributes import WITHDRAWN, as_trial, origin_of, place
 from optimerge.records.counted import Counted
 from optimerge.records.secrets import redacted
 from optimerge.records.sound import check_kinds, refuse_links, sound_numbers

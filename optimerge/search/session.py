@@ -205,7 +205,7 @@ def open_session(
         plan=evaluation.way,
         models=digests,
     )
-    run = _open_or_create(folder, info, storage, artifacts)
+    run = _open_or_create(folder, info, storage, artifacts, started)
     if run.info.plan != evaluation.way:
         log.warning(
             "the run was started with token plan %s and goes on with %s: the last bits of scores "
@@ -250,11 +250,16 @@ def _refuse_other_space(run: Run, space: SearchSpace) -> None:
     )
 
 
-def _open_or_create(folder: Path, info: RunInfo, storage: str, artifacts: str) -> Run:
-    with making(folder):
-        run = find_run(folder, storage, artifacts)
-        if run is None:
-            return create_run(folder, info, storage, artifacts)
+def _open_or_create(
+    folder: Path, info: RunInfo, storage: str, artifacts: str, started: Run | None
+) -> Run:
+    """Return the run: `started`, if it was there; else looked for once more, or made."""
+    run = started
+    if run is None:
+        with making(folder):
+            run = find_run(folder, storage, artifacts)
+            if run is None:
+                return create_run(folder, info, storage, artifacts)
     if run.info.digest != info.digest:
         raise RunError(
             f"{folder}: a search of another space was started here at the same time; "
