@@ -6,7 +6,8 @@ and on each worker
 
     OPTIMERGE_STORAGE=grpc://THIS-HOST:13000 optimerge search mine.yaml
 
-The proxy asks nobody for a password and encrypts nothing: keep its port inside the cluster.
+It stands before PostgreSQL or MySQL, not SQLite. It asks nobody for a password and encrypts
+nothing: keep its port inside the cluster.
 """
 
 import os

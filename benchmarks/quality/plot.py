@@ -1,7 +1,4 @@
-"""Curves of gain on test items by merges, as SVG: one picture a group of surfaces, one of all.
-
-Needs matplotlib (`pip install optimerge[bench]`).
-"""
+"""Curves of gain on test items by merges, as SVG: one picture a group of surfaces, one of all."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +8,6 @@ import numpy as np
 
 from benchmarks.quality.lookup import GROUPS, group_of
 from benchmarks.quality.results import Results
-from optimerge.errors import RunError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,12 +22,8 @@ STYLES = ("-", "--", "-.", ":")
 
 def plot(results: Results, folder: Path, champion: str, suffix: str = "svg") -> list[Path]:
     """Draw the pictures into a folder and return their paths."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise RunError(
-            "plots need matplotlib, which is not installed: pip install 'optimerge[bench]'"
-        ) from error
+    import matplotlib
+
     matplotlib.use("agg")
     matplotlib.rcParams["svg.hashsalt"] = "optimerge"  # the same runs, the same bytes
     found = []

@@ -76,8 +76,7 @@ def run_search(
         waiting_for_room(_note, lambda: stop.requested),
         told_of_the_end(hooks, stop, folder.name, _note, started) as ending,
     ):
-        if hooks.webhook:
-            _say(f"{host_of(hooks.webhook)} will be told of the end (webhook)")
+        _say_who_is_told(hooks)
         _warn_of_sqlite(folder, storage, number)
         if cut := mend_journal(folder):
             log.warning("cut %d bytes of a torn last line off the journal", cut)
@@ -122,10 +121,7 @@ def run_search(
     if used_up:
         _note(used_up)
     if last_words:
-        done = session.run.finished() - before
-        out().print(f"{done} trials in {duration(time.monotonic() - started)}; run folder {folder}")
-        print_front(session.run)
-        _next_commands(folder, space)
+        _last_words(session.run, before, time.monotonic() - started, space)
     return stop.code if stop.requested else 0
 
 
@@ -148,8 +144,7 @@ def run_several(
         stopping() as stop,
         told_of_the_end(hooks, stop, folder.name, _note) as ending,
     ):
-        if hooks.webhook:
-            _say(f"{host_of(hooks.webhook)} will be told of the end (webhook)")
+        _say_who_is_told(hooks)
         before, heard = 0, ""
         if run := find_run(folder, storage, artifacts):
             before, heard = run.finished(), last_token(run)
@@ -160,11 +155,22 @@ def run_several(
         finally:
             ending.run = run = find_run(folder, storage, artifacts)
     if run:
-        done, took = run.finished() - before, duration(budget.elapsed)
-        out().print(f"{done} trials in {took}, by {workers} workers; run folder {folder}")
-        print_front(run)
-        _next_commands(folder, space)
+        _last_words(run, before, budget.elapsed, space, f", by {workers} workers")
     return stop.code if stop.requested else 0
+
+
+def _say_who_is_told(hooks: Hooks) -> None:
+    if hooks.webhook:
+        _say(f"{host_of(hooks.webhook)} will be told of the end (webhook)")
+
+
+def _last_words(
+    run: Run, before: int, seconds: float, space: SearchSpace, by_whom: str = ""
+) -> None:
+    done, took = run.finished() - before, duration(seconds)
+    out().print(f"{done} trials in {took}{by_whom}; run folder {run.folder}")
+    print_front(run)
+    _next_commands(run.folder, space)
 
 
 def _warn_of_sqlite(folder: Path, storage: str, others: int) -> None:

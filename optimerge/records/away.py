@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any
 
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
@@ -29,6 +29,21 @@ PAUSE = 2.0
 """Seconds between two attempts to reach it."""
 AGAIN = 10
 """How often an operation is done again whose connection was lost."""
+REPEATABLE = (
+    "set_study_user_attr",
+    "set_study_system_attr",
+    "set_trial_user_attr",
+    "set_trial_system_attr",
+    "get_study_id_from_name",
+    "get_study_name_from_id",
+    "get_study_directions",
+    "get_study_user_attrs",
+    "get_study_system_attrs",
+    "get_all_studies",
+    "get_trial",
+    "get_all_trials",
+)
+"""Operations of every storage that come to the same when they are done twice."""
 
 
 class PatientDatabase(RDBStorage):
@@ -57,18 +72,28 @@ class PatientDatabase(RDBStorage):
     def _create_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None = None
     ) -> FrozenTrial:
-        kept = template_trial.user_attrs.get(WORKER) if template_trial else None
         for attempt in range(AGAIN):
             try:
-                running = (TrialState.RUNNING,)
-                if attempt and kept:  # a worker runs one trial at a time: then it was made
-                    for trial in self.get_all_trials(study_id, deepcopy=False, states=running):
-                        if trial.user_attrs.get(WORKER) == kept:
-                            return trial
+                if attempt and (made := made_already(self, study_id, template_trial)):
+                    return made
                 return super()._create_new_trial(study_id, template_trial)
             except StorageInternalError as error:
                 _wait(error, attempt)
         raise AssertionError
+
+
+def made_already(
+    storage: BaseStorage, study_id: int, template: FrozenTrial | None
+) -> FrozenTrial | None:
+    """Return the running trial that was made of a template, if it was and that was not heard of.
+
+    A worker runs one trial at a time: then it is the one that names the same worker.
+    """
+    worker = template.user_attrs.get(WORKER) if template else None
+    if not worker:
+        return None
+    running = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
+    return next((trial for trial in running if trial.user_attrs.get(WORKER) == worker), None)
 
 
 def _connected(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
@@ -110,20 +135,5 @@ def _again(method: Callable[..., Any]) -> Callable[..., Any]:
     return patient
 
 
-for _name in (
-    "set_study_user_attr",
-    "set_study_system_attr",
-    "set_trial_user_attr",
-    "set_trial_system_attr",
-    "get_study_id_from_name",
-    "get_study_name_from_id",
-    "get_study_directions",
-    "get_study_user_attrs",
-    "get_study_system_attrs",
-    "get_all_studies",
-    "get_trial",
-    "get_all_trials",
-    "_get_trials",
-    "get_n_trials",
-):
+for _name in (*REPEATABLE, "_get_trials", "get_n_trials"):
     setattr(PatientDatabase, _name, _again(getattr(RDBStorage, _name)))

@@ -17,7 +17,6 @@ from optuna.storages import GrpcStorageProxy
 from optuna.trial import FrozenTrial, TrialState
 
 from optimerge.records import away
-from optimerge.records.lease import WORKER
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +43,11 @@ class PatientProxy(GrpcStorageProxy):
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Make a trial, or find the one that was made and not heard of."""
-        kept = template_trial.user_attrs.get(WORKER) if template_trial else None
         waited = _Waited()
         while True:
             try:
-                if waited and kept:  # a worker runs one trial at a time: then it was made
-                    for trial in self.get_all_trials(study_id, deepcopy=False):
-                        held = trial.state is TrialState.RUNNING
-                        if held and trial.user_attrs.get(WORKER) == kept:
-                            return int(trial._trial_id)
+                if waited and (made := away.made_already(self, study_id, template_trial)):
+                    return int(made._trial_id)
                 return int(super().create_new_trial(study_id, template_trial))
             except grpc.RpcError as error:
                 waited.wait(error)
@@ -93,20 +88,6 @@ def _again(method: Callable[..., Any]) -> Callable[..., Any]:
     return patient
 
 
-for _name in (
-    "set_study_user_attr",
-    "set_study_system_attr",
-    "set_trial_param",
-    "set_trial_user_attr",
-    "set_trial_system_attr",
-    "get_study_id_from_name",
-    "get_study_name_from_id",
-    "get_study_directions",
-    "get_study_user_attrs",
-    "get_study_system_attrs",
-    "get_all_studies",
-    "get_trial",
-    "get_all_trials",
-    "get_trial_id_from_study_id_trial_number",
-):
+_OWN = ("set_trial_param", "get_trial_id_from_study_id_trial_number")
+for _name in (*away.REPEATABLE, *_OWN):
     setattr(PatientProxy, _name, _again(getattr(GrpcStorageProxy, _name)))

@@ -13,14 +13,15 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
 from optimerge.records.artifact_url import new_url, open_artifacts
 from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_of
-from optimerge.records.attributes import WITHDRAWN as WITHDRAWN  # its home was here
-from optimerge.records.attributes import as_trial, origin_of, place
+from optimerge.records.attributes import WITHDRAWN, as_trial, origin_of, place
+from optimerge.records.counted import Counted
 from optimerge.records.secrets import redacted
 from optimerge.records.sound import check_kinds, refuse_links, sound_numbers
 from optimerge.records.storage import VARIABLE, open_database, open_journal
@@ -106,8 +107,8 @@ class Run:
     """What keeps evidence, if not the folder."""
     _ended: dict[tuple[str, int], Trial] = field(default_factory=dict, repr=False, compare=False)
     """Trials that have ended, by study and number: they never change, and reading takes time."""
-    _counted: dict[tuple[str, int], bool] = field(default_factory=dict, repr=False, compare=False)
-    """Of trials that have ended, whether they count."""
+    _counted: dict[str, Counted] = field(default_factory=dict, repr=False, compare=False)
+    """By study how many trials count that have ended."""
 
     @property
     def name(self) -> str:
@@ -131,14 +132,12 @@ class Run:
 
     def finished(self) -> int:
         """Count the trials that count against a budget: completed, pruned or failed."""
-        for study in (self.parents, self.search):
-            parents, known = study is self.parents, self._counted
-            for stored in study.get_trials(deepcopy=False):
-                key = (study.study_name, stored.number)
-                if key not in known and stored.state.is_finished():
-                    origin = origin_of(stored)
-                    known[key] = origin != WITHDRAWN and is_parent(origin) is parents
-        return sum(self._counted.values())
+        return sum(
+            self._counted.setdefault(name, Counted()).count(
+                study.get_trials(deepcopy=False), partial(_counts, parents=study is self.parents)
+            )
+            for name, study in ((PARENTS, self.parents), (SEARCH, self.search))
+        )
 
     @property
     def reference(self) -> list[float] | None:
@@ -174,6 +173,11 @@ class Run:
             if stored.state.is_finished():
                 self._ended[key] = trial
         return trial
+
+
+def _counts(trial: "FrozenTrial", *, parents: bool) -> bool:
+    origin = origin_of(trial)
+    return origin != WITHDRAWN and is_parent(origin) is parents
 
 
 def _is_own(trial: Trial) -> bool:

@@ -60,7 +60,7 @@ def begin_next(
     while begun is None:
         known = len(study.get_trials(deepcopy=False))
         view = next_view(session, proposer)
-        made = proposer.take(view, shared=others_run(session))
+        made = proposer.take(view, shared=others_run(session) > 0)
         if made.refusal:
             raise made.refusal
         if stop.requested:
@@ -95,6 +95,7 @@ def next_view(session: Session, proposer: Proposer) -> View:
         run.info.seed,
         ahead=proposer.sampler.ahead,
         worker=session.worker.index,
+        memory=session.memory,
     )
 
 

@@ -68,13 +68,21 @@ def times_lost(study: "optuna.Study", trial: "FrozenTrial") -> int:
 
 
 def holes(study: "optuna.Study") -> "list[FrozenTrial]":
-    """Return a withdrawn trial of every place that nobody runs, has run or will run."""
+    """Return a withdrawn trial of every place that nobody runs, has run or will run.
+
+    Nor its point in another place: two that begin a run at once may both have it wait.
+    """
     trials = study.get_trials(deepcopy=False)
     withdrawn = [t for t in trials if is_withdrawn(t) and DROPPED not in t.user_attrs]
     if not withdrawn:
         return []
-    kept = {place(trial) for trial in trials if not is_withdrawn(trial)}
-    return list({place(t): t for t in withdrawn if point_of(t) and place(t) not in kept}.values())
+    others = [trial for trial in trials if not is_withdrawn(trial)]
+    kept = {place(trial) for trial in others}
+    left = {place(t): t for t in withdrawn if point_of(t) and place(t) not in kept}
+    if not left:
+        return []
+    points = [point_of(trial) for trial in others if not is_parent(origin_of(trial))]
+    return [trial for trial in left.values() if point_of(trial) not in points]
 
 
 def superseded(

@@ -53,7 +53,10 @@ class View:
     @property
     def finished(self) -> int:
         """Count the trials that have ended, parents and failures included."""
-        return sum(trial.state.is_finished() for trial in self.trials)
+        from optuna.trial import TrialState
+
+        running, waiting = TrialState.RUNNING, TrialState.WAITING
+        return sum(t.state is not running and t.state is not waiting for t in self.trials)
 
 
 @dataclass(frozen=True)
@@ -117,18 +120,20 @@ def _seed(view: View, attempt: int = 0) -> int:
 
 def _study(view: View) -> "optuna.Study":
     """Return a study in memory with the view's trials, and what they keep for the study."""
-    from optuna.storages import InMemoryStorage
     from optuna.study import Study, StudyDirection
 
-    storage = InMemoryStorage()
+    from optimerge.search.view_storage import ViewStorage
+
+    storage = ViewStorage()
     directions = [StudyDirection[d.upper()] for d in view.directions.values()]
     of = storage.create_new_study(directions, "view")
     storage.set_study_user_attr(of, "reference", view.reference)
     storage.set_study_user_attr(of, "scales", view.scales)
     study = Study("view", storage)
+    storage.hold(of, view.trials)
     for trial in view.trials:
-        study.add_trial(trial)
-        for key, value in trial.system_attrs.items():
+        attributes = trial.system_attrs
+        for key, value in attributes.items() if attributes else ():
             if key.startswith(STUDY):
                 storage.set_study_system_attr(of, key.removeprefix(STUDY), value)
     return study

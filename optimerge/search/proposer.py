@@ -91,13 +91,13 @@ class Proposer:
         except HelperError as error:
             self._give_up(error)
 
-    def take(self, view: View, *, shared: bool | int = False) -> Made:
+    def take(self, view: View, *, shared: bool = False) -> Made:
         """Return the proposal for a view: the one that was prepared for it, else one made now.
 
         `shared`: other workers are at work on the run, so that the trials change all the time; one
         that was prepared for those of a moment ago will do, if its point is still new.
         """
-        made = self._received(view, bool(shared)) or make_proposal(view, self.sampler)
+        made = self._received(view, shared) or make_proposal(view, self.sampler)
         self._spent += made.seconds
         return made
 

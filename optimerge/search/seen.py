@@ -16,6 +16,7 @@ that was stopped or killed, anywhere and however often, goes on as the uninterru
 import copy
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from optimerge.records.attributes import (
 from optimerge.records.types import Direction, is_parent
 from optimerge.search.distributions import space_distributions
 from optimerge.search.proposals import View
+from optimerge.space.points import Key, key_of
 from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -49,12 +51,31 @@ class SeenTrial(FrozenTrial):
     which a layer-wise space has hundreds a trial, are shared.
     """
 
+    __slots__ = ("key",)  # beside the attributes that make two trials equal
+    key: Key
+    """Of its point."""
+
     def __deepcopy__(self, memo: Any) -> "SeenTrial":
         """Return a copy with dictionaries of its own."""
         made = copy.copy(self)
         for name in ("params", "distributions", "user_attrs", "system_attrs"):
             setattr(made, name, dict(getattr(self, name)))
         return made
+
+
+@dataclass
+class Memory:
+    """Ended trials of one study in one space, as samplers see them: a long run is not read anew."""
+
+    looked: int = 0
+    """The trials below that number have ended, and stand in `seen` in the order of their places."""
+    seen: list[SeenTrial] = field(default_factory=list)
+    origins: set[str] = field(default_factory=set)
+    """Of the parents' copies among them."""
+    place: int = -1
+    """The last one's."""
+    candidate: "tuple[int, FrozenTrial] | None" = None
+    """The last that is no copy of a parent, with its index in `seen`."""
 
 
 def make_view(
@@ -65,6 +86,7 @@ def make_view(
     *,
     ahead: bool,
     worker: int = 0,
+    memory: Memory | None = None,
 ) -> View:
     """Return what the next proposal depends on, by the rule above.
 
@@ -75,42 +97,83 @@ def make_view(
         seed: Of the run.
         ahead: Whether the sampler proposes while the last candidate is scored.
         worker: Index of the worker that asks.
+        memory: Of the study and the space, if there is more than one view of them.
     """
-    begun = [
-        trial
-        for trial in sorted(study.get_trials(deepcopy=False), key=place)
-        if trial.state is not TrialState.WAITING and origin_of(trial) != WITHDRAWN
-    ]
-    begun = _copied_once(begun)
-    candidates = [trial for trial in begun if not is_parent(origin_of(trial))]
-    hidden = candidates[-1] if ahead and candidates else None
-    known = space_distributions(space)
-    bounds = [bound.name for bound in space.bounds]
+    rule = _Rule(directions, space_distributions(space), [b.name for b in space.bounds], space)
+    trials = study.get_trials(deepcopy=False)
+    memory = memory or Memory()
+    _settle(memory, trials, rule)
+    open_ones = _begun(trials[memory.looked :])
+    if open_ones and place(open_ones[0]) < memory.place:  # put back, or begun by another worker
+        memory = Memory()
+        open_ones = _begun(trials)
+    now = replace(memory, seen=[], origins=set(memory.origins))
+    _add(now, open_ones, rule, len(memory.seen))
+    found = [*memory.seen, *now.seen]
+    if ahead and now.candidate is not None:
+        index, trial = now.candidate
+        found[index] = rule.seen(trial, index, hide=True)
     return View(
         space=space,
         directions=dict(directions),
-        trials=tuple(
-            _seen(trial, index, directions, known, bounds, hide=trial is hidden)
-            for index, trial in enumerate(begun)
-        ),
+        trials=tuple(found),
         seed=seed,
-        number=len(candidates),
+        number=len(found) - len(now.origins),
         reference=study.user_attrs.get("reference"),
         scales=study.user_attrs.get("scales"),
         worker=worker,
     )
 
 
-def _copied_once(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """Leave out second copies of a parent: two workers may have told the sampler of it."""
-    known: set[str] = set()
-    found = []
+@dataclass(frozen=True)
+class _Rule:
+    """How a trial is shown."""
+
+    directions: Mapping[str, Direction]
+    distributions: "Mapping[str, BaseDistribution]"
+    bounds: Sequence[str]
+    space: SearchSpace
+
+    def seen(self, trial: FrozenTrial, index: int, *, hide: bool = False) -> SeenTrial:
+        """Return the trial as samplers see it."""
+        found = _seen(trial, index, self.directions, self.distributions, self.bounds, hide=hide)
+        found.key = key_of(self.space, trial.params)
+        return found
+
+
+def _settle(memory: Memory, trials: Sequence[FrozenTrial], rule: _Rule) -> None:
+    """Take over the trials that have ended with all before them."""
+    start = memory.looked
+    while memory.looked < len(trials):
+        trial = trials[memory.looked]
+        if trial.number != memory.looked or not trial.state.is_finished():
+            break
+        memory.looked += 1
+    new = _begun(trials[start : memory.looked])
+    if new and place(new[0]) < memory.place:  # one that was put back: it stands further up
+        new = _begun(trials[: memory.looked])
+        memory.seen, memory.origins, memory.place, memory.candidate = [], set(), -1, None
+    _add(memory, new, rule, 0)
+
+
+def _add(memory: Memory, trials: Sequence[FrozenTrial], rule: _Rule, before: int) -> None:
+    """Add trials at the end, of each parent's copies only the first: two workers may tell of it."""
     for trial in trials:
-        origin = origin_of(trial)
-        if not (is_parent(origin) and origin in known):
-            found.append(trial)
-            known.add(origin)
-    return found
+        index, origin = before + len(memory.seen), origin_of(trial)
+        if is_parent(origin):
+            if origin in memory.origins:
+                continue
+            memory.origins.add(origin)
+        else:
+            memory.candidate = index, trial
+        memory.seen.append(rule.seen(trial, index))
+        memory.place = place(trial)
+
+
+def _begun(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that were begun and not taken back, in the order of their places."""
+    found = (t for t in trials if t.state is not TrialState.WAITING and origin_of(t) != WITHDRAWN)
+    return sorted(found, key=place)
 
 
 def _seen(

@@ -36,6 +36,7 @@ from optimerge.search.lock import making
 from optimerge.search.models import Models, open_models
 from optimerge.search.racing import Races, raced_on
 from optimerge.search.same_models import model_digests, refuse_other_models
+from optimerge.search.seen import Memory
 from optimerge.search.spread import Spread, choose
 from optimerge.search.tokenizer import load_tokenizer
 from optimerge.search.watch import NO_LIMIT, Watch
@@ -66,6 +67,8 @@ class Session:
     watch: Watch = NO_LIMIT
     """Limits how long a trial may take."""
     worker: Worker = field(default_factory=new_worker)
+    memory: Memory = field(default_factory=Memory)
+    """What samplers see of the trials that have ended."""
 
     def recipe(self, params: Mapping[str, Param]) -> Recipe:
         """Return the recipe of a point as it is scored, stored and exported."""
@@ -202,7 +205,7 @@ def open_session(
         plan=evaluation.way,
         models=digests,
     )
-    run = _open_or_create(folder, info, storage, artifacts)
+    run = _open_or_create(folder, info, storage, artifacts, started)
     if run.info.plan != evaluation.way:
         log.warning(
             "the run was started with token plan %s and goes on with %s: the last bits of scores "
@@ -247,11 +250,16 @@ def _refuse_other_space(run: Run, space: SearchSpace) -> None:
     )
 
 
-def _open_or_create(folder: Path, info: RunInfo, storage: str, artifacts: str) -> Run:
-    with making(folder):
-        run = find_run(folder, storage, artifacts)
-        if run is None:
-            return create_run(folder, info, storage, artifacts)
+def _open_or_create(
+    folder: Path, info: RunInfo, storage: str, artifacts: str, started: Run | None
+) -> Run:
+    """Return the run: `started`, if it was there; else looked for once more, or made."""
+    run = started
+    if run is None:
+        with making(folder):
+            run = find_run(folder, storage, artifacts)
+            if run is None:
+                return create_run(folder, info, storage, artifacts)
     if run.info.digest != info.digest:
         raise RunError(
             f"{folder}: a search of another space was started here at the same time; "

@@ -1,7 +1,6 @@
 """Curves and reports: what a user would get, losses as plainly as wins, gaps said."""
 
 import math
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import pytest
 
 from benchmarks.quality import report as reports
 from benchmarks.quality.curves import curve_of, curves_of, units_of, users_history
-from benchmarks.quality.plot import plot
 from benchmarks.quality.records import Kept, append, kept_runs
 from benchmarks.quality.results import Results, results
 from optimerge.errors import RunError
@@ -154,11 +152,6 @@ def test_evaluations_to_reach_count_from_the_first_merge(tmp_path: Path) -> None
     assert "| slow | > 3 | 0% | > 3 |" in reports.reach_table(found, "target")
 
 
-def test_a_folder_without_runs_and_plots_without_matplotlib_are_sentences(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_without_runs_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no runs are kept there"):
         results(tmp_path)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(RunError, match=r"optimerge\[bench\]"):
-        plot(fill(tmp_path, {"a": 0.9}, seeds=1), tmp_path, "a")

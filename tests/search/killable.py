@@ -82,7 +82,8 @@ def close_databases() -> None:
         storage = OPENED.pop()
         database = getattr(storage, "_backend", storage)
         database.remove_session()
-        database.engine.dispose()
+        if engine := getattr(database, "engine", None):  # a proxy has none
+            engine.dispose()
 
 
 def main() -> None:

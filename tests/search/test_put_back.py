@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from fake_search import TELLTALE, Fake, Journal, KilledError, fake_search, open_fake, told
+from optuna.trial import TrialState
 
 from optimerge.records import lease as leases
 from optimerge.records.attributes import is_withdrawn, origin_of, place
 from optimerge.records.lease import BEAT, WORKER, Watch, new_worker
 from optimerge.records.run import Run
 from optimerge.search import lease as search_leases
-from optimerge.search.begin import begin_waiting
+from optimerge.search.begin import any_waiting, begin_waiting, claimed
 from optimerge.search.budget import Stop, make_budget
 from optimerge.search.lease import Lease, running_trials
 from optimerge.search.next_trial import begin_next, others_run
@@ -191,6 +192,19 @@ def _copy(journal: Journal) -> Journal:
     made = Journal()
     made.lines = list(journal.lines)
     return made
+
+
+def test_a_point_that_two_had_wait_is_not_repeated_for_the_second(journal: Journal) -> None:
+    """Who was lost had claimed it, and not seen yet that another one has run it."""
+    study = open_fake(journal, Fake()).run.search
+    first = next(t for t in study.trials if origin_of(t).startswith("warm:"))
+    study.enqueue_trial(first.params)
+    [second] = study.get_trials(states=(TrialState.WAITING,))
+    assert claimed(study, second, FAR)
+    put_back(study, second._trial_id, lost=True)
+    assert not any_waiting(study)
+    put_back(study, begun(session_of(journal, FAR)).trial._trial_id, lost=True)
+    assert any_waiting(study)  # of a point that nobody has run
 
 
 def test_what_a_worker_tells_of_a_trial_that_was_put_back_is_not_recorded(

@@ -99,6 +99,6 @@ def test_all_trials_are_known_whatever_became_of_them() -> None:
     point = random_point(now.space, Random(99))
     waiting.enqueue_trial(point)
     trials = [*now.trials, *waiting.get_trials(), optuna.create_study().ask()._get_latest_trial()]
-    found = known_keys(now.space, trials)
+    found = set(known_keys(now.space, trials))
     assert found == {key_of(now.space, p) for p in (*(t.params for t in now.trials), point)}
     assert len(found) == 6
