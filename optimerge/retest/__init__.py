@@ -1,0 +1,1 @@
+"""After the search: its front, the parents and baselines on test items, and what that proves."""
