@@ -120,6 +120,17 @@ class Run:
             write_export(text, Path(file))
         return text
 
+    def report(self, file: str | Path, how: str = "knee") -> None:
+        """Write one HTML page about the run that stands by itself; `how` its choice is made.
+
+        RunError if nothing can be chosen so, or the file not be written.
+        """
+        from optimerge.export.file import write_file
+        from optimerge.report.contents import gather
+        from optimerge.report.page import page
+
+        write_file(page(gather(self.kept, how)), Path(file))
+
     def to_pandas(self, *, every: bool = False) -> "pd.DataFrame":
         """Return the front as a flat table, a row a member; its columns: `front.table`.
 

@@ -21,6 +21,7 @@ from optimerge.cli import (
     export,
     front,
     methods,
+    report,
     samplers,
     search,
     show,
@@ -58,7 +59,7 @@ def cli() -> None:
 
 
 MAKING = (demo, zoo, check, calibrate, search, soup, export, build)
-SEEING = (status, stop, front, show, methods, samplers)
+SEEING = (status, stop, front, show, report, methods, samplers)
 for module in (*MAKING, *SEEING):
     cli.add_command(module.command)
 

@@ -1,6 +1,7 @@
 """Files that a command makes for its user: written whole or not at all."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from optimerge.errors import RunError
@@ -16,5 +17,6 @@ def write_file(content: bytes, path: Path) -> None:
             file.write(content)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it cannot be there, if its folder cannot
+            partial.unlink(missing_ok=True)
         raise RunError(f"{path}: cannot be written ({error.strerror}); give another -o") from None

@@ -1,0 +1,1 @@
+"""Pictures of a run, by matplotlib: SVG and PNG that come out the same twice."""
