@@ -27,12 +27,12 @@ def front_shares(drawn: Array, rows: Sequence[int], rivals: Sequence[int] | None
     _, models, draws = drawn.shape
     others = np.arange(models) if rivals is None else np.asarray(rivals, dtype=np.intp)
     order = np.argsort(np.ptp(drawn, axis=2).max(axis=1, initial=0.0), kind="stable")
-    whole = complete(drawn[:, :, 0].T)
+    drawn, whole = drawn[order], complete(drawn[:, :, 0].T)
     shares = np.full(len(rows), np.nan)
     for place, row in enumerate(rows):
         if whole[row]:
             left = others[(others != row) & whole[others]]
-            shares[place] = 1.0 - float(_beaten(drawn[order], row, left).sum()) / draws
+            shares[place] = 1.0 - float(_beaten(drawn, row, left).sum()) / draws
     return shares
 
 

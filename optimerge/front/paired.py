@@ -64,9 +64,10 @@ class Outcomes:
     @property
     def by_documents(self) -> NDArray[np.bool_]:
         """Which models [models] have outcomes on documents."""
-        if not self.parts:
-            return np.zeros(len(self.losses), dtype=np.bool_)
-        return np.logical_and.reduce([~np.isnan(p.losses).any(axis=0) for p in self.parts])
+        known = np.full(len(self.losses), bool(self.parts))
+        for part in self.parts:
+            known &= ~np.isnan(part.losses).any(axis=0)
+        return known
 
 
 def draw(objectives: Sequence[Outcomes], draws: int = DRAWS, seed: int = 0) -> Array:
