@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from optimerge.front.losses import to_loss
+from optimerge.front.losses import to_loss, to_value
 from optimerge.front.paired import DRAWS, Outcomes, Part, draw
 from optimerge.records.types import Direction, Score
 from optimerge.retest.tested import Items, Kind, Results, Tested
@@ -28,6 +28,8 @@ class Sample:
     kinds: tuple[Kind, ...]
     objectives: tuple[str, ...]
     """What the search optimised comes first, what is only reported last."""
+    signs: tuple[float, ...]
+    """By objective: a score is its sign times its loss."""
     optimised: int
     """How many are optimised."""
     compared: tuple[str, ...]
@@ -85,6 +87,7 @@ def make_sample(results: Results, which: Which, draws: int = DRAWS, seed: int = 
         names=tuple(each.name for each in results.tested),
         kinds=tuple(each.kind for each in results.tested),
         objectives=tuple(directions),
+        signs=tuple(to_value(1.0, way) for way in directions.values()),
         optimised=len(results.objectives),
         compared=tuple(compared),
         tasks=tuple(n for n in compared if n in results.objectives and directions[n] == "maximize"),
