@@ -75,10 +75,12 @@ def _table(groups: Sequence[Group], rows: Sequence[Row], console: "Console | Non
             table.add_column(title, justify="right", no_wrap=True)
     kind = ""
     for index, row in enumerate(rows):
+        cells = [_cell(cell) for group in groups for cell in group.cells[index]]
+        if row.masks and not any(cells):
+            continue
         if row.line.kind != kind:
             kind = row.line.kind
             table.add_row(Text(_KINDS[kind], style="dim"))
-        cells = [_cell(cell) for group in groups for cell in group.cells[index]]
         style = "dim" if row.masks else "bold" if kind == "parent" else ""
         table.add_row(Text(f" {plain(row.label)}"), *cells, style=style)
     return table

@@ -14,6 +14,7 @@ from optimerge.front.front import Front
 from optimerge.front.membership import beats_all, front_shares
 from optimerge.front.paired import DRAWS, draw
 from optimerge.front.reach import within_reach
+from optimerge.recipe.yaml_limits import check_limits
 from optimerge.records.artifacts import Artifacts
 from optimerge.records.evidence import Evidence, read_evidence
 from optimerge.records.types import Trial
@@ -97,6 +98,17 @@ def make_certainty(
     )
 
 
+def share(value: float | None) -> str:
+    """Return a probability as a table shows it: certainty is never claimed.
+
+    >>> share(0.5), share(1.0), share(0.0), share(None)
+    ('0.50', '>.99', '<.01', '')
+    """
+    if value is None or value != value:
+        return ""
+    return ">.99" if value > 0.99 else "<.01" if value < 0.01 else f"{value:.2f}"
+
+
 def tasks_of(space: str) -> dict[str, str]:
     """Return which task or group each objective of a space is on, by the objective's name.
 
@@ -106,8 +118,9 @@ def tasks_of(space: str) -> dict[str, str]:
     {'maths': 'gsm8k'}
     """
     try:
+        check_limits(space)
         data = yaml.safe_load(space)
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, ValueError):  # ValueError: of dates that are none
         return {}
     listed: Any = data.get("objectives") if isinstance(data, dict) else None
     return {

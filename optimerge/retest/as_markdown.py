@@ -34,6 +34,8 @@ def _table(group: Group, labels: Sequence[str], kinds: Sequence[str]) -> str:
         _line([":--", ":--", *["--:"] * len(group.heads)]),
     ]
     for label, kind, cells in zip(labels, kinds, group.cells, strict=True):
+        if not kind and not any(cells):
+            continue  # nothing here of other masks
         lines.append(_line([escaped(label.strip()), kind, *map(escaped, cells)]))
     return "".join(f"{line}\n" for line in lines)
 

@@ -44,17 +44,6 @@ def spanned(found: Estimate) -> str:
     return f"{figure(found.value)} [{figure(found.low)}, {figure(found.high)}]"
 
 
-def share(value: float | None) -> str:
-    """Return a probability as a table shows it: certainty is never claimed.
-
-    >>> share(0.5), share(1.0), share(0.0), share(None)
-    ('0.50', '>.99', '<.01', '')
-    """
-    if value is None or value != value:
-        return ""
-    return ">.99" if value > 0.99 else "<.01" if value < 0.01 else f"{value:.2f}"
-
-
 def p_value(value: float | None) -> str:
     """Return a p-value as a sentence has it.
 
@@ -64,3 +53,12 @@ def p_value(value: float | None) -> str:
     if value is None:
         return "p unknown"
     return f"p = {value:.3f}" if value >= 0.001 else "p < 0.001"
+
+
+def times(count: int) -> str:
+    """Return how often, in words.
+
+    >>> times(1), times(3)
+    ('once', '3 times')
+    """
+    return "once" if count == 1 else f"{count} times"

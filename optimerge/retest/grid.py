@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from optimerge.front.certainty import share
 from optimerge.records.plain import one_line
 from optimerge.records.types import Score
 from optimerge.retest.beats import Comparison, Rivals
-from optimerge.retest.figures import figure, share, signed, with_error
+from optimerge.retest.figures import figure, signed, with_error
 from optimerge.retest.gaps import gaps
 from optimerge.retest.verdict import Line, Verdict
 
@@ -30,7 +31,7 @@ class Row:
         if not self.masks:
             return one_line(self.line.name)
         seeds = max(each.seeds for each in self.line.masks.values())
-        return f"  {seeds} mask seeds"
+        return f"  {seeds} masks"
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from optimerge.front.dominance import complete
 from optimerge.front.losses import to_loss, to_value
+from optimerge.front.membership import front_shares
 from optimerge.front.paired import DRAWS, Outcomes, Part, draw
 from optimerge.records.types import Direction, Score
-from optimerge.retest.tested import Items, Kind, Results, Tested
+from optimerge.retest.tested import Items, Kind, Results
 
 Array = NDArray[np.float64]
 Which = Literal["search", "test"]
@@ -57,6 +59,16 @@ class Sample:
         """Return the models of these kinds, as places."""
         return [place for place, kind in enumerate(self.kinds) if kind in kinds]
 
+    def whole(self, *kinds: Kind) -> list[int]:
+        """Return the models of these kinds that have every optimised score."""
+        found = complete(self.losses)
+        return [place for place in self.of_kind(*kinds) if found[place]]
+
+    def front_shares(self, places: Sequence[int]) -> dict[int, float]:
+        """Return for each of the models the probability that none of the others dominates it."""
+        shares = front_shares(self.drawn[: self.optimised], places, places)
+        return dict(zip(places, shares.tolist(), strict=True))
+
     def places(self, task: str | None) -> list[int]:
         """Return the objectives of a task; of None, the mean, all tasks."""
         wanted = self.tasks if task is None else (task,)
@@ -96,11 +108,6 @@ def make_sample(results: Results, which: Which, draws: int = DRAWS, seed: int = 
         draws=draws,
         seed=seed * 3 + _APART[which],
     )
-
-
-def usable(tested: Tested, results: Results) -> bool:
-    """Whether a model has a test score on everything that the search optimised."""
-    return all(name in tested.test for name in results.objectives)
 
 
 def _outcomes(

@@ -33,7 +33,7 @@ def sections(verdict: Verdict) -> list[tuple[str, list[str]]]:
 def legend(verdict: Verdict) -> str:
     """Return what the tables' columns and marks are."""
     masks = (
-        " mask seeds: lowest to highest score of the same merge with its random masks drawn again."
+        " masks: lowest and highest score of the same merge with its random masks drawn anew."
         if any(line.masks for line in verdict.lines)
         else ""
     )
@@ -42,8 +42,9 @@ def legend(verdict: Verdict) -> str:
         if verdict.reported
         else ""
     )
-    mean = f"mean: of {', '.join(map(one_line, verdict.tasks))}. " if len(verdict.tasks) > 1 else ""
+    several = len(verdict.tasks) > 1
+    mean = f"mean: of {', '.join(map(one_line, verdict.tasks))}. " if several else ""
     return (
-        f"{mean}gap: search - test, ± standard errors. front: stays, falls off or joins on the test "
-        f"items. *: significant after correction.{masks}{reported}"
+        f"{mean}gap: search - test, ± standard errors. front: stays, falls off or joins on the "
+        f"test items. *: significant after correction.{masks}{reported}"
     )

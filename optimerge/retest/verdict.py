@@ -10,9 +10,6 @@ from statistics import stdev
 import numpy as np
 
 from optimerge.errors import OptimergeError
-from optimerge.front.certainty import Certainty
-from optimerge.front.dominance import complete
-from optimerge.front.membership import front_shares
 from optimerge.front.paired import DRAWS
 from optimerge.records.types import Direction, Score
 from optimerge.retest.beats import Comparison, Estimate, Rivals, compare
@@ -111,17 +108,6 @@ class Verdict:
             (c for c in self.test if (c.model, c.against, c.task) == (model, against, task)), None
         )
 
-    @property
-    def certainty(self) -> Certainty:
-        """What tables of the run's front show beside scores, once it has been tested."""
-        mean = {c.model: c.probability for c in self.test if c.against == "parents" and not c.task}
-        return Certainty(
-            on_front={x.name: x.front_test for x in self.lines if x.front_test is not None},
-            beats_parents={name: p for name, p in mean.items() if p is not None},
-            items="test",
-            note=f"of those tested; the test items were looked at {times(self.looks)}",
-        )
-
 
 def make_verdict(
     results: Results, draws: int = DRAWS, flips: int = FLIPS, seed: int = 0
@@ -142,9 +128,9 @@ def make_verdict(
         )
     search = make_sample(results, "search", draws, seed)
     test = make_sample(results, "test", draws, seed)
-    then, now = _places(search, "merge", "parent"), _places(test, "merge", "parent", "baseline")
+    then, now = search.whole("merge", "parent"), test.whole("merge", "parent", "baseline")
     before, after = _dominators(search, then), _dominators(test, now)
-    shares = [_shares(sample, places) for sample, places in ((search, then), (test, now))]
+    shares = [search.front_shares(then), test.front_shares(now)]
     return Verdict(
         objectives=dict(results.objectives),
         reported=dict(results.reported),
@@ -163,21 +149,6 @@ def make_verdict(
     )
 
 
-def times(count: int) -> str:
-    """Return how often, in words.
-
-    >>> times(1), times(3)
-    ('once', '3 times')
-    """
-    return "once" if count == 1 else f"{count} times"
-
-
-def _places(sample: Sample, *kinds: Kind) -> list[int]:
-    """Return the models of these kinds that have every optimised score."""
-    whole = complete(sample.losses)
-    return [place for place in sample.of_kind(*kinds) if whole[place]]
-
-
 def _dominators(sample: Sample, places: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """Return for each of the models which others dominate it."""
     losses = sample.losses
@@ -189,11 +160,6 @@ def _dominators(sample: Sample, places: Sequence[int]) -> dict[int, tuple[str, .
         )
         for one in places
     }
-
-
-def _shares(sample: Sample, places: Sequence[int]) -> dict[int, float]:
-    found = front_shares(sample.drawn[: sample.optimised], places, places)
-    return dict(zip(places, found.tolist(), strict=True))
 
 
 def _compared(sample: Sample, reported: Mapping[str, Direction], flips: int) -> list[Comparison]:

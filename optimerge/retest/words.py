@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from optimerge.records.plain import one_line
 from optimerge.retest.beats import Comparison
-from optimerge.retest.figures import figure, p_value, signed, spanned, with_error
-from optimerge.retest.verdict import Line, Verdict, times
+from optimerge.retest.figures import figure, p_value, signed, spanned, times, with_error
+from optimerge.retest.verdict import Line, Verdict
 
 
 def headline(verdict: Verdict) -> str:
@@ -76,7 +76,10 @@ def flattered(verdict: Verdict) -> str:
     found = verdict.flattery
     if found is None:
         return ""
-    lost = f"on {_on(None, verdict)} merges score {signed(found.gap)} higher on search than on test items"
+    lost = (
+        f"on {_on(None, verdict)} merges score {signed(found.gap)} higher on search than on test "
+        "items"
+    )
     verb = "is flattered" if found.flattered else "is not significantly flattered"
     if found.excess is None or found.parents is None:
         return f"The front {verb}: {lost}."
