@@ -47,7 +47,8 @@ def front_again(verdict: Verdict) -> list[str]:
     """Return what becomes of the front on the test items."""
     lines = {line.name: line for line in verdict.lines}
     falls = [
-        f"{called(lines[name])} (dominated by {listed(lines[name].dominated_by)})"
+        f"{called(lines[name])} (dominated by "
+        f"{listed([called(lines[other]) for other in lines[name].dominated_by])})"
         for name in verdict.falls
     ]
     joins = [called(lines[name]) for name in verdict.joins]
