@@ -35,12 +35,12 @@ def to_markdown(trials: Sequence[Trial], front: Front, certainty: Certainty = NO
         scores = [_cell(trial.scores.get(name)) for name in names]
         if sure:
             known = (certainty.on_front, certainty.beats_parents)
-            scores += [share(each.get(trial.name)) for each in known]
+            scores += [escaped(share(each.get(trial.name))) for each in known]
         stats = trial.stats
-        share = f"{stats.nonzero_share:.1%}" if stats and stats.compared else ""
+        differs = f"{stats.nonzero_share:.1%}" if stats and stats.compared else ""
         params = ", ".join(f"{escaped(n)} = {_value(v)}" for n, v in trial.params.items())
         origin = escaped(trial.origin)
-        lines.append(_line([escaped(trial.name), origin, *scores, share, params]))
+        lines.append(_line([escaped(trial.name), origin, *scores, differs, params]))
     return "".join(f"{line}\n" for line in lines)
 
 

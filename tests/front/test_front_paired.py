@@ -53,7 +53,10 @@ def test_models_share_the_documents_drawn_and_a_tie_stays_one():
 def test_tasks_are_drawn_independently_and_two_metrics_of_one_task_are_not():
     values = np.random.default_rng(3).normal(size=(50, 2))
     apart = draw([outcomes(values), outcomes(values)], draws=1000)
-    same = [Outcomes(o.losses, o.errors, (Part(values, 1.0, "task digest"),)) for o in [outcomes(values)] * 2]
+    same = [
+        Outcomes(o.losses, o.errors, (Part(values, 1.0, "task digest"),))
+        for o in [outcomes(values)] * 2
+    ]
     together = draw(same, draws=1000)
     assert np.array_equal(together[0], together[1])
     assert abs(np.corrcoef(apart[0, 0], apart[1, 0])[0, 1]) < 0.1
@@ -89,12 +92,12 @@ def test_the_seed_decides_and_the_size_of_chunks_does_not_matter_to_shapes(monke
 
 def test_a_score_that_is_not_its_documents_mean_is_refused():
     values = np.ones((4, 2))
-    with pytest.raises(ValueError, match="model 1: a score of 0.5 whose documents' mean is 1"):
+    with pytest.raises(ValueError, match=r"model 1: a score of 0\.5 whose documents' mean is 1"):
         Outcomes(np.array([1.0, 0.5]), np.zeros(2), (Part(values),))
 
 
 def brute_shares(drawn):
-    objectives, models, draws = drawn.shape
+    _, models, draws = drawn.shape
     found = []
     for i in range(models):
         free = 0

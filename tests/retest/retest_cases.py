@@ -78,5 +78,5 @@ def other_masks(*values):
 
 
 EQUAL = dict.fromkeys(KINDS, 0.5)
-WINS = EQUAL | {"3": 0.8, "10": 0.75}
+WINS = EQUAL | {"3": 0.8, "10": 0.66}
 LOSES = EQUAL | {"3": 0.35, "10": (0.3, 0.5)}

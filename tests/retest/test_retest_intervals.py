@@ -81,7 +81,10 @@ def test_bias_correction_moves_an_interval_whose_draws_lie_above_the_value():
 
 
 def test_the_gap_adds_the_variances_of_both_item_sets():
-    search = {"maths": Score(0.7, 0.03, 200, "maximize", 1.0), "size": Score(0.4, None, 0, "minimize", 0)}
+    search = {
+        "maths": Score(0.7, 0.03, 200, "maximize", 1.0),
+        "size": Score(0.4, None, 0, "minimize", 0),
+    }
     test = {"maths": Score(0.6, 0.04, 100, "maximize", 1.0), "size": Score(0.4, None, 0, "minimize", 0), "more": Score(0.1, 0, 9, "maximize", 0)}  # fmt: skip
     found = gaps(search, test)
     assert list(found) == ["maths", "size"]
