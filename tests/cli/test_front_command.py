@@ -17,7 +17,8 @@ from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence
 from optimerge.records.run import RunInfo, create_run
 from optimerge.records.types import Score
-from optimerge.retest.tested import Items, Results, Tested
+from optimerge.retest import tested as retested  # pytest would take `Tested` for tests
+from optimerge.retest.tested import Items, Results
 
 OBJECTIVES = {"maths": "maximize", "size": "minimize"}
 SPACE = "objectives: [{task: arith, name: maths}, {sparsity: nonzero, name: size}]\n"
@@ -71,7 +72,7 @@ def test_the_front_shows_how_sure_each_place_is(
     shown = capsys.readouterr().out
     head, base = (next(x for x in shown.splitlines() if x.startswith(s)) for s in ("trial", "base"))
     assert head.endswith("P front  P > best parent")
-    assert base.endswith(">.99")
+    assert base.rstrip().endswith(">.99")
     rows = {line.split()[0]: line.split() for line in shown.splitlines() if line[:1].isdigit()}
     assert rows["0"][-2:] == [">.99", ">.99"]
     assert 0.4 < float(rows["1"][-1]) < 0.8  # one document of two hundred above the base
@@ -118,7 +119,7 @@ def test_what_a_test_found_takes_the_place_of_the_search(folder: Path) -> None:
     """On the test items trial 0 is no better than the base, and larger."""
     worse, base = outcomes(90).astype(float), outcomes(120).astype(float)
     tested = tuple(
-        Tested(
+        retested.Tested(
             name,
             "parent" if name == "base" else "merge",
             test={
