@@ -12,6 +12,7 @@ from optimerge.records.types import Direction, Trial
 if TYPE_CHECKING:
     import pandas as pd
 
+    from optimerge.front.certainty import Certainty
     from optimerge.front.choose import Choice
     from optimerge.front.formats import Format
     from optimerge.front.front import Front
@@ -81,6 +82,17 @@ class Run:
 
         return make_front(self.trials(), self.objectives, self.kept.reference, self.kept.scales)
 
+    def certainty(self) -> "Certainty":
+        """Return how sure the front is: `front.certainty.Certainty`.
+
+        From the test items, if the run has been tested; else from a paired bootstrap over the
+        search items, on which the front was chosen and is flattered. That reads the evidence of
+        some hundred trials, and takes seconds.
+        """
+        from optimerge.api.certainty import certainty_of
+
+        return certainty_of(self.kept, self.front())
+
     def choose(
         self,
         how: str = "knee",
@@ -131,21 +143,33 @@ class Run:
 
         write_file(page(gather(self.kept, how)), Path(file))
 
-    def to_pandas(self, *, every: bool = False) -> "pd.DataFrame":
+    def to_pandas(
+        self, *, every: bool = False, certainty: "Certainty | None" = None
+    ) -> "pd.DataFrame":
         """Return the front as a flat table, a row a member; its columns: `front.table`.
 
-        `every`: all trials in whatever state, not only the front.
+        `every`: all trials in whatever state, not only the front. `certainty`: what the method of
+        that name returned, for its columns.
         """
+        from optimerge.front.certainty import NOTHING
         from optimerge.front.table import all_table, front_table
 
         front = self.front()
-        return all_table(self.trials(), front) if every else front_table(front)
+        known = certainty or NOTHING
+        return all_table(self.trials(), front, known) if every else front_table(front, known)
 
-    def in_format(self, form: "Format", *, every: bool = False) -> bytes:
-        """Return the front (`every`: all trials) as csv, json, md or parquet: a file's bytes."""
+    def in_format(
+        self, form: "Format", *, every: bool = False, certainty: "Certainty | None" = None
+    ) -> bytes:
+        """Return the front (`every`: all trials) as csv, json, md or parquet: a file's bytes.
+
+        `certainty`: what the method of that name returned, for its columns.
+        """
+        from optimerge.front.certainty import NOTHING
         from optimerge.front.formats import in_format
 
-        return in_format(self.front(), form, self.trials() if every else None)
+        trials = self.trials() if every else None
+        return in_format(self.front(), form, trials, certainty or NOTHING)
 
     def history(self) -> "History":
         """Return the hypervolume after each complete trial, from the run's reference point."""

@@ -29,12 +29,25 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="File to write instead of the screen.",
 )
-def command(run: Path, storage: str, form: str | None, every: bool, output: Path | None) -> None:
+@click.option(
+    "--fast",
+    is_flag=True,
+    help="Without the probabilities, which read the evidence of some hundred trials.",
+)
+def command(
+    run: Path, storage: str, form: str | None, every: bool, output: Path | None, fast: bool
+) -> None:
     """Print the Pareto front of a run: the trials that no other beats on every objective.
 
     A trial that breaks a constraint is never on it. Works while the search runs.
 
-    csv and parquet are one flat table: trial, origin, parent, state, on_front, error; each score
+    Scores are noisy, and a front is a choice of the best of them. P front is the probability that
+    a member is on the true front, P > best parent that its mean over the tasks is above every
+    parent's: by a paired bootstrap over the search items, on which the front was chosen (so it is
+    flattered), or over the test items, once `optimerge test` has scored it there.
+
+    csv and parquet are one flat table: trial, origin, parent, state, on_front, p_front,
+    p_beats_best_parent (of members and parents), error; each score
     and its _stderr; what it misses of each constraint; stats.nonzero_share, stats.l1, stats.l2
     (how it differs from the base); seconds; each parameter. json is a list of objects with number,
     name, values and stderr by objective, params and the rest. What is unknown is empty or null. In
@@ -48,9 +61,10 @@ def command(run: Path, storage: str, form: str | None, every: bool, output: Path
     """
     from optimerge.api.run import load_run
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.searching import print_all, print_front
+    from optimerge.cli.searching import certainty_lines, print_all, print_front
     from optimerge.errors import OptimergeError
     from optimerge.export.file import write_file
+    from optimerge.front.certainty import NOTHING
     from optimerge.front.feasible import none_feasible
     from optimerge.front.formats import format_of
     from optimerge.records.plain import plain
@@ -62,16 +76,22 @@ def command(run: Path, storage: str, form: str | None, every: bool, output: Path
         if form == "table":
             if output is not None:
                 raise OptimergeError("--format table is for the screen; for a file take md")
-            (print_all if every else print_front)(opened.kept)
+            if every:
+                print_all(opened.kept)
+            else:
+                print_front(opened.kept, certainty=NOTHING if fast else opened.certainty())
             return
         if form == "parquet" and output is None and sys.stdout.isatty():
             raise OptimergeError("parquet is not for the screen; give -o FILE")
-        content = opened.in_format(cast("Format", form), every=every)
+        certainty = NOTHING if fast else opened.certainty()
+        content = opened.in_format(cast("Format", form), every=every, certainty=certainty)
         if output is not None:
             write_file(content, output)
             click.echo(f"wrote {output}", err=True)
         else:
             click.echo(content if form == "parquet" else content.decode(), nl=False)
+        for line in certainty_lines(certainty, run):
+            click.echo(plain(line), err=True)
         front = opened.front()
         if front.trials and not front.members:
             click.echo(f"note: {plain(none_feasible(front.trials))}", err=True)

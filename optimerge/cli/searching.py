@@ -19,6 +19,7 @@ from optimerge.cli.stopping import stopping
 from optimerge.cli.tables import front_screen, trials_screen
 from optimerge.cli.worker import end_with_supervisor
 from optimerge.cli.workers import run_workers
+from optimerge.front.certainty import NOTHING, Certainty
 from optimerge.front.feasible import none_feasible
 from optimerge.front.front import Front
 from optimerge.records.full_disk import waiting_for_room
@@ -202,8 +203,11 @@ def front_of(run: Run) -> Front:
     return OpenRun(run).front()
 
 
-def print_front(run: Run, most: int | None = None) -> None:
-    """Print the front (`most`: at most so many members) with its hypervolume, parents marked."""
+def print_front(run: Run, most: int | None = None, certainty: Certainty = NOTHING) -> None:
+    """Print the front (`most`: at most so many members) with its hypervolume, parents marked.
+
+    `certainty`: what is known of the members beside their scores.
+    """
     front, early = front_of(run), stopped_early(run.trials())
     console = out()
     console.print(
@@ -215,9 +219,24 @@ def print_front(run: Run, most: int | None = None) -> None:
         return
     if not front.members:
         console.print(f"{plain(none_feasible(front.trials))}\n")
-    table, legend = front_screen(front, most)
+    table, legend = front_screen(front, most, certainty)
     console.print(table)
     console.print(legend, style="dim")
+    for line in certainty_lines(certainty, run.folder):
+        console.print(plain(line), style="dim")
+
+
+def certainty_lines(certainty: Certainty, folder: Path) -> list[str]:
+    """Return what a reader of the probabilities should know; nothing if there are none."""
+    if not certainty.on_front:
+        return [f"note: {certainty.note}"] if certainty.note else []
+    more = f" ({certainty.note})" if certainty.note else ""
+    if certainty.items == "test":
+        return [f"P: on the test items, of the models tested{more}; scores: on the search items"]
+    return [
+        f"P: by a paired bootstrap over the search items{more}; the front was chosen on these, so "
+        f"it is flattered: `optimerge test {shlex.quote(str(folder))}` takes others"
+    ]
 
 
 def print_all(run: Run) -> None:

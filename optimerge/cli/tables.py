@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from optimerge.cli.screen import number
+from optimerge.front.certainty import NOTHING, Certainty, share
 from optimerge.front.choose import choose
 from optimerge.front.feasible import broken, nearest
 from optimerge.front.front import Front
@@ -14,7 +15,9 @@ from optimerge.records.plain import plain
 from optimerge.records.types import Direction, Trial
 
 
-def front_screen(front: Front, most: int | None = None) -> tuple[Table, str]:
+def front_screen(
+    front: Front, most: int | None = None, certainty: Certainty = NOTHING
+) -> tuple[Table, str]:
     """Return the front as a table, and a line that explains it.
 
     Members come first, best mean of the tasks first, then the parents that are dominated or
@@ -34,7 +37,7 @@ def front_screen(front: Front, most: int | None = None) -> tuple[Table, str]:
         shown = [near]
     if hidden := len(members) - len(shown):
         legend += f"; {hidden} more on the front"
-    return trials_screen([*shown, *beaten], front), legend
+    return trials_screen([*shown, *beaten], front, certainty), legend
 
 
 def _most_telling(front: Front, members: list[Trial], most: int) -> list[Trial]:
@@ -57,8 +60,11 @@ def dominated_parents(front: Front) -> list[Trial]:
     return [t for t in front.trials if t.is_parent and t not in front.members]
 
 
-def trials_screen(trials: Sequence[Trial], front: Front) -> Table:
-    """Return trials as a table, one row each: name, objectives with standard errors, mean."""
+def trials_screen(trials: Sequence[Trial], front: Front, certainty: Certainty = NOTHING) -> Table:
+    """Return trials as a table, one row each: name, objectives with standard errors, mean.
+
+    What is certain of them comes last, if anything is known of it.
+    """
     tasks = task_names(front.trials, front.objectives)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("trial", no_wrap=True)
@@ -71,6 +77,8 @@ def trials_screen(trials: Sequence[Trial], front: Front) -> Table:
         table.add_column(plain(name), justify="right", no_wrap=True)
     if len(tasks) > 1:
         table.add_column("mean", justify="right", no_wrap=True)
+    for head in ("P front", "P > best parent") if certainty.on_front else ():
+        table.add_column(head, justify="right", no_wrap=True)
     best = best_values(front.feasible, front.objectives)
     knee = knee_of(front).name if front.members else ""
     for trial in trials:
@@ -78,6 +86,9 @@ def trials_screen(trials: Sequence[Trial], front: Front) -> Table:
         cells += [_cell(trial, name, None) for name in watched]
         if len(tasks) > 1:
             cells.append(Text(number(mean_of(trial, tasks))))
+        if certainty.on_front:
+            cells.append(Text(share(certainty.on_front.get(trial.name))))
+            cells.append(Text(share(certainty.beats_parents.get(trial.name))))
         mark = _mark(trial, front) + (" knee" if trial.name == knee else "")
         style = "bold" if trial.is_parent else ""
         table.add_row(plain(trial.name), plain(mark.strip()), *cells, style=style)

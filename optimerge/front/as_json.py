@@ -3,18 +3,20 @@
 import json
 from collections.abc import Sequence
 
+from optimerge.front.certainty import NOTHING, Certainty
 from optimerge.front.front import Front
 from optimerge.front.plain import plain
 from optimerge.front.table import identity, merge_stats
 from optimerge.records.types import Trial
 
 
-def to_json(trials: Sequence[Trial], front: Front) -> str:
+def to_json(trials: Sequence[Trial], front: Front, certainty: Certainty = NOTHING) -> str:
     """Return the trials as a JSON list of objects, in the given order; `front` is theirs.
 
     Keys: number (null for a parent that is no trial), name, origin, parent (bool), state, on_front
-    (bool), error, values and stderr (by objective, scores that are not optimised included),
-    constraints (how far beyond each limit), stats (nonzero_share, l1, l2), seconds and params.
+    (bool), p_front and p_beats_best_parent (as in `front.table`), error, values and stderr (by
+    objective, scores that are not optimised included), constraints (how far beyond each limit),
+    stats (nonzero_share, l1, l2), seconds and params.
     Plain JSON: what is unknown, NaN or infinite is null.
     """
     members = {identity(trial) for trial in front.members}
@@ -26,6 +28,8 @@ def to_json(trials: Sequence[Trial], front: Front) -> str:
             "parent": trial.is_parent,
             "state": trial.state,
             "on_front": identity(trial) in members,
+            "p_front": plain(certainty.on_front.get(trial.name)),
+            "p_beats_best_parent": plain(certainty.beats_parents.get(trial.name)),
             "error": trial.error or trial.stopped,
             "values": {name: plain(score.value) for name, score in trial.scores.items()},
             "stderr": {name: plain(score.stderr) for name, score in trial.scores.items()},

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from optimerge.errors import OptimergeError
+from optimerge.front.certainty import NOTHING, Certainty
 from optimerge.front.front import Front
 from optimerge.records.types import Trial
 
@@ -36,7 +37,12 @@ def format_of(file: Path) -> Format:
     )
 
 
-def in_format(front: Front, form: Format, trials: Sequence[Trial] | None = None) -> bytes:
+def in_format(
+    front: Front,
+    form: Format,
+    trials: Sequence[Trial] | None = None,
+    certainty: Certainty = NOTHING,
+) -> bytes:
     """Return the members of the front in a format, or the given trials, as the file's bytes.
 
     Text is UTF-8, and commands no terminal. OptimergeError if what writes Parquet is not there.
@@ -48,12 +54,13 @@ def in_format(front: Front, form: Format, trials: Sequence[Trial] | None = None)
     if form == "json":
         from optimerge.front.as_json import to_json
 
-        return f"{plain(to_json(rows, front))}\n".encode(*_UTF8)
+        return f"{plain(to_json(rows, front, certainty))}\n".encode(*_UTF8)
     if form == "md":
         from optimerge.front.as_markdown import to_markdown
 
-        return to_markdown(rows, front).encode(*_UTF8)
-    table = front_table(front) if trials is None else all_table(rows, front)
+        return to_markdown(rows, front, certainty).encode(*_UTF8)
+    one = trials is None
+    table = front_table(front, certainty) if one else all_table(rows, front, certainty)
     if form == "parquet":
         from optimerge.front.as_parquet import to_parquet
 

@@ -7,6 +7,9 @@ The columns are those of `front_table` and of `all_table` alike, in this order:
     parent                whether it is the base or an expert as given
     state                 complete, failed, pruned, running or waiting
     on_front              whether no other trial dominates it
+    p_front               the probability of that, by what is known of the errors (`certainty`)
+    p_beats_best_parent   the probability that its mean over the tasks is above every parent's
+                          (both missing where they are not asked for, or not known)
     error                 why it failed or was stopped, else empty
     OBJECTIVE             its value; of a pruned trial an estimate from a part of the items
     OBJECTIVE_stderr      standard error of that value over items; missing where unknown
@@ -27,6 +30,7 @@ their kind.
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from optimerge.front.certainty import NOTHING, Certainty
 from optimerge.front.feasible import broken
 from optimerge.front.front import Front
 from optimerge.front.plain import plain, sound
@@ -38,14 +42,16 @@ if TYPE_CHECKING:
 STATS = ("stats.nonzero_share", "stats.l1", "stats.l2")
 
 
-def front_table(front: Front) -> "pd.DataFrame":
+def front_table(front: Front, certainty: Certainty = NOTHING) -> "pd.DataFrame":
     """Return one row a member, in the front's order."""
-    return _table(front.members, front.trials, front)
+    return _table(front.members, front.trials, front, certainty)
 
 
-def all_table(trials: Sequence[Trial], front: Front) -> "pd.DataFrame":
+def all_table(
+    trials: Sequence[Trial], front: Front, certainty: Certainty = NOTHING
+) -> "pd.DataFrame":
     """Return one row a trial, in the given order, whatever its state; `front` is theirs."""
-    return _table(trials, (*front.trials, *trials), front)
+    return _table(trials, (*front.trials, *trials), front, certainty)
 
 
 def merge_stats(stats: MergeStats | None) -> dict[str, float | None]:
@@ -64,14 +70,18 @@ def score_names(trials: Iterable[Trial], objectives: Iterable[str]) -> list[str]
     return list(dict.fromkeys([*objectives, *(name for t in trials for name in t.scores)]))
 
 
-def _table(rows: Sequence[Trial], known: Sequence[Trial], front: Front) -> "pd.DataFrame":
+def _table(
+    rows: Sequence[Trial], known: Sequence[Trial], front: Front, certainty: Certainty
+) -> "pd.DataFrame":
     import pandas as pd
 
-    columns = _columns(rows, known, front)
+    columns = _columns(rows, known, front, certainty)
     return pd.DataFrame({title: _column(values) for title, values in columns.items()})
 
 
-def _columns(rows: Sequence[Trial], known: Sequence[Trial], front: Front) -> dict[str, list[Any]]:
+def _columns(
+    rows: Sequence[Trial], known: Sequence[Trial], front: Front, certainty: Certainty
+) -> dict[str, list[Any]]:
     on_front = {identity(trial) for trial in front.members}
     found: dict[str, list[Any]] = {
         "trial": [trial.name for trial in rows],
@@ -79,6 +89,8 @@ def _columns(rows: Sequence[Trial], known: Sequence[Trial], front: Front) -> dic
         "parent": [trial.is_parent for trial in rows],
         "state": [str(trial.state) for trial in rows],
         "on_front": [identity(trial) in on_front for trial in rows],
+        "p_front": [certainty.on_front.get(trial.name) for trial in rows],
+        "p_beats_best_parent": [certainty.beats_parents.get(trial.name) for trial in rows],
         "error": [trial.error or trial.stopped for trial in rows],
     }
     later = {"infeasible", "seconds", *STATS}

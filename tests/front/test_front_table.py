@@ -20,7 +20,8 @@ from optimerge.front.front import make_front
 from optimerge.front.table import all_table, front_table
 from optimerge.records.types import MergeStats
 
-HEAD = ["trial", "origin", "parent", "state", "on_front", "error"]
+SURE = ["p_front", "p_beats_best_parent"]
+HEAD = ["trial", "origin", "parent", "state", "on_front", "p_front", "p_beats_best_parent", "error"]
 STATS = ["stats.nonzero_share", "stats.l1", "stats.l2"]
 SCORES = ["maths", "maths_stderr", "code", "code_stderr", "size", "size_stderr"]
 
@@ -89,6 +90,8 @@ def test_json_round_trip():
         "parent": True,
         "state": "complete",
         "on_front": True,
+        "p_front": None,
+        "p_beats_best_parent": None,
         "error": "",
         "values": {"maths": 0.8, "code": 0.1, "size": 1.0},
         "stderr": {"maths": 0.01, "code": 0.01, "size": None},

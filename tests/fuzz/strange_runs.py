@@ -95,11 +95,12 @@ def look(folder: Path) -> None:
 
 def tell_front(folder: Path) -> None:
     run = open_run(folder)
-    print_front(run)
+    certainty = load_run(folder).certainty()
+    print_front(run, certainty=certainty)
     print_all(run)
     front = front_of(run)
     for form in FORMATS:
-        in_format(front, form)
+        in_format(front, form, certainty=certainty)
         in_format(front, form, run.trials())
 
 

@@ -1,0 +1,44 @@
+"""A verdict as Markdown: for a model card, an issue, a note."""
+
+from collections.abc import Sequence
+
+from optimerge.front.as_markdown import escaped
+from optimerge.retest.grid import Group, groups_of, rows_of
+from optimerge.retest.sentences import sections
+from optimerge.retest.verdict import Verdict
+from optimerge.retest.words import headline
+
+
+def to_markdown(verdict: Verdict) -> str:
+    """Return the verdict: its first line, a table a group of columns, and what is said of them.
+
+    Text of the run is no markup.
+    """
+    rows = rows_of(verdict)
+    labels = [row.label for row in rows]
+    kinds = ["" if row.masks else row.line.kind for row in rows]
+    parts = [f"**{escaped(headline(verdict))}**\n"]
+    for group in groups_of(verdict):
+        if group.title:
+            parts.append(f"### {escaped(group.title)}\n")
+        parts.append(_table(group, labels, kinds))
+    for title, texts in sections(verdict):
+        parts.append(f"### {escaped(title)}\n")
+        parts.append("".join(f"- {escaped(text)}\n" for text in texts))
+    return "\n".join(parts)
+
+
+def _table(group: Group, labels: Sequence[str], kinds: Sequence[str]) -> str:
+    lines = [
+        _line(["model", "kind", *map(escaped, group.heads)]),
+        _line([":--", ":--", *["--:"] * len(group.heads)]),
+    ]
+    for label, kind, cells in zip(labels, kinds, group.cells, strict=True):
+        if not kind and not any(cells):
+            continue  # nothing here of other masks
+        lines.append(_line([escaped(label.strip()), kind, *map(escaped, cells)]))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

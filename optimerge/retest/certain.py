@@ -1,0 +1,25 @@
+"""How sure a run's front is once it was tested: what `optimerge front` shows beside the scores."""
+
+from optimerge.front.certainty import Certainty
+from optimerge.front.membership import beats_all
+from optimerge.front.paired import DRAWS
+from optimerge.retest.figures import times
+from optimerge.retest.sample import make_sample
+from optimerge.retest.tested import Results
+
+
+def certainty_of_test(results: Results, draws: int = DRAWS, seed: int = 0) -> Certainty:
+    """Return the probabilities of a `Verdict` for the models tested, and nothing else: quickly."""
+    sample = make_sample(results, "test", draws, seed)
+    shares = sample.front_shares(sample.whole("merge", "parent", "baseline"))
+    beats = {}
+    if sample.tasks and not sample.unknown & set(sample.tasks):
+        mean, losses = sample.drawn_mean(None), sample.mean(None)
+        parents = [place for place in sample.of_kind("parent") if losses[place] == losses[place]]
+        beats = {m: beats_all(mean, m, parents) for m in sample.of_kind("merge")}
+    return Certainty(
+        on_front={sample.names[place]: share for place, share in shares.items()},
+        beats_parents={sample.names[m]: share for m, share in beats.items() if share == share},
+        items="test",
+        note=f"the test items were looked at {times(results.looks)}",
+    )
