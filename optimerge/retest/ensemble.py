@@ -9,26 +9,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 from optimerge.errors import OptimergeError, TrialError
 from optimerge.front.losses import to_loss
 from optimerge.objectives.evaluation import Evaluation
-from optimerge.objectives.guard import lm_eval_seeds, no_bars
-from optimerge.objectives.on_tasks import OnTasks
 from optimerge.records.evidence import Evidence, write_evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.types import Score, Trial
 from optimerge.retest.exams import Exam
 from optimerge.retest.found import Found
 from optimerge.retest.measure import Bench, begin, fail, keep
-from optimerge.retest.pooled import answered, captured, pooled, pooled_objectives, why_not_pooled
+from optimerge.retest.pooled import (
+    Answers,
+    Pool,
+    answered,
+    captured,
+    pooled_objectives,
+    why_not_pooled,
+)
 from optimerge.retest.simplex import best
 from optimerge.retest.study import ENSEMBLE, Record
 from optimerge.search.places import withdraw
-
-if TYPE_CHECKING:
-    from optimerge.retest.pooled import Loglikelihoods
 
 
 class Ensemble:
@@ -36,7 +37,7 @@ class Ensemble:
 
     def __init__(self, bench: Bench, parents: Sequence[Found]) -> None:
         self._bench, self._parents = bench, parents
-        self._kept: dict[tuple[str, int], Loglikelihoods] = {}
+        self._kept: dict[tuple[str, int], Answers] = {}
         """By parent and number of exam."""
 
     def skipped(self) -> dict[str, str]:
@@ -55,9 +56,10 @@ class Ensemble:
 
     def heard(self, parent: Found, exams: Sequence[Exam]) -> None:
         """Keep the answers of a parent that was just scored on these exams."""
+        model = self._bench.session.engine.model
         for number, exam in enumerate(self._bench.exams):
             if exam in exams:
-                self._kept[parent.name, number] = captured(exam.evaluation)
+                self._kept[parent.name, number] = captured(exam.evaluation, model)
 
     def measure(self) -> Record:
         """Score the ensemble on what it has no scores on, fit its weights if need be."""
@@ -88,7 +90,7 @@ class Ensemble:
             if exam not in missing or not objectives:
                 continue
             answers = [self._answers(parent, at, exam.evaluation) for parent in self._parents]
-            found, more = _quietly(objectives, answers, weights)
+            found, more = Pool(objectives, answers).scores(weights)
             scores |= found
             measured |= {each.name: exam.digests[each.name] for each in objectives}
             evidence = Evidence([*evidence.tasks, *more.tasks])
@@ -99,26 +101,26 @@ class Ensemble:
         """Return a record with weights fitted on the search items, and the scores there."""
         run, evaluation = self._bench.session.run, self._bench.session.evaluation
         objectives = pooled_objectives(evaluation)
-        answers = [self._answered(parent, evaluation) for parent in self._parents]
+        pool = Pool(objectives, [self._answered(p, evaluation) for p in self._parents])
 
         def mean(weights: Sequence[float]) -> float:
-            scores, _ = _quietly(objectives, answers, weights)
+            scores, _ = pool.scores(weights)
             return fmean(-to_loss(each.value, each.direction) for each in scores.values())
 
         weights = best(len(self._parents), mean)
-        scores, evidence = _quietly(objectives, answers, weights)
+        scores, evidence = pool.scores(weights)
         name = f"test-{number:05d}-search"
         patiently(run.folder, partial(write_evidence, run.artifacts, name, evidence))
         by_parent = {p.name: w for p, w in zip(self._parents, weights, strict=True)}
         nothing = Trial(number, "complete", ENSEMBLE, {}, "")
         return Record(nothing, weights=by_parent, search=scores, search_evidence=name)
 
-    def _answers(self, parent: Found, at: int, evaluation: Evaluation) -> "Loglikelihoods":
+    def _answers(self, parent: Found, at: int, evaluation: Evaluation) -> Answers:
         if (parent.name, at) not in self._kept:
             self._kept[parent.name, at] = self._answered(parent, evaluation)
         return self._kept[parent.name, at]
 
-    def _answered(self, parent: Found, evaluation: Evaluation) -> "Loglikelihoods":
+    def _answered(self, parent: Found, evaluation: Evaluation) -> Answers:
         session = self._bench.session
         try:
             session.engine.apply(parent.recipe)
@@ -131,10 +133,3 @@ class Ensemble:
 
     def _names(self) -> list[str]:
         return [o.name for e in self._bench.exams for o in pooled_objectives(e.evaluation)]
-
-
-def _quietly(
-    objectives: Sequence[OnTasks], answers: "Sequence[Loglikelihoods]", weights: Sequence[float]
-) -> tuple[dict[str, Score], Evidence]:
-    with lm_eval_seeds(), no_bars():
-        return pooled(objectives, answers, weights)
