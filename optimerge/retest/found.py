@@ -8,14 +8,14 @@ from optimerge.recipe.schema import Recipe
 from optimerge.records.types import Trial
 from optimerge.retest.baselines import SCALES, Baseline, experts_of, scaled
 from optimerge.retest.study import BASELINE
-from optimerge.search.beside import score_beside
+from optimerge.search.beside import known_beside, score_beside
 from optimerge.search.budget import Stop
 from optimerge.search.parents import origins
 from optimerge.search.session import Session
 from optimerge.search.soup import greedy_soup, mean_score, ranked_experts, soup_recipe
 
 Tell = Callable[[str, Trial], None]
-"""Told of every trial that was scored on search items, with what it is."""
+"""Told of every trial that is scored now on search items, with what it is."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,24 @@ def find(
         names = session.models.names
         about = f"{about}: {names[experts[0]]}, {names[experts[1]]}" if experts[1:] else about
     recipe = baseline.make(session, experts)
-    trial = score_beside(session, recipe, BASELINE + baseline.name)
-    tell(baseline.name, trial)
+    trial = _scored(session, recipe, baseline.name, tell)
     return Found(baseline.name, about, trial, recipe)
 
 
+def _scored(session: Session, recipe: Recipe, name: str, tell: Tell) -> Trial:
+    known = known_beside(session, recipe)
+    if known is None:
+        known = score_beside(session, recipe, f"{BASELINE}{name.replace(' ', ':')}")
+        tell(name, known)
+    return known
+
+
 def _greedy(session: Session, baseline: Baseline, stop: Stop, tell: Tell) -> Found | None:
-    kept = []
+    kept, stored = [], session.run.parents.get_trials(deepcopy=False)
+    known = {t.user_attrs.get("recipe") for t in stored if t.state.name == "COMPLETE"}
     for step in greedy_soup(session, stop):
-        tell(f"{baseline.name} + {step.expert}", step.trial)
+        if step.trial.recipe not in known:
+            tell(f"{baseline.name} + {step.expert}", step.trial)
         if step.kept:
             kept.append(step)
     if stop.requested or not kept:
@@ -80,8 +89,7 @@ def _best_scale(
         if stop.requested:
             return None
         recipe = scaled(scale)(session, experts)
-        trial = score_beside(session, recipe, f"{BASELINE}{baseline.name}:{scale:g}")
-        tell(f"{baseline.name} {scale:g}", trial)
+        trial = _scored(session, recipe, f"{baseline.name} {scale:g}", tell)
         mean = mean_score(trial, tasks)
         found.append((-math.inf if math.isnan(mean) else mean, -scale, trial, recipe))
     _, scale, trial, recipe = max(found, key=lambda each: each[:2])

@@ -13,12 +13,17 @@ from optimerge.cli.main import run as command
 from optimerge.records.run import Run, open_run
 from optimerge.retest.plan import Wanted
 
+LOSS = "  - {task: echo, name: loss, metric: log_loss, search_items: 30, test_items: 10}"
+"""A second objective, so that there are merges on the front."""
+
 
 @pytest.fixture(scope="session")
 def made_run(made_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Search the tiny family for eight trials."""
-    folder = tmp_path_factory.mktemp("made") / "mine"
-    assert command(["search", str(made_family / "space.yaml"), "--run-dir", str(folder)]) == 0
+    folder, space = tmp_path_factory.mktemp("made") / "mine", made_family / "retest.yaml"
+    text = (made_family / "space.yaml").read_text()
+    space.write_text(text.replace("  - sparsity", f"{LOSS}\n  - sparsity"))
+    assert command(["search", str(space), "--run-dir", str(folder)]) == 0
     return folder
 
 
@@ -50,7 +55,7 @@ def with_report(made_family: Path, tmp_path: Path) -> Callable[..., Path]:
 
     def write(block: list[Any], name: str = "reported.yaml") -> Path:
         file = made_family / f"{tmp_path.name}-{name}"
-        text = (made_family / "space.yaml").read_text()
+        text = (made_family / "retest.yaml").read_text()
         file.write_text(f"{text}report: {json.dumps(block)}\n")
         written.append(file)
         return file
