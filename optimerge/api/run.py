@@ -1,7 +1,7 @@
 """A run, opened for looking at it, choosing from it and exporting what was chosen."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from optimerge.front.front import Front
     from optimerge.front.history import History
     from optimerge.front.importance import Importance, Method
+    from optimerge.retest.tested import Results
     from optimerge.space.objective_kinds.settings import Bound
 
 
@@ -40,18 +41,21 @@ def load_run(path: str | Path, storage: str = "") -> "Run":
     Raises:
         RunError: If there is no run, or one that this optimerge cannot read.
     """
-    return Run(open_run(Path(path), storage))
+    return Run(open_run(Path(path), storage), storage)
 
 
 @dataclass(frozen=True)
 class Run:
     """A run as its storage has it now: every method reads it anew.
 
-    Values are those that people read, never losses; all of them are search scores.
+    Values are those that people read, never losses; all of them are search scores, but those of
+    `retest` and `results`.
     """
 
     kept: Kept
     """The run's records: what it is a run of, its two Optuna studies."""
+    storage: str = field(default="", repr=False)
+    """URL of the database that keeps the run, as it was given: it may hold a password."""
 
     @property
     def folder(self) -> Path:
@@ -185,3 +189,60 @@ class Run:
         from optimerge.front.importance import importance
 
         return importance(self.kept.search, self.objectives, objective, method)
+
+    def retest(
+        self,
+        *,
+        trials: Sequence[int] = (),
+        baselines: bool = True,
+        masks: int = 3,
+        report: str | Path | None = None,
+        test_items: int | None = None,
+        device: str | None = None,
+        allow_code: bool = False,
+        trust_code: bool = False,
+    ) -> "Results":
+        """Score the front on the test items, beside parents, baselines and the parents' ensemble.
+
+        What is scored is kept in the run, and not scored again; see `optimerge test --help`.
+
+        Args:
+            trials: Only these merges and the parents; default the whole front and all else.
+            baselines: Whether baselines and the ensemble are scored.
+            masks: Rebuilds of each merge with random masks, each from another seed.
+            report: Search-space file whose `report:` block is measured from now on.
+            test_items: Documents to test on of tasks whose space sets no test_items.
+            device: cpu, cuda, cuda:1; default cuda if it is there.
+            allow_code: Whether task files and the space may run the Python that they name.
+            trust_code: Whether models may run Python of their own.
+
+        Raises:
+            OptimergeError: If there are no test items, models or tasks are not there, or a search
+                is at work in the run.
+        """
+        from optimerge.retest.plan import Wanted
+        from optimerge.retest.work import retest_run
+
+        found = retest_run(
+            self.kept,
+            Wanted(tuple(trials), baselines, masks, test_items),
+            device or _device(),
+            report=None if report is None else Path(report),
+            allow_code=allow_code,
+            trust_code=trust_code,
+            storage=self.storage,
+        )
+        assert found is not None  # nobody asked for a stop
+        return found
+
+    def results(self) -> "Results | None":
+        """Return what retests of the run found; None if nothing was tested yet."""
+        from optimerge.retest.read import read_results
+
+        return read_results(self.kept)
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

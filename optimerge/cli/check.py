@@ -120,6 +120,7 @@ def print_check(
     where = chosen_device(device, space.search.device_map)
     click.echo(f"memory: {choose(models, space, where).text(where)}")
     specs = [spec for spec in space.objectives if isinstance(spec, TaskObjective)]
+    report = [spec for spec in space.report if isinstance(spec, TaskObjective)]
     with quiet(scoring=True):
         tasks = check_tasks(
             specs,
@@ -127,18 +128,20 @@ def print_check(
             space.search.seed,
             allow_code=allow_code,
             strict=space.search.strict,
+            report=report,
         )
         others = check_others(space, models, allow_code=allow_code)
-    for spec in space.objectives:
+    for spec in space.measured:
         name = objective_name(spec)
         if isinstance(spec, TaskObjective):
-            text = _task_text(tasks[name])
+            text = _task_text(tasks[name], searched=spec in space.objectives)
         elif isinstance(spec, SparsityObjective):
             text = f"minimize {MEANING[spec.sparsity]}"
         else:
             text = others[name]
         limits = "".join(f"; {b.kind.replace('_', ' ')} {b.limit:g}" for b in spec.bounds(name))
-        click.echo(f"objective {name}: {text}{limits}{'' if spec.optimize else '; not optimised'}")
+        kind = "objective" if spec in space.objectives else "report"
+        click.echo(f"{kind} {name}: {text}{limits}{'' if spec.optimize else '; not optimised'}")
         for note in tasks[name].notes if name in tasks else ():
             click.echo(f"note: {note}")
     settings = space.search
@@ -151,11 +154,11 @@ def print_check(
     click.echo(f"search: {sampler}, {goal}, seed {space.search.seed}, {raced}")
 
 
-def _task_text(facts: "TaskFacts") -> str:
+def _task_text(facts: "TaskFacts", *, searched: bool) -> str:
     count = len(facts.tasks)
     what = f"group {facts.task} ({count} tasks)" if facts.tasks else f"task {facts.task}"
     return (
         f"{facts.direction} {facts.metric} of {what}, {facts.num_fewshot}-shot; "
-        f"{len(facts.items.search)} search items and {len(facts.items.test)} test items of "
-        f"{facts.documents}"
+        f"{f'{len(facts.items.search)} search items and ' if searched else ''}"
+        f"{len(facts.items.test)} test items of {facts.documents}"
     )

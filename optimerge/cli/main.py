@@ -28,6 +28,7 @@ from optimerge.cli import (
     soup,
     status,
     stop,
+    test,
     zoo,
 )
 from optimerge.errors import OptimergeError
@@ -42,6 +43,7 @@ The usual road:
   optimerge check SPACE       do the models fit together, is there memory, are the tasks there
   optimerge search SPACE      search overnight; the same command goes on after a stop
   optimerge front RUN         the Pareto front in the morning
+  optimerge test RUN          does the winner win on items that the search never saw
   optimerge export RUN        the chosen merge as a recipe that mergekit builds too
   optimerge build RECIPE OUT  the checkpoint
 
@@ -58,7 +60,7 @@ def cli() -> None:
     """Group of all commands; its help is given above."""
 
 
-MAKING = (demo, zoo, check, calibrate, search, soup, export, build)
+MAKING = (demo, zoo, check, calibrate, search, test, soup, export, build)
 SEEING = (status, stop, front, show, report, methods, samplers)
 for module in (*MAKING, *SEEING):
     cli.add_command(module.command)

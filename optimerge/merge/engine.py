@@ -5,8 +5,8 @@ left as it is; it is never updated by increments (rounding would pile up).
 """
 
 import time
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -169,6 +169,19 @@ class Engine:
             for (tensor, select), held in zip(jobs, stream, strict=True):
                 self._written.pop(tensor.name, None)
                 yield self._hands.one(held, tensor, dtypes, select, files)
+
+    @contextmanager
+    def other_seed(self, seed: int) -> Iterator[None]:
+        """Draw random masks from another seed for a while; every tensor is written anew."""
+        kept = self.seed, self._hands
+        placers = {device: each.with_seed(seed) for device, each in self._hands.placers.items()}
+        self.seed, self._hands = seed, make_hands(self._hands.homes, placers, self.weights)
+        self._written.clear()
+        try:
+            yield
+        finally:
+            self.seed, self._hands = kept
+            self._written.clear()
 
     def holds(self, reference: str) -> bool:
         """Whether the resident model is that model, but for the rounding of its dtype.

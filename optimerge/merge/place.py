@@ -1,7 +1,7 @@
 """Merges one tensor into its place in the resident model and counts what it changed."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -64,6 +64,14 @@ class Placer:
     """Where its targets are."""
     homes: Homes | None = None
     """Where the tensors are that it reads; None: on that device."""
+
+    def with_seed(self, seed: int) -> "Placer":
+        """Return one that draws random masks from another seed, and remembers none of them."""
+        fused = self.fused
+        if fused is not None:
+            memory = fused.memory and replace(fused.memory, shares={}, steps=False)
+            fused = replace(fused, seed=seed, memory=memory)
+        return replace(self, fused=fused)
 
     def __call__(
         self,

@@ -3,7 +3,8 @@
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,10 @@ class Prepared:
     """What a person should know, one sentence each."""
 
 
+Searched = Mapping[str, AbstractSet[str]]
+"""By a task's name how the documents read that a search scores on: see `examples.contents`."""
+
+
 def prepare(
     specs: Sequence[TaskObjective],
     include_path: Path | None,
@@ -88,16 +93,29 @@ def prepare(
     *,
     allow_code: bool = False,
     strict: bool = False,
+    searched: Searched | None = None,
 ) -> list[Prepared]:
     """Load the tasks of all objectives and draw their documents, in the order of `specs`.
 
     `strict`: refuse what has too few documents, instead of cutting the numbers with a note.
+    `searched`: the documents of a search. Given, nothing is drawn to search on, and for the test
+    `test_items` of all others; default all of them.
     """
     library = _Library(TaskLibrary(include_path, allow_code=allow_code))
-    prepared = [_parts(spec, library) for spec in specs]
-    _draw(prepared, seed, strict)
+    if searched is not None:
+        specs = [spec.model_copy(update={"search_split": spec.test_split}) for spec in specs]
+    prepared = [_parts(spec, library, unseen=searched is not None) for spec in specs]
+    _draw(prepared, seed, strict, searched or {})
     _keep_apart(prepared)
     return prepared
+
+
+def searched_in(prepared: Sequence[Prepared]) -> dict[str, set[str]]:
+    """Return how the documents read that a search on these objectives scores on, by task."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for part in (part for each in prepared for part in each.parts):
+        found[part.name] |= contents(part.search_task, part.items.search)
+    return dict(found)
 
 
 class _Library:
@@ -121,13 +139,14 @@ class _Library:
         return self.load(spec, split)
 
 
-def _parts(spec: TaskObjective, library: _Library) -> Prepared:
+def _parts(spec: TaskObjective, library: _Library, *, unseen: bool) -> Prepared:
     search, test = library.on(spec, spec.search_split), library.on(spec, spec.test_split)
     sizes = [len(task.eval_docs) for task in search.tasks]
-    searched = _spread(spec, "search_items", spec.search_items, sizes)
+    asked = 0 if unseen else spec.search_items
+    searched = _spread(spec, "search_items", asked, sizes)
     sizes = [len(task.eval_docs) for task in test.tasks]
     wanted = spec.test_items
-    if wanted is None and search is test:
+    if wanted is None and search is test and not unseen:
         wanted = 0
     tested = _spread(spec, "test_items", wanted, sizes)
     parts = [
@@ -153,7 +172,7 @@ def _spread(
     return shares(total, sizes)
 
 
-def _draw(prepared: Sequence[Prepared], seed: int, strict: bool) -> None:
+def _draw(prepared: Sequence[Prepared], seed: int, strict: bool, searched: Searched) -> None:
     asks: dict[tuple[str, str], list[Ask]] = defaultdict(list)
     most_shots: dict[tuple[str, str], int] = defaultdict(int)
     for each in prepared:
@@ -174,6 +193,7 @@ def _draw(prepared: Sequence[Prepared], seed: int, strict: bool) -> None:
                     f"{seed}/{part.name}",
                     reserve=reserve(most_shots[key], len(task.eval_docs)),
                     strict=strict,
+                    barred=_barred(each.spec, part, searched),
                 )
                 for key, task, ask in part.pools()
             ]
@@ -181,6 +201,22 @@ def _draw(prepared: Sequence[Prepared], seed: int, strict: bool) -> None:
         if note := _cut_note(each):
             each.notes.append(note)
             log.warning("%s", note)
+
+
+def _barred(spec: TaskObjective, part: Part, searched: Searched) -> set[int]:
+    """Return the documents of a task that a search scores on; TaskError if no other is left."""
+    if part.name not in searched:
+        return set()
+    known, task = searched[part.name], part.test_task
+    number = len(task.eval_docs)
+    found = {n for n in range(number) if not known.isdisjoint(contents(task, [n]))}
+    if len(found) == number:
+        raise TaskError(
+            f"objective {objective_name(spec)!r}: the search scores on every document of task "
+            f"{part.name!r}, so none is left to test on; give test_split the name of another "
+            "split, or search anew, in another --run-dir, with test_items"
+        )
+    return found
 
 
 def _cut_note(prepared: Prepared) -> str:

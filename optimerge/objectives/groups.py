@@ -29,6 +29,11 @@ class GroupScorer(OnTasks):
         self._group = _one_metric(group, metric, [member.run.task for member in members])
 
     @property
+    def by_size(self) -> bool:
+        """Whether tasks weigh as many as they have documents; else all the same."""
+        return bool(self._group.aggregate_metric_list[0].weight_by_size)
+
+    @property
     def digest(self) -> str:
         """32 hex digits of the tasks' names, the ids scored and their prompts."""
         return digest_items(self._group.name, [(0, (m.digest,)) for m in self.members])

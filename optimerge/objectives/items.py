@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -56,20 +57,23 @@ def draw_sets(
     *,
     reserve: int = 0,
     strict: bool = True,
+    barred: AbstractSet[int] = frozenset(),
 ) -> ItemSets:
     """Draw an objective's sets from one split of a task, by the key (seed and task).
 
     Every objective on one task walks the same shuffled list: test items from its start, search
     items after the longest test set of `asks`. So another metric or number of items of the same
     task never searches on what one of them tests on. The last `reserve` documents of the list
-    are left for examples.
+    are left for examples. Documents that are `barred` are passed over.
 
     Where there are too few documents each number is cut in proportion, to one at least; `strict`,
     or fewer documents than sets: TaskError.
     """
     order = list(range(documents))
     Random(key).shuffle(order)
-    room = documents - reserve
+    order = [number for number in order if number not in barred]
+    documents = len(order)
+    room = max(0, documents - reserve)
     asks = list(asks)
     kept = max(room if each.test is None else each.test for each in asks)
     own = 0 if ask.search == 0 else ask.search or 1

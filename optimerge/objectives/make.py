@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from optimerge.errors import TaskError
 from optimerge.objectives.context import Context
+from optimerge.objectives.documents import Searched
 from optimerge.objectives.evaluation import make_evaluation
 from optimerge.objectives.kinds import make_objective
 from optimerge.objectives.protocol import Candidate, Objective
@@ -37,10 +38,12 @@ def make_objectives(
     folder: Path | None = None,
     strict: bool = False,
     generation: Generation | None = None,
+    searched: Searched | None = None,
 ) -> list[Objective]:
     """Build the objectives of a space in its order; TaskError if two have one name.
 
     `folder`: what the files that objectives name are relative to; default: the current folder.
+    `searched`: see `documents.prepare`.
     """
     check_names(specs)
     context = Context(model.config, tokenizer, folder or Path(), allow_code)
@@ -56,6 +59,7 @@ def make_objectives(
             allow_code=allow_code,
             strict=strict,
             generation=generation,
+            searched=searched,
         )
     )
     made: list[Objective] = []

@@ -52,6 +52,7 @@ class TaskRun:
         self.name: str = task.task_name
         self.room: int = live.lm.max_length
         """Tokens of the model's context."""
+        self.has_encoder = bool(live.lm.model.config.is_encoder_decoder)
         chosen = set(ids)
         instances = [each for each in task.instances if each.doc_id in chosen]
         self.digest = digest_items(self.name, [(i.doc_id, i.args) for i in instances])

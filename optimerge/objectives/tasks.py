@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from optimerge.errors import TaskError
-from optimerge.objectives.documents import Part, Prepared, prepare
+from optimerge.objectives.documents import Part, Prepared, Searched, prepare, searched_in
 from optimerge.objectives.groups import GroupScorer, group_metric, group_metrics
 from optimerge.objectives.items import ItemSets
 from optimerge.objectives.metrics import (
@@ -71,11 +71,12 @@ def load_tasks(
     allow_code: bool = False,
     strict: bool = False,
     generation: Generation | None = None,
+    searched: Searched | None = None,
 ) -> list[OnTasks]:
     """Build a scorer for each spec; `items` says which of its two sets it scores on.
 
     `allow_code`: whether local task files may name Python functions that are then run.
-    `strict`: see `prepare`.
+    `strict`, `searched`: see `prepare`.
     Scores are those of `lm_eval.simple_evaluate` on the same documents with this batch size.
     """
     from optimerge.objectives.generation.consent import check_consent
@@ -87,7 +88,9 @@ def load_tasks(
     live = LiveModel(model, tokenizer, batch_size)
     check_consent(generation, allow_code=allow_code)
     answering = LocalAnswering(live, generation=generation)
-    prepared = prepare(specs, include_path, seed, allow_code=allow_code, strict=strict)
+    prepared = prepare(
+        specs, include_path, seed, allow_code=allow_code, strict=strict, searched=searched
+    )
     chosen = [_metric(each) for each in prepared]
     for each in prepared:
         if not all(_ids(part, items) for part in each.parts):
@@ -119,9 +122,18 @@ def check_tasks(
     *,
     allow_code: bool = False,
     strict: bool = False,
+    report: Sequence[TaskObjective] = (),
 ) -> dict[str, TaskFacts]:
-    """Load each objective's documents and find its metric, without a model; by objective name."""
+    """Load each objective's documents and find its metric, without a model; by objective name.
+
+    `report`: those that are measured after the search alone.
+    """
     prepared = prepare(specs, include_path, seed, allow_code=allow_code, strict=strict)
+    if report:
+        searched = searched_in(prepared)
+        prepared += prepare(
+            report, include_path, seed, allow_code=allow_code, strict=strict, searched=searched
+        )
     return {objective_name(each.spec): _facts(each) for each in prepared}
 
 

@@ -19,7 +19,7 @@ def check_others(
     """
     from transformers import AutoConfig
 
-    specs = [s for s in space.objectives if not isinstance(s, TaskObjective | SparsityObjective)]
+    specs = [s for s in space.measured if not isinstance(s, TaskObjective | SparsityObjective)]
     if not specs:
         return {}
     config = AutoConfig.from_pretrained(models.base.path, trust_remote_code=models.base.trust_code)

@@ -1,4 +1,4 @@
-"""Who is at work in a run folder: any number of searches that share the work, or one soup.
+"""Who is at work in a run folder: any number of searches that share the work, one soup or one test.
 
 The locks are the operating system's: they end with the process, also after kill -9. They only keep
 processes of one machine apart (or those of one network file system that has locks); nothing that is
@@ -45,8 +45,8 @@ def joined(folder: Path, index: int | None = None) -> Iterator[int]:
         file = held.enter_context((folder / LOCK).open("a"))
         if not _locked(file, fcntl.LOCK_SH):
             raise RunError(
-                f"{folder}: another search is at work in this run folder alone (`optimerge soup`); "
-                "wait for it, or give another --run-dir"
+                f"{folder}: another search is at work in this run folder alone (`optimerge soup` "
+                "or `test`); wait for it, or give another --run-dir"
             )
         (folder / WORKERS).mkdir(exist_ok=True)
         for number in count(index or 0):

@@ -84,7 +84,7 @@ def open_models(
     """
     recipe = space.any_recipe
     if not recipe.base_model and not space.places:
-        if any(isinstance(spec, SparsityObjective) for spec in space.objectives):
+        if any(isinstance(spec, SparsityObjective) for spec in space.measured):
             raise RecipeError(f"{space.file}: sparsity needs a base; add `base_model: MODEL`")
         raise RecipeError(f"{space.file}: the key 'base_model' is missing; a search needs one")
     opened = [open_checkpoint(r, space.folder, trust_code=trust_code) for r in space.references]
@@ -143,7 +143,7 @@ def open_models(
 
 
 def _refuse_sparsity(space: SearchSpace, vocabulary: Vocabulary) -> None:
-    asked = any(isinstance(spec, SparsityObjective) for spec in space.objectives)
+    asked = any(isinstance(spec, SparsityObjective) for spec in space.measured)
     if asked and (lacking := vocabulary.without_base):
         raise RecipeError(
             f"{space.file}: sparsity compares every row with the base's, and {len(lacking)} "

@@ -15,7 +15,7 @@ BASE = "base"
 
 def check_named_parents(space: SearchSpace, models: "Models") -> None:
     """Raise RecipeError if an objective names a parent that the space does not have."""
-    for spec in space.objectives:
+    for spec in space.measured:
         if isinstance(spec, DriftObjective) and parent_named(models, spec.to) is None:
             known = [*([BASE] if models.has_base else []), *models.names, *models.names.values()]
             hint = did_you_mean(spec.to, known) or f"; it has {', '.join(dict.fromkeys(known))}"

@@ -20,15 +20,12 @@ from statistics import fmean
 from optimerge.errors import RunError
 from optimerge.front.losses import to_loss
 from optimerge.recipe.schema import Recipe
-from optimerge.recipe.write import recipe_text
-from optimerge.records.attributes import as_trial
 from optimerge.records.types import Trial
+from optimerge.search.beside import score_beside
 from optimerge.search.budget import Budget, Stop
-from optimerge.search.candidate import attempt
 from optimerge.search.lease import Lease
-from optimerge.search.parents import BASE, begin_beside, origins, score_parents
+from optimerge.search.parents import BASE, origins, score_parents
 from optimerge.search.session import Session
-from optimerge.search.tell import finish
 from optimerge.space.objectives import TaskObjective, objective_name
 
 SOUP = "soup:"
@@ -81,7 +78,7 @@ def greedy_soup(session: Session, stop: Stop) -> Iterator[Step]:
             pass
     soup: list[str] = []
     best = -math.inf
-    for reference, alone in _ranked(session, tasks, stop):
+    for reference, alone in ranked_experts(session, tasks, stop):
         if stop.requested:
             return
         wanted = [*soup, reference]
@@ -103,7 +100,7 @@ def soup_recipe(session: Session, experts: Sequence[str]) -> Recipe:
     return session.with_tokens(session.weighted(weights, session.space.any_recipe.dtype))
 
 
-def _ranked(session: Session, tasks: Sequence[str], stop: Stop) -> list[tuple[str, Trial]]:
+def ranked_experts(session: Session, tasks: Sequence[str], stop: Stop) -> list[tuple[str, Trial]]:
     """Return the experts that have scores, by reference, best first; ties in the space's order."""
     trials = {t.origin: t for t in session.run.trials() if t.is_parent and t.state == "complete"}
     found = [(r, trials[o]) for r, o in origins(session).items() if o != BASE and o in trials]
@@ -116,15 +113,5 @@ def _ranked(session: Session, tasks: Sequence[str], stop: Stop) -> list[tuple[st
 
 def _scored(session: Session, experts: Sequence[str]) -> Trial:
     """Return the trial of a soup: that of an earlier time, or a new one."""
-    recipe = soup_recipe(session, experts)
-    text = recipe_text(session.stored(recipe))
-    study, objectives = session.run.parents, session.run.info.objectives
-    for stored in study.get_trials(deepcopy=False):
-        if stored.state.name == "COMPLETE" and stored.user_attrs.get("recipe") == text:
-            return as_trial(stored, objectives, numbered=False)
     names = [name for r, name in session.models.names.items() if r in experts]
-    origin = SOUP + "+".join(names)
-    asked = begin_beside(session, origin)
-    outcome = attempt(session, recipe)
-    told = finish(session.run, study, asked, origin, text, outcome)
-    return as_trial(told, objectives, numbered=False)
+    return score_beside(session, soup_recipe(session, experts), SOUP + "+".join(names))

@@ -17,6 +17,7 @@ from optimerge.space.granularity import check_groups, each_in_slices
 from optimerge.space.layer_map import LayerMap
 from optimerge.space.objectives import TaskObjective
 from optimerge.space.ranges import Range, is_range
+from optimerge.space.report import check_report_names, reported
 from optimerge.space.schema import BLOCKS, Blocks
 from optimerge.space.slices import Site, is_structure, longest, path_text
 from optimerge.space.space import SearchSpace
@@ -56,10 +57,12 @@ def make_space(data: dict[str, Any], path: Path) -> SearchSpace:
         include_path=(path.parent / blocks.include_path) if blocks.include_path else None,
         search=blocks.search,
         layer_map=blocks.layer_map,
+        report=reported(blocks.report, blocks.tasks, file),
     )
     names = space.objective_names
     if twice := [n for n in names if names.count(n) > 1]:
         raise RecipeError(f"{file}: objectives: two are called {twice[0]!r}; give one a `name:`")
+    check_report_names(space.report, names, file)
     if not space.optimized:
         raise RecipeError(
             f"{file}: objectives: all have `optimize: false`, so there is nothing to search for; "

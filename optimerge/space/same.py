@@ -13,9 +13,12 @@ FREE = (
 
 
 def fixed_part(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a search space's data must stay as it is while a run lives."""
+    """Return what of a search space's data must stay as it is while a run lives.
+
+    What is under `report:` is never searched on, so it may come, change and go.
+    """
     settings = {k: v for k, v in (data.get("search") or {}).items() if k not in FREE}
-    kept = {k: v for k, v in data.items() if k != "search"}
+    kept = {k: v for k, v in data.items() if k not in ("search", "report")}
     return {**kept, "search": {"seed": 0, "exact": False, **settings}}
 
 

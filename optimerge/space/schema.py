@@ -121,6 +121,8 @@ class Blocks(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)]
+    report: tuple[AnyObjective, ...] = ()
+    """Measured by `optimerge test` alone, never searched on; may be added to a run at any time."""
     include_path: str | None = None
     """Folder with local lm-eval task files, relative to the search-space file."""
     tasks: TaskSettings = TaskSettings()

@@ -55,6 +55,8 @@ class SearchSpace:
     search: SearchSettings
     layer_map: LayerMap | None = None
     """What the slices were written as."""
+    report: tuple[ObjectiveSpec, ...] = ()
+    """What is measured on test items alone, by `optimerge test`."""
 
     @property
     def folder(self) -> Path:
@@ -65,6 +67,11 @@ class SearchSpace:
     def objective_names(self) -> tuple[str, ...]:
         """Names of the objectives, in the file's order."""
         return tuple(objective_name(spec) for spec in self.objectives)
+
+    @property
+    def measured(self) -> tuple[ObjectiveSpec, ...]:
+        """The objectives, and what is measured after the search alone."""
+        return (*self.objectives, *self.report)
 
     @property
     def optimized(self) -> tuple[str, ...]:

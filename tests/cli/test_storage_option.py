@@ -14,7 +14,7 @@ from optimerge.cli.main import run as run_command
 from optimerge.records.run import JOURNAL, open_run
 from optimerge.records.stop_request import last_request
 
-READ_A_RUN = ("status", "front", "show", "export", "stop", "search", "soup")
+READ_A_RUN = ("status", "front", "show", "export", "stop", "search", "soup", "test")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_every_command_that_reads_a_run_takes_its_storage(name: str) -> None:
     command = cli.commands[name]
     options = {word for p in command.params if isinstance(p, click.Option) for word in p.opts}
     assert "--storage" in options
-    assert ("--artifacts" in options) is (name in ("search", "soup", "show"))
+    assert ("--artifacts" in options) is (name in ("search", "soup", "show", "test"))
 
 
 def test_one_machine_searches_in_a_database_and_others_see_all_of_it(

@@ -1,0 +1,146 @@
+"""Retests a run for the command `test`: what it will score, progress, the table."""
+
+import shlex
+import time
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from optimerge.cli.quiet import quiet
+from optimerge.cli.screen import clock_in, duration, err, number
+from optimerge.cli.stopping import stopping
+from optimerge.cli.tested_table import print_results
+from optimerge.records.run import Run
+from optimerge.records.types import Trial
+from optimerge.retest.plan import Plan, Wanted
+from optimerge.retest.work import retest_run
+
+
+def run_test(
+    run: Run,
+    wanted: Wanted,
+    device: str,
+    *,
+    report: Path | None = None,
+    allow_code: bool = False,
+    trust_code: bool = False,
+    storage: str = "",
+    artifacts: str = "",
+) -> int:
+    """Score a run on its test items and print what came out; return the exit code."""
+    with (
+        quiet(run.folder / "log.txt", scoring=True),
+        stopping() as stop,
+        TestProgress() as progress,
+    ):
+        results = retest_run(
+            run,
+            wanted,
+            device,
+            report=report,
+            allow_code=allow_code,
+            trust_code=trust_code,
+            storage=storage,
+            artifacts=artifacts,
+            stop=stop,
+            observer=progress,
+            say=lambda text: err().print(f"{text} ...", style="dim"),
+            warn=lambda text: err().print(f"note: {text}"),
+        )
+    if stop.requested:
+        folder = shlex.quote(str(run.folder))
+        err().print(f"stopped; optimerge test {folder} goes on")
+        return stop.code
+    if results is not None:
+        print_results(results, run.name)
+    return 0
+
+
+class TestProgress:
+    """Tells how a retest goes: a live bar on a terminal, a line a model elsewhere."""
+
+    __test__ = False  # not pytest's
+
+    def __init__(self) -> None:
+        self._console = err()
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        self._total = self._done = 0
+        self._began, self._scored = time.monotonic(), 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def planned(self, plan: Plan) -> None:
+        """Say what will be scored, and about how long that takes."""
+        for line in plan_lines(plan):
+            self._console.print(line, soft_wrap=True)
+        self._total = plan.tested + plan.ensemble
+        self._began = time.monotonic()
+        if self._console.is_terminal:
+            self._bar = Progress(
+                SpinnerColumn(),
+                BarColumn(bar_width=20),
+                TextColumn("{task.description}", markup=False),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("scoring", total=self._total)
+
+    def scored(self, name: str, trial: Trial, where: str) -> None:
+        """Show what came of one model."""
+        self._scored += 1
+        told = trial.error or " ".join(f"{n} {number(s.value)}" for n, s in trial.scores.items())
+        said = f"{name} on {where} items{' failed' if trial.state == 'failed' else ''}: {told}"
+        if self._bar:
+            self._bar.update(self._task, description=f"{self._done}/{self._total} · {said}")
+        else:
+            self._console.print(
+                f"{datetime.now():%H:%M:%S} {self._done}/{self._total} {said}", soft_wrap=True
+            )
+
+    def passed(self) -> None:
+        """Count a model."""
+        self._done += 1
+        if self._bar:
+            self._bar.update(self._task, completed=self._done)
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """Return what a retest scores in lines for people, with about when it ends."""
+    merges = f"{len(plan.merges)} merge{'' if len(plan.merges) == 1 else 's'}"
+    parts = [merges, f"{plan.parents} parents"]
+    if plan.baselines:
+        parts.append(
+            f"{len(plan.baselines)} baselines ({', '.join(b.name for b in plan.baselines)})"
+        )
+    if plan.ensemble:
+        parts.append("the parents' ensemble")
+    lines = [f"on the test items: {', '.join(parts)}"]
+    if plan.rebuilds:
+        lines.append(
+            f"random masks: {len(plan.stochastic)} merges under {plan.masks} other seeds each, "
+            f"{plan.rebuilds} rebuilds"
+        )
+    if plan.searched:
+        lines.append(f"to find the baselines: up to {plan.searched} models on the search items")
+    if plan.seconds:
+        ends = clock_in(plan.seconds, datetime.now())
+        lines.append(
+            f"about {duration(plan.seconds)} if nothing of it is there yet, until {ends}; what is "
+            "there is not scored again"
+        )
+    return lines

@@ -1,0 +1,44 @@
+"""Scores recipes beside the search: soups and baselines, which need not be points of its space.
+
+They are kept in the study "parents", and scored as the search scores its candidates, on the same
+items, without a race. A recipe that has scores there is not scored again.
+"""
+
+from typing import TYPE_CHECKING
+
+from optimerge.recipe.schema import Recipe
+from optimerge.recipe.write import recipe_text
+from optimerge.records.attributes import as_trial
+from optimerge.records.types import Trial
+from optimerge.search.candidate import Outcome, attempt
+from optimerge.search.parents import begin_beside
+from optimerge.search.session import Session
+from optimerge.search.tell import finish, put_back_on_failure
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+
+def known_beside(session: Session, recipe: Recipe) -> Trial | None:
+    """Return the complete trial of a recipe among the parents, soups and baselines of the run."""
+    text = recipe_text(session.stored(recipe))
+    for stored in session.run.parents.get_trials(deepcopy=False):
+        if stored.state.name == "COMPLETE" and stored.user_attrs.get("recipe") == text:
+            return as_trial(stored, session.run.info.objectives, numbered=False)
+    return None
+
+
+def score_beside(session: Session, recipe: Recipe, origin: str) -> Trial:
+    """Return the trial of a recipe: that of an earlier time, or a new one marked with `origin`."""
+    if known := known_beside(session, recipe):
+        return known
+    run, study = session.run, session.run.parents
+    text = recipe_text(session.stored(recipe))
+    asked = begin_beside(session, origin)
+
+    def record(outcome: Outcome) -> "FrozenTrial":
+        return finish(run, study, asked, origin, text, outcome)
+
+    with put_back_on_failure(run, study, asked._trial_id):
+        told = record(attempt(session, recipe, record=record))
+    return as_trial(told, run.info.objectives, numbered=False)
