@@ -1,14 +1,16 @@
 """optimerge searches for merges of your fine-tuned language models and keeps the Pareto front.
 
-For programs: `load_run` opens a run, `build` makes a checkpoint of a recipe, `read_space` reads a
-search space; all that a user can cause is an `OptimergeError`. Each loads what it needs when it is
-first asked for; to import optimerge loads nothing.
+For programs: `load_run` opens a run, `build` makes a checkpoint of a recipe, `evaluate` scores a
+model or a recipe, `read_space` reads a search space; all that a user can cause is an
+`OptimergeError`. Each loads what it needs when it is first asked for; to import optimerge loads
+nothing.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from optimerge.api.evaluate import evaluate as evaluate
     from optimerge.api.run import Run as Run
     from optimerge.api.run import load_run as load_run
     from optimerge.errors import OptimergeError as OptimergeError
@@ -21,12 +23,13 @@ _HOMES = {
     "OptimergeError": "optimerge.errors",
     "Run": "optimerge.api.run",
     "build": "optimerge.export.build",
+    "evaluate": "optimerge.api.evaluate",
     "load_run": "optimerge.api.run",
     "read_space": "optimerge.space.read",
 }
 """Where each public name lives."""
 
-__all__ = ["OptimergeError", "Run", "build", "load_run", "read_space"]
+__all__ = ["OptimergeError", "Run", "build", "evaluate", "load_run", "read_space"]
 
 
 def __dir__() -> list[str]:
