@@ -9,9 +9,9 @@ that can be printed; they are text all the same: who puts them into Markdown or 
 and nobody runs `command`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from optimerge.recipe.strict import Strict
 
@@ -31,6 +31,16 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{8,128}$")]
 Number = Annotated[float, Field(strict=True)]
 """A number, no text and no switch; may be infinite, as a perplexity may be."""
 Whole = Annotated[int, Field(strict=True)]
+
+
+def _trial(given: Any) -> int | str | None:
+    if given is None:
+        return None
+    if isinstance(given, int) and not isinstance(given, bool):
+        return given
+    if isinstance(given, str):
+        return _printable(given)
+    raise ValueError("must be a trial's number, or a name")
 
 
 class Scored(Strict):
@@ -69,7 +79,7 @@ class OptimergeBlock(Strict):
     """int8: experts are taken as int8 steps from the base; None: as they are in their files."""
     run: Line | None = None
     """Name of the run's folder."""
-    trial: Whole | Line | None = None
+    trial: Annotated[int | str | None, BeforeValidator(_trial)] = None
     """Number of the trial, or the name of a parent or a soup."""
     version: str | None = None
     """Of the optimerge that scored it."""

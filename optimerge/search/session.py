@@ -205,6 +205,7 @@ def open_session(
         trust_code=trust_code,
         plan=evaluation.way,
         models=digests,
+        places=dict(models.places),
     )
     run = _open_or_create(folder, info, storage, artifacts, started)
     if run.info.plan != evaluation.way:
