@@ -15,8 +15,9 @@ from optimerge.objectives.evaluation import Evaluation, make_evaluation
 from optimerge.objectives.make import make_objectives
 from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.protocol import Objective
+from optimerge.recipe.block import OptimergeBlock
 from optimerge.recipe.read import parse_yaml
-from optimerge.recipe.schema import Dtype, InputModel, OptimergeBlock, Recipe
+from optimerge.recipe.schema import Dtype, InputModel, Recipe
 from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
@@ -204,6 +205,7 @@ def open_session(
         trust_code=trust_code,
         plan=evaluation.way,
         models=digests,
+        places=dict(models.places),
     )
     run = _open_or_create(folder, info, storage, artifacts, started)
     if run.info.plan != evaluation.way:
