@@ -126,21 +126,16 @@ def _run_of(model: str) -> Path | None:
 
     It is the recipe's own folder, as `optimerge export` writes it, or runs/NAME.
     """
-    from optimerge.export.finished import recipe_of
+    from optimerge.export.finished import finished_build
+    from optimerge.export.named_run import named_run
     from optimerge.recipe.read import read_recipe
-    from optimerge.records.run import JOURNAL
     from optimerge.retest.score_one import is_recipe
 
     path = Path(model)
-    recipe = read_recipe(path) if is_recipe(path) else recipe_of(path)
-    name = recipe.block.run if recipe else None
-    if not name:
-        return None
-    places = [path.parent] if is_recipe(path) else []
-    for place in (*places, Path("runs") / Path(name).name):
-        if place.resolve().name == name and (place / JOURNAL).is_file():
-            return place
-    return None
+    if is_recipe(path):
+        return named_run(read_recipe(path).block.run, path.parent)
+    built = finished_build(path)
+    return named_run(built.run) if built else None
 
 
 def _print(scored: "Scored") -> None:
