@@ -38,8 +38,9 @@ def draw_front(run: Run, trial: Trial) -> bytes | None:
     for place, other in enumerate(others):
         axes = figure.add_subplot(1, len(others), place + 1)
         _panel(axes, front, trial, names[0], other)
-        if place == 0:
-            axes.legend(fontsize=8, frameon=False)
+    signs = figure.axes[0].get_legend_handles_labels()
+    columns = 4 if len(others) > 1 else 2
+    figure.legend(*signs, loc="outside lower center", ncols=columns, fontsize=8, frameon=False)
     content = BytesIO()
     figure.savefig(content, format="png", metadata={"Software": None})
     return content.getvalue()
