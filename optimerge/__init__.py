@@ -1,18 +1,21 @@
 """optimerge searches for merges of your fine-tuned language models and keeps the Pareto front.
 
-For programs: `load_run` opens a run, `build` makes a checkpoint of a recipe, `read_space` reads a
-search space; all that a user can cause is an `OptimergeError`. Each loads what it needs when it is
-first asked for; to import optimerge loads nothing.
+For programs: `load_run` opens a run, `build` makes a checkpoint of a recipe, `evaluate` scores a
+model or a recipe, `push_to_hub` publishes a checkpoint, `read_space` reads a search space; all that
+a user can cause is an `OptimergeError`. Each loads what it needs when it is first asked for; to
+import optimerge loads nothing.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from optimerge.api.evaluate import evaluate as evaluate
     from optimerge.api.run import Run as Run
     from optimerge.api.run import load_run as load_run
     from optimerge.errors import OptimergeError as OptimergeError
     from optimerge.export.build import build as build
+    from optimerge.export.hub import push_to_hub as push_to_hub
     from optimerge.space.read import read_space as read_space
 
 __version__ = "0.1.0"
@@ -21,12 +24,14 @@ _HOMES = {
     "OptimergeError": "optimerge.errors",
     "Run": "optimerge.api.run",
     "build": "optimerge.export.build",
+    "evaluate": "optimerge.api.evaluate",
     "load_run": "optimerge.api.run",
+    "push_to_hub": "optimerge.export.hub",
     "read_space": "optimerge.space.read",
 }
 """Where each public name lives."""
 
-__all__ = ["OptimergeError", "Run", "build", "load_run", "read_space"]
+__all__ = ["OptimergeError", "Run", "build", "evaluate", "load_run", "push_to_hub", "read_space"]
 
 
 def __dir__() -> list[str]:

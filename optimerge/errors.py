@@ -6,6 +6,7 @@
     ├── CheckpointError     a model's files are missing, cut or do not fit together
     ├── TaskError           an lm-eval task or metric cannot be used
     ├── RunError            a run folder cannot be read, written or resumed
+    ├── HubError            a model cannot be published: no token, no right, no network
     └── TrialError          one candidate cannot be built or scored: a failed trial, not the end
 
 A message is one sentence that names the file, the key, the value and the remedy.
@@ -37,6 +38,10 @@ class TaskError(OptimergeError):
 
 class RunError(OptimergeError):
     """A run folder that cannot be read, written or resumed."""
+
+
+class HubError(OptimergeError):
+    """A model that cannot be published on the Hugging Face Hub."""
 
 
 class TrialError(OptimergeError):

@@ -13,6 +13,10 @@ from optimerge.errors import CheckpointError
 
 _HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
 
+_SNAPSHOT = re.compile(r"/snapshots/([0-9a-f]{40})$")
+"""How a folder of the Hub's local cache ends."""
+_COMMIT = re.compile(r"@([0-9a-f]{40})$")
+
 
 @dataclass(frozen=True)
 class ModelReference:
@@ -34,6 +38,23 @@ class ModelReference:
 
     def __str__(self) -> str:
         return self.path if self.revision is None else f"{self.path}@{self.revision}"
+
+
+def pinned(reference: str, folder: Path) -> str:
+    """Return a model of the Hub with the commit that was found; anything else as it is.
+
+    `folder`: what `resolve` returned. A branch or a tag gives way to the commit that it was.
+    """
+    found = _SNAPSHOT.search(folder.as_posix())
+    if found is None:
+        return reference
+    return str(ModelReference(ModelReference.parse(reference).path, found[1]))
+
+
+def commit_of(reference: str) -> str | None:
+    """Return the commit behind a model's name (that of the base, of `base+adapter`); or None."""
+    found = _COMMIT.search(reference.partition("+")[0])
+    return found[1] if found else None
 
 
 def split_adapter(reference: str, relative_to: Path | None = None) -> tuple[str, str | None]:

@@ -17,9 +17,34 @@ from optimerge.cli.options import DEVICE, chosen_device
 @click.option(
     "--allow-nan", is_flag=True, help="Merge models that hold NaN or infinite weights too."
 )
+@click.option("--no-card", is_flag=True, help="Write no model card (README.md).")
+@click.option(
+    "--run",
+    metavar="RUN",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The run that the card shows the front and the scores of. Default: the run that the "
+    "recipe names, if it is the recipe's folder or runs/NAME.",
+)
+@click.option(
+    "--push-to-hub",
+    "push",
+    metavar="ORG/NAME",
+    help="Upload the checkpoint to the Hugging Face Hub, with the token of $HF_TOKEN or "
+    "`hf auth login`. Private, unless --public.",
+)
+@click.option("--public", is_flag=True, help="With --push-to-hub: let everybody see it.")
 @DEVICE
 def command(
-    recipe: Path, out: Path, seed: int | None, exact: bool, allow_nan: bool, device: str
+    recipe: Path,
+    out: Path,
+    seed: int | None,
+    exact: bool,
+    allow_nan: bool,
+    no_card: bool,
+    run: Path | None,
+    push: str | None,
+    public: bool,
+    device: str,
 ) -> None:
     """Build a recipe to a Hugging Face checkpoint in OUT, which must not exist yet.
 
@@ -31,40 +56,74 @@ def command(
     was killed or stopped, or that filled the disk, goes on from there when the same command is
     given again.
 
+    With the weights come config, tokenizer, chat template, generation config, and a model card:
+    parents, licence, scores, the front, the recipe, how to make it again. It names local models by
+    the last part of their path. For a GGUF file give OUT to llama.cpp's convert_hf_to_gguf.py.
+
+    An upload that was stopped goes on with the same command, which does not merge again.
+
     \b
     Examples:
       optimerge build runs/mine/recipe.yaml merged/
+      optimerge build runs/mine/recipe.yaml merged/ --push-to-hub my-org/merged
       optimerge build mergekit-recipe.yml merged/ --exact --seed 42
     """
+    import os
+
     from rich.progress import Progress
 
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import count, err
+    from optimerge.cli.screen import count, err, size
+    from optimerge.errors import OptimergeError
     from optimerge.export.build import build
+    from optimerge.export.hub import prepare, upload
+    from optimerge.recipe.read import read_recipe
 
+    if public and push is None:
+        raise OptimergeError("--public belongs to --push-to-hub ORG/NAME")
     console = err()
-    with (
-        quiet(studies=False),
-        Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
-    ):
-        task = bar.add_task("merging", total=None)
+    if push is not None and console.is_terminal:
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0")
+
+    def say(text: str) -> None:
+        console.print(f"note: {text}", markup=False, soft_wrap=True)
+
+    with quiet():
+        target = None
+        if push is not None:
+            read_recipe(recipe)  # before anything is made on the Hub
+            target = prepare(push, private=not public)
         try:
-            built = build(
-                recipe,
-                out,
-                device=chosen_device(device),
-                seed=seed,
-                mode="exact" if exact else None,
-                allow_nan=allow_nan,
-                progress=lambda done, total: bar.update(task, completed=done, total=total),
-                remark=lambda text: console.print(f"note: {text}", markup=False, soft_wrap=True),
-            )
+            with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+                task = bar.add_task("merging", total=None)
+                built = build(
+                    recipe,
+                    out,
+                    device=chosen_device(device),
+                    seed=seed,
+                    mode="exact" if exact else None,
+                    allow_nan=allow_nan,
+                    card=not no_card,
+                    run=run,
+                    name=push.partition("/")[2] if push else None,
+                    reuse=push is not None,
+                    progress=lambda done, total: bar.update(task, completed=done, total=total),
+                    remark=say,
+                )
+            for note in built.notes:
+                click.echo(f"note: {note}", err=True)
+            if built.reused:
+                click.echo(f"{built.directory} is this build already: nothing is merged")
+            else:
+                click.echo(
+                    f"wrote {built.directory}: {built.tensors} tensors, "
+                    f"{count(built.parameters)} parameters ({built.mode} mode, seed {built.seed})"
+                )
+            if target is not None:
+                kept = "private" if target.private else "public"
+                whole = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+                console.print(f"uploading {size(whole)} to {target.name} ({kept}) ...")
+                click.echo(f"uploaded to {upload(target, out)} ({kept})")
         except KeyboardInterrupt:
             console.print("stopped: the same command goes on where this one was")
             raise
-    for note in built.notes:
-        click.echo(f"note: {note}", err=True)
-    click.echo(
-        f"wrote {built.directory}: {built.tensors} tensors, {count(built.parameters)} "
-        f"parameters ({built.mode} mode, seed {built.seed})"
-    )

@@ -18,6 +18,7 @@ from optimerge.cli import (
     calibrate,
     check,
     demo,
+    evaluate,
     export,
     front,
     methods,
@@ -60,7 +61,7 @@ def cli() -> None:
     """Group of all commands; its help is given above."""
 
 
-MAKING = (demo, zoo, check, calibrate, search, test, soup, export, build)
+MAKING = (demo, zoo, check, calibrate, search, test, soup, export, build, evaluate)
 SEEING = (status, stop, front, show, report, methods, samplers)
 for module in (*MAKING, *SEEING):
     cli.add_command(module.command)

@@ -1,9 +1,11 @@
 """Builds a recipe to a checkpoint, tensor by tensor: no model is held in memory whole."""
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.fit import check_copied, check_parts
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
@@ -13,6 +15,8 @@ from optimerge.checkpoint.sidefiles import copy_side_files
 from optimerge.checkpoint.staging import check_free
 from optimerge.checkpoint.tokenizer_write import write_chat_template
 from optimerge.checkpoint.write import CheckpointWriter
+from optimerge.export.card.of_build import card_of_build
+from optimerge.export.finished import finished_build, note_finished
 from optimerge.export.merging import Merging
 from optimerge.export.resume import build_key
 from optimerge.export.slots import copied_names, slots_of
@@ -26,6 +30,10 @@ from optimerge.merge.tensor import Mode, Selections, stream_state
 from optimerge.merge.vocabulary import make_vocabulary
 from optimerge.recipe.read import read_recipe
 from optimerge.recipe.schema import Recipe
+from optimerge.records.run import Run
+
+if TYPE_CHECKING:
+    from optimerge.retest.tested import Results
 
 Progress = Callable[[int, int], None]
 """Told (tensors done, tensors in all)."""
@@ -42,6 +50,8 @@ class Built:
     seed: int
     notes: tuple[str, ...] = ()
     """What a person should know, a sentence each."""
+    reused: bool = False
+    """Whether it was there already: nothing was merged."""
 
 
 def build(
@@ -52,6 +62,11 @@ def build(
     seed: int | None = None,
     mode: Mode | None = None,
     allow_nan: bool = False,
+    card: bool = True,
+    run: Run | str | Path | None = None,
+    results: "Results | None" = None,
+    name: str | None = None,
+    reuse: bool = False,
     progress: Progress = lambda done, total: None,
     remark: Callable[[str], None] = lambda text: None,
 ) -> Built:
@@ -62,11 +77,18 @@ def build(
     are those of the first model, as they are. NaN and infinite weights, in a model or in the
     merge, are refused unless `allow_nan`.
 
+    `card`: whether to write a model card (README.md). It calls the model `name`, by default as
+    `directory` is called, and has the scores of `run`, by default the one that the recipe names if
+    it is the recipe's folder or runs/NAME; and those of its retest, if `results` are given.
+
+    `reuse`: where `directory` is this very build already, leave it (but for its card).
     `directory` appears when all is in it. A build that was killed or interrupted, or that filled
     the disk, goes on where it was when the same is built again; `remark` is told so at once.
     """
     recipe_file, directory = Path(recipe_file), Path(directory)
-    check_free(directory)
+    finished = finished_build(directory) if reuse else None
+    if finished is None:
+        check_free(directory)
     recipe = read_recipe(recipe_file)
     checkpoints = _opened(recipe, recipe_file.parent)
     opened = list(checkpoints.values())
@@ -92,6 +114,22 @@ def build(
     copied = copied_names(donor, plan)
     slots = slots_of(plan, checkpoints, vocabulary, {name: donor.copied[name] for name in copied})
     key = build_key(plan, selections, checkpoints, vocabulary, statistics, device, allow_nan)
+    made = None
+    if card:
+        called = name or Path(os.path.abspath(directory)).name
+        made = card_of_build(called, recipe, recipe_file, selections, checkpoints, run, results)
+        notes += made.notes
+    built = Built(
+        directory=directory,
+        tensors=len(slots),
+        parameters=sum(prod(slot.shape) for slot in slots),
+        mode=selections.mode,
+        seed=selections.seed,
+        notes=tuple(notes),
+    )
+    if finished is not None and finished.key == key:
+        finished.renew(directory, made)
+        return replace(built, reused=True)
     with (
         CheckpointWriter(directory, slots, key) as writer,
         Merging(
@@ -116,14 +154,10 @@ def build(
                 write_vocabulary(vocabulary, writer.folder)
             if template is not None:
                 write_chat_template(writer.folder, template)
-    return Built(
-        directory=directory,
-        tensors=len(slots),
-        parameters=sum(prod(slot.shape) for slot in slots),
-        mode=selections.mode,
-        seed=selections.seed,
-        notes=(*notes, *side.notes),
-    )
+            if made is not None:
+                made.write(writer.folder)
+            note_finished(writer.folder, key, recipe.block.run or "")
+    return replace(built, notes=(*built.notes, *side.notes))
 
 
 def _opened(recipe: Recipe, folder: Path) -> dict[str, Checkpoint]:

@@ -1,6 +1,7 @@
-"""Writes a trial's recipe, with its evidence as comments, and says who can build it.
+"""Writes a trial's recipe, with its evidence, and says who can build it.
 
-mergekit builds it as it stands, unless its method is one that mergekit lacks.
+mergekit builds it as it stands, unless its method is one that mergekit lacks. What a person wants
+to know at once stands in comments; all that is known, for programs, in the `optimerge:` block.
 """
 
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from optimerge.errors import RunError
 from optimerge.export.as_mergekit import as_mergekit
+from optimerge.export.evidence import mergekit_command, unnumbered, with_evidence
 from optimerge.export.file import write_file
 from optimerge.methods.protocol import MergeMethod, Required
 from optimerge.methods.registry import method_named
@@ -20,20 +22,19 @@ from optimerge.records.run import Run
 from optimerge.records.types import Score, Trial
 
 
-def export_text(run: Run, trial: Trial, reason: str) -> str:
+def export_text(
+    run: Run, trial: Trial, reason: str, test: Mapping[str, Score] | None = None
+) -> str:
     """Return the recipe file of a trial; the same trial gives the same bytes.
 
-    Every default is written out, so that another version of mergekit merges the same.
-    RunError if the trial has no scores.
+    Every default is written out, so that another version of mergekit merges the same. `test`: its
+    scores on the test items, if it was tested. RunError if the trial has no scores.
     """
     if trial.state != "complete":
         raise RunError(f"{run.folder}: trial {trial.name} is {trial.state}: {trial.error}")
     scored = parse_recipe(trial.recipe, f"trial {trial.name}")
-    recipe = complete(as_mergekit(scored))
-    block = recipe.block.model_copy(
-        update={"run": run.name, "trial": trial.name if _unnumbered(trial) else trial.number}
-    )
-    recipe = recipe.model_copy(update={"optimerge": block})
+    recipe = exported(scored)
+    recipe = with_evidence(recipe, run, trial, test)
     lines = [
         *_head(run, trial, reason),
         *_evidence(trial.scores),
@@ -46,15 +47,31 @@ def export_text(run: Run, trial: Trial, reason: str) -> str:
     return "".join(f"# {line}".rstrip() + "\n" for line in comments) + recipe_text(recipe)
 
 
+def exported(scored: Recipe) -> Recipe:
+    """Return a recipe as it was scored in the form in which it is exported."""
+    recipe = complete(as_mergekit(scored))
+    if recipe.merge_method != scored.merge_method:
+        block = recipe.block.model_copy(update={"scored_as": scored.merge_method})
+        recipe = recipe.model_copy(update={"optimerge": block})
+    return recipe
+
+
 def write_export(text: str, path: Path) -> None:
     """Write the recipe file whole or not at all; RunError if it cannot be written."""
     write_file(text.encode(), path)
 
 
 def complete(recipe: Recipe) -> Recipe:
-    """Return the recipe with every default of its method written out, at the lowest priority."""
+    """Return the recipe with every default of its method written out, at the lowest priority.
+
+    Where the base is no more than one of the models and is not named, the first model is: without
+    it mergekit takes config and tokenizer from any of them.
+    """
     method = method_named(recipe.merge_method)
-    return recipe.model_copy(update={"parameters": {**_defaults(method), **recipe.parameters}})
+    changed: dict[str, object] = {"parameters": {**_defaults(method), **recipe.parameters}}
+    if recipe.base_model is None and method.base == "ignored":
+        changed["base_model"] = recipe.references()[0]
+    return recipe.model_copy(update=changed)
 
 
 def _defaults(method: MergeMethod) -> Mapping[str, Value]:
@@ -66,17 +83,12 @@ def _defaults(method: MergeMethod) -> Mapping[str, Value]:
 
 
 def _head(run: Run, trial: Trial, reason: str) -> list[str]:
-    kind = "parent " if trial.is_parent else "" if _unnumbered(trial) else "trial "
+    kind = "parent " if trial.is_parent else "" if unnumbered(trial) else "trial "
     return [
         f"Exported by optimerge from run {run.name}, {kind}{trial.name}: {reason}.",
         "",
         "Search scores:",
     ]
-
-
-def _unnumbered(trial: Trial) -> bool:
-    """Whether the trial goes by a name: a parent, also one with a number, or a soup."""
-    return trial.is_parent or trial.number is None
 
 
 def _evidence(scores: Mapping[str, Score]) -> list[str]:
@@ -126,6 +138,11 @@ def task_vector_notes(recipe: Recipe) -> list[str]:
     return notes
 
 
+def is_random(method: MergeMethod) -> bool:
+    """Whether what mergekit makes of a method depends on its random seed."""
+    return method.stochastic or method.name == "arcee_fusion"  # a sample of large tensors
+
+
 def _builders(recipe: Recipe) -> list[str]:
     seed = recipe.block.seed
     method = method_named(recipe.merge_method)
@@ -133,9 +150,8 @@ def _builders(recipe: Recipe) -> list[str]:
     lines = ["", "Build it: optimerge build THIS_FILE OUT"]
     if not method.mergekit:
         return [*lines, f"          (only optimerge can: mergekit has no method {method.name!r})"]
-    if not method.stochastic:
-        return [*lines, "or:       mergekit-yaml THIS_FILE OUT"]
-    lines.append(f"or:       mergekit-yaml THIS_FILE OUT --random-seed {seed}")
-    if not exact:
+    theirs = mergekit_command(seed if is_random(method) else None, "THIS_FILE", "OUT")
+    lines.append(f"or:       {theirs}")
+    if method.stochastic and not exact:
         lines.append("          (mergekit draws other random masks: a sister of what was scored)")
     return lines

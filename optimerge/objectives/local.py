@@ -1,9 +1,10 @@
 """Answers by the resident model itself, in this process."""
 
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from optimerge.objectives.answering import Writing
 from optimerge.objectives.generation.remote.model import RemoteModel
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 log = logging.getLogger(__name__)
+_WAY = re.compile(
+    r"(?P<name>[a-z]+), (?P<tokens>[1-9]\d{0,15}) tokens, (?P<logits>[1-9]\d{0,15}) logits "
+    r"and (?P<kept>[1-9]\d{0,15}) kept tokens a batch"
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,19 @@ class Way:
     def __str__(self) -> str:
         limits = f"{self.budget.tokens} tokens, {self.budget.logits} logits"
         return f"{self.name}, {limits} and {self.budget.kept} kept tokens a batch"
+
+    @classmethod
+    def parse(cls, text: str) -> "Way | None":
+        """Return the way that `str` wrote; None for "" and for what another version wrote.
+
+        >>> str(Way.parse("tree, 2048 tokens, 64 logits and 32 kept tokens a batch"))
+        'tree, 2048 tokens, 64 logits and 32 kept tokens a batch'
+        """
+        found = _WAY.fullmatch(text)
+        if found is None or found["name"] not in get_args(Name):
+            return None
+        limits = (int(found[limit]) for limit in ("tokens", "logits", "kept"))
+        return cls(cast(Name, found["name"]), Budget(*limits))
 
 
 class LocalAnswering:

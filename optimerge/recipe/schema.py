@@ -7,8 +7,10 @@ there and is an error here. The top-level block `optimerge:` is ours; mergekit i
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from optimerge.recipe.block import OptimergeBlock
+from optimerge.recipe.strict import Strict
 from optimerge.recipe.values import Value
 
 Dtype = Literal["bfloat16", "float16", "float32", "float64"]
@@ -18,18 +20,14 @@ Parameters = Annotated[
 """An empty block, `parameters:` and nothing more, has none."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class InputModel(_Strict):
+class InputModel(Strict):
     """A model that takes part whole."""
 
     model: str
     parameters: Parameters = {}
 
 
-class SliceSource(_Strict):
+class SliceSource(Strict):
     """A range of a model's layers; the end is exclusive."""
 
     model: str
@@ -48,7 +46,7 @@ class SliceSource(_Strict):
         return self.layer_range[1] - self.layer_range[0]
 
 
-class Slice(_Strict):
+class Slice(Strict):
     """Layers of the output, made from as many layers of each source."""
 
     sources: Annotated[list[SliceSource], Field(min_length=1)]
@@ -63,7 +61,7 @@ class Slice(_Strict):
         return self
 
 
-class Module(_Strict):
+class Module(Strict):
     """One part of a model that has several; plain decoders have only "default"."""
 
     models: Annotated[list[InputModel], Field(min_length=1)] | None = None
@@ -71,7 +69,7 @@ class Module(_Strict):
     parameters: Parameters = {}
 
 
-class TokenSource(_Strict):
+class TokenSource(Strict):
     """Where the embedding of one token comes from; a model's name alone is kind "model"."""
 
     kind: Literal["model", "zero", "model_token"]
@@ -110,7 +108,7 @@ class TokenSource(_Strict):
         return {k: v for k, v in self if v is not None}
 
 
-class TokenRule(_Strict):
+class TokenRule(Strict):
     """The embedding of one token: for models that lack it or, with `force`, for all."""
 
     source: TokenSource | None = None
@@ -123,27 +121,13 @@ class TokenRule(_Strict):
         return self
 
 
-class Tokenizer(_Strict):
+class Tokenizer(Strict):
     """Which tokenizer the output has."""
 
     source: Annotated[str, Field(min_length=1)] = "union"
     """"base", "union", or a model's name."""
     tokens: dict[Annotated[str, Field(min_length=1)], TokenRule] | None = None
     pad_to_multiple_of: Annotated[int, Field(ge=1)] | None = None
-
-
-class OptimergeBlock(_Strict):
-    """How optimerge scored this recipe, so that it rebuilds the same tensors."""
-
-    mode: Literal["fast", "exact"] = "fast"
-    seed: int = 0
-    statistics: dict[str, Annotated[str, Field(min_length=1)]] = {}
-    """Folder of each model that `optimerge calibrate` wrote, for the methods that need one."""
-    task_vectors: Literal["int8"] | None = None
-    """int8: experts are taken as int8 steps from the base; None: as they are in their files."""
-    run: str | None = None
-    trial: int | str | None = None
-    version: str | None = None
 
 
 class Recipe(Module):

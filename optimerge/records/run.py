@@ -70,6 +70,9 @@ class RunInfo:
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Digests of the models' files when the run was started, by reference and file name; empty in
     runs of before they were kept."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where each model led when the run was started, by reference: a folder's full path, a Hub
+    name with `@commit`; empty in runs of before that was kept."""
     storage: str = ""
     """URL of the database that the run is kept in, without passwords; "" for the journal."""
     artifacts: str = ""
@@ -88,7 +91,7 @@ _KINDS: Mapping[str, Any] = {
     "artifacts": str,
     **dict.fromkeys(("layers", "seed"), int),
     **dict.fromkeys(("exact", "allow_code", "trust_code"), bool),
-    **dict.fromkeys(("objectives", "items", "versions"), (str, str)),
+    **dict.fromkeys(("objectives", "items", "versions", "places"), (str, str)),
     "layer_groups": (str, list | tuple),
     "models": (str, Mapping),
 }

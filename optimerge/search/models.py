@@ -8,7 +8,7 @@ from optimerge.checkpoint.depth import check_layers_fit, kinds_that_change, resi
 from optimerge.checkpoint.fit import check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.names import with_one_naming
-from optimerge.checkpoint.reference import split_adapter
+from optimerge.checkpoint.reference import pinned, split_adapter
 from optimerge.errors import RecipeError
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import make_plan
@@ -40,7 +40,7 @@ class Models:
     checkpoints: tuple[Checkpoint, ...]
     """Base first, then the experts in the space's order; references as the space gives them."""
     places: Mapping[str, str]
-    """Where each reference leads from any folder: a folder's full path, a Hub name as it is."""
+    """Where each reference leads from any folder: a folder's full path, a Hub name and commit."""
     vocabulary: Vocabulary | None = None
     """What the rows of the merges' embeddings stand for, where the space names a tokenizer."""
     notes: tuple[str, ...] = ()
@@ -163,4 +163,4 @@ def _place(checkpoint: Checkpoint, folder: Path) -> str:
 def _full(reference: str, path: Path, folder: Path) -> str:
     name = Path(reference).expanduser()
     local = any((start / name).is_dir() for start in (folder, Path.cwd()))
-    return str(path.resolve()) if local else reference
+    return str(path.resolve()) if local else pinned(reference, path)

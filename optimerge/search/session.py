@@ -15,8 +15,9 @@ from optimerge.objectives.evaluation import Evaluation, make_evaluation
 from optimerge.objectives.make import make_objectives
 from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.protocol import Objective
+from optimerge.recipe.block import OptimergeBlock
 from optimerge.recipe.read import parse_yaml
-from optimerge.recipe.schema import Dtype, InputModel, OptimergeBlock, Recipe
+from optimerge.recipe.schema import Dtype, InputModel, Recipe
 from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import Value
 from optimerge.recipe.write import dump_yaml, with_references
@@ -157,8 +158,8 @@ def open_session(
     if started is not None:
         refuse_other_models(started, digests, {c.reference: c.path for c in models.checkpoints})
     space = models.space
-    _spare_threads(models.base)
-    _set_first(device)
+    spare_threads(models.base)
+    set_first(device)
     choice = choose(models, space, device)
     count = len(models.checkpoints)
     held = f"base and {count - 1} experts" if models.has_base else f"{count} models"
@@ -204,6 +205,7 @@ def open_session(
         trust_code=trust_code,
         plan=evaluation.way,
         models=digests,
+        places=dict(models.places),
     )
     run = _open_or_create(folder, info, storage, artifacts, started)
     if run.info.plan != evaluation.way:
@@ -219,7 +221,7 @@ def open_session(
     return Session(space, models, engine, evaluation, run, races, heard)
 
 
-def _set_first(device: str) -> None:
+def set_first(device: str) -> None:
     """Let what names no CUDA device (page-locked memory) go to the first of this process's own.
 
     Else every worker of a machine takes memory of the first device there is.
@@ -231,7 +233,7 @@ def _set_first(device: str) -> None:
         torch.cuda.set_device(first)
 
 
-def _spare_threads(base: Checkpoint) -> None:
+def spare_threads(base: Checkpoint) -> None:
     """Use one CPU thread for a tiny model: two would spend their time waiting for each other."""
     import torch
 

@@ -9,9 +9,20 @@ import pytest
 from optimerge.export.recipe import export_text
 from optimerge.methods.registry import all_methods
 from optimerge.recipe.read import parse_recipe
+from optimerge.records.run import RunInfo
 from optimerge.records.types import Score, Trial
 
 OURS = sorted(name for name, method in all_methods().items() if not method.mergekit)
+
+INFO = RunInfo(
+    space="",
+    space_file="space.yaml",
+    digest="",
+    objectives={"echo": "maximize"},
+    layers=4,
+    seed=3,
+    exact=False,
+)
 
 
 def exported(method: str) -> str:
@@ -22,7 +33,7 @@ def exported(method: str) -> str:
     )
     score = Score(value=0.5, stderr=0.1, items=25, direction="maximize", seconds=1.0)
     trial = Trial(7, "complete", "sampler", {}, recipe, {"echo": score})
-    run: Any = SimpleNamespace(name="road", folder=Path("runs/road"))
+    run: Any = SimpleNamespace(name="road", folder=Path("runs/road"), info=INFO)
     return export_text(run, trial, "picked by knee")
 
 

@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "torch", "optuna", "transformers", "pandas", "lm_eval", "datasets", "rich")
 COMMANDS = (
-    "build calibrate check demo export front methods samplers search show soup status stop test zoo".split()  # noqa: SIM905
+    "build calibrate check demo evaluate export front methods report samplers search show soup "
+    "status stop test zoo".split()
 )
 
 

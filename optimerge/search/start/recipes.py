@@ -22,7 +22,12 @@ def recipe_starts(space: SearchSpace, places: Mapping[str, str], layers: int) ->
         file = space.folder / Path(name).expanduser()
         recipe = read_recipe(file)
         ours = {_placed(r, places, file.parent): r for r in recipe.references()}
-        renamed = {ours[place]: r for r, place in places.items() if place in ours}
+        renamed = {
+            ours[form]: r
+            for r, place in places.items()
+            for form in (place, _placed(r, places, space.folder))  # with its commit, and without
+            if form in ours
+        }
         point = point_of(space, with_references(recipe, renamed), layers, str(file))
         found.append(Start(f"warm:{file.name}", point))
     return tuple(found)

@@ -1,0 +1,57 @@
+"""The scores of one model as csv, json and Markdown."""
+
+import json
+
+from optimerge.front.as_csv import to_csv
+from optimerge.front.as_markdown import escaped
+from optimerge.front.plain import plain as plain_number
+from optimerge.records.plain import plain
+from optimerge.retest.score_one import Scored
+
+
+def as_csv(scored: Scored) -> str:
+    """Return a row an objective: value, stderr, items, direction, why there is none."""
+    import pandas as pd
+
+    rows: list[tuple[str | float | None, ...]] = [
+        (name, score.value, score.stderr, score.items, score.direction, "")
+        for name, score in scored.scores.items()
+    ]
+    rows += [(name, None, None, None, "", why) for name, why in scored.unscored.items()]
+    columns = ["objective", "value", "stderr", "items", "direction", "unscored"]
+    table = pd.DataFrame(rows, columns=columns).astype({"items": "Int64"})
+    return plain(to_csv(table))
+
+
+def as_json(scored: Scored) -> str:
+    """Return an object: name, items, values, stderr and counts by objective, and the rest.
+
+    What is unknown is null.
+    """
+    found = {
+        "name": scored.name,
+        "items": scored.items,
+        "values": {name: plain_number(score.value) for name, score in scored.scores.items()},
+        "stderr": {name: plain_number(score.stderr) for name, score in scored.scores.items()},
+        "documents": {name: score.items for name, score in scored.scores.items()},
+        "directions": dict(scored.directions),
+        "unscored": dict(scored.unscored),
+        "digests": dict(scored.digests),
+        "plan": scored.plan,
+    }
+    return plain(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def as_markdown(scored: Scored) -> str:
+    """Return a table for people, four digits a number; text is no markup."""
+    lines = [f"| objective | {scored.items} score | items |", "| :-- | --: | --: |"]
+    for name, score in scored.scores.items():
+        arrow = "↑" if score.direction == "maximize" else "↓"
+        error = f" ± {score.stderr:.2g}" if score.stderr else ""
+        count = str(score.items) if score.items else ""
+        lines.append(f"| {escaped(name)} {arrow} | {score.value:.4g}{error} | {count} |")
+    lines += [f"| {escaped(name)} | – | {escaped(why)} |" for name, why in scored.unscored.items()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+FORMATS = {"csv": as_csv, "json": as_json, "md": as_markdown}
