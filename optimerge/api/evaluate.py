@@ -40,13 +40,14 @@ def evaluate(
     Raises:
         OptimergeError: If it cannot be loaded or scored; one sentence.
     """
+    from optimerge.records.space import space_of
+    from optimerge.retest.same_items import refuse_other_items
     from optimerge.retest.score_one import score_one
-    from optimerge.retest.space_of import refuse_other_items, space_of
     from optimerge.space.read import read_space
 
     run = space.kept if isinstance(space, Run) else None
     if isinstance(space, Run):
-        asked = space_of(space.kept)
+        asked = space_of(space.kept.info)
     else:
         asked = read_space(space) if isinstance(space, str | Path) else space
     scored = score_one(

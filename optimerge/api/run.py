@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from optimerge.errors import RunError
 from optimerge.records.run import Run as Kept
 from optimerge.records.run import find_trial, open_run
 from optimerge.records.types import Direction, Trial
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from optimerge.front.history import History
     from optimerge.front.importance import Importance, Method
     from optimerge.retest.tested import Results
+    from optimerge.retest.verdict import Verdict
     from optimerge.space.objective_kinds.settings import Bound
 
 
@@ -240,6 +242,19 @@ class Run:
         from optimerge.retest.read import read_results
 
         return read_results(self.kept)
+
+    def verdict(self) -> "Verdict":
+        """Return what the retests prove: gaps, probabilities, comparisons; print or save it.
+
+        `retest.as_json.to_json` and `retest.as_markdown.to_markdown` write it. RunError if nothing
+        was tested yet.
+        """
+        from optimerge.retest.verdict import make_verdict
+
+        results = self.results()
+        if results is None:
+            raise RunError(f"{self.folder}: was not tested yet; run `optimerge test {self.folder}`")
+        return make_verdict(results)
 
 
 def _device() -> str:

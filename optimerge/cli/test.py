@@ -50,6 +50,21 @@ from optimerge.cli.options import (
     help="For tasks whose space sets no test_items: test on N of the documents that the search "
     "does not score on. The run keeps the number.",
 )
+@click.option("--show", is_flag=True, help="Score nothing: show what earlier tests found.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "md", "json"]),
+    default="table",
+    show_default=True,
+    help="table for the screen, md for a page, json for programs.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write md or json to instead of the screen.",
+)
 @STORAGE
 @ARTIFACTS
 @ALLOW_CODE
@@ -62,6 +77,9 @@ def command(
     masks: int,
     report: Path | None,
     test_items: int | None,
+    show: bool,
+    form: str,
+    output: Path | None,
     storage: str,
     artifacts: str,
     allow_code: bool,
@@ -83,14 +101,21 @@ def command(
       optimerge test runs/mine
       optimerge test runs/mine --trial 41 --masks 5
       optimerge test runs/mine --report search_spaces/mine.yaml
+      optimerge test runs/mine --show --format json -o test.json
     """
-    from optimerge.cli.testing import run_test
+    from optimerge.cli.testing import run_test, show_verdict
+    from optimerge.errors import OptimergeError
     from optimerge.records.run import open_run
     from optimerge.retest.plan import Wanted
-    from optimerge.retest.session import space_of
+    from optimerge.retest.session import retest_space
 
+    if output is not None and form == "table":
+        raise OptimergeError("--format table is for the screen; for a file take md or json")
     opened = open_run(run, storage, artifacts)
-    where = chosen_device(device, space_of(opened).search.device_map)
+    if show:
+        show_verdict(opened, form, output)
+        return
+    where = chosen_device(device, retest_space(opened).search.device_map)
     code = run_test(
         opened,
         Wanted(trials, not no_baselines, masks, test_items),
@@ -101,4 +126,6 @@ def command(
         storage=storage,
         artifacts=artifacts,
     )
+    if code == 0:
+        show_verdict(open_run(run, storage, artifacts), form, output)
     raise click.exceptions.Exit(code)

@@ -10,12 +10,16 @@ from typing import Self
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from optimerge.cli.quiet import quiet
-from optimerge.cli.screen import clock_in, duration, err, number
+from optimerge.cli.screen import clock_in, duration, err, number, out
 from optimerge.cli.stopping import stopping
-from optimerge.cli.tested_table import print_results
+from optimerge.cli.verdict import print_verdict
+from optimerge.errors import RunError
+from optimerge.records.plain import plain
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
 from optimerge.retest.plan import Plan, Wanted
+from optimerge.retest.read import read_results
+from optimerge.retest.verdict import make_verdict
 from optimerge.retest.work import retest_run
 
 
@@ -30,13 +34,13 @@ def run_test(
     storage: str = "",
     artifacts: str = "",
 ) -> int:
-    """Score a run on its test items and print what came out; return the exit code."""
+    """Score a run on its test items; return the exit code (0; 130 or 143 if stopped)."""
     with (
         quiet(run.folder / "log.txt", scoring=True),
         stopping() as stop,
         TestProgress() as progress,
     ):
-        results = retest_run(
+        retest_run(
             run,
             wanted,
             device,
@@ -54,9 +58,31 @@ def run_test(
         folder = shlex.quote(str(run.folder))
         err().print(f"stopped; optimerge test {folder} goes on")
         return stop.code
-    if results is not None:
-        print_results(results, run.name)
     return 0
+
+
+def show_verdict(run: Run, form: str, file: Path | None = None) -> None:
+    """Print what the run's tests prove, or write it to a file; RunError if there was no test."""
+    from optimerge.export.file import write_file
+    from optimerge.retest.as_json import to_json
+    from optimerge.retest.as_markdown import to_markdown
+
+    results = read_results(run)
+    if results is None:
+        folder = shlex.quote(str(run.folder))
+        raise RunError(f"{run.folder}: was not tested yet; run `optimerge test {folder}`")
+    verdict = make_verdict(results)
+    if form == "table":
+        console = out()
+        console.print()
+        print_verdict(verdict, console)
+        return
+    text = to_json(verdict) if form == "json" else to_markdown(verdict)
+    if file is None:
+        out().print(plain(text), end="" if text.endswith("\n") else "\n")
+    else:
+        write_file(text.encode(), file)
+        err().print(f"wrote {file}")
 
 
 class TestProgress:

@@ -4,6 +4,8 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+from optimerge.records.plain import one_line
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -58,7 +60,8 @@ def short(name: str) -> str:
     >>> short("org/a-model-with-a-rather-long-name-7b")
     '…ith-a-rather-long-name-7b'
     """
-    return name if len(name) <= LONGEST else "…" + name[-(LONGEST - 3) :]
+    text = one_line(name)
+    return text if len(text) <= LONGEST else "…" + text[-(LONGEST - 3) :]
 
 
 def label(axes: "Axes", across: str, up: str) -> None:

@@ -1,6 +1,8 @@
 """The search space that a run is of, from what the run itself keeps."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from optimerge.recipe.read import parse_yaml
 from optimerge.records.run import RunInfo
@@ -9,10 +11,16 @@ from optimerge.space.resolve import resolved
 from optimerge.space.space import SearchSpace
 
 
-def space_of(info: RunInfo) -> SearchSpace:
-    """Return the space with its layer groups; no model is opened, and its file not read.
+def space_of(info: RunInfo, instead: Mapping[str, Any] | None = None) -> SearchSpace:
+    """Return the space that a run was started with; its file is not read, no model opened.
 
-    RecipeError if what the run keeps is no search space.
+    Relative paths in it are relative to where its file lay. `instead`: keys of the file's data
+    that take the place of the run's. RecipeError if what the run keeps is no search space.
     """
-    space = make_space(parse_yaml(info.space, info.space_file), Path(info.space_file))
-    return resolved(space, info.layers, info.layer_groups)
+    data = {**parse_yaml(info.space, info.space_file), **(instead or {})}
+    return make_space(data, Path(info.space_file))
+
+
+def whole_space_of(info: RunInfo) -> SearchSpace:
+    """Return the space with its layer groups as the run's models decided them."""
+    return resolved(space_of(info), info.layers, info.layer_groups)

@@ -11,7 +11,7 @@ from optimerge.front.history import History, make_history
 from optimerge.front.importance import Importance, importance
 from optimerge.front.parts import Parts, parts
 from optimerge.records.run import Run
-from optimerge.records.space import space_of
+from optimerge.records.space import whole_space_of
 from optimerge.records.types import Trial
 from optimerge.space.labels import short_names
 
@@ -44,7 +44,7 @@ def gather(run: Run, how: str = "knee") -> Contents:
     """
     trials, objectives = run.trials(), run.info.objectives
     front = make_front(trials, objectives, run.reference, run.scales)
-    space = space_of(run.info)
+    space = whole_space_of(run.info)
     found: dict[str, Importance] = {}
     lacking: dict[str, str] = {}
     for name in objectives:

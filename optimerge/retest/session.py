@@ -2,21 +2,20 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from optimerge.errors import RunError
-from optimerge.recipe.read import parse_yaml
+from optimerge.records import space as records
 from optimerge.records.run import Run
 from optimerge.retest.study import REPORT, open_tests
 from optimerge.search.session import Session, open_session
-from optimerge.space.read import make_space, read_space
+from optimerge.space.read import read_space
 from optimerge.space.settings import overridden
 from optimerge.space.space import SearchSpace
 
 Say = Callable[[str], None]
 
 
-def space_of(run: Run, report: Path | None = None) -> SearchSpace:
+def retest_space(run: Run, report: Path | None = None) -> SearchSpace:
     """Return the space that a run keeps, with the `report:` in force.
 
     `report`: a search-space file whose `report:` block takes the place of it. That it is the same
@@ -31,12 +30,9 @@ def space_of(run: Run, report: Path | None = None) -> SearchSpace:
                 "measured, or leave --report out"
             )
         return overridden(asked, seed=info.seed, exact=info.exact, task_vectors=info.task_vectors)
-    data: dict[str, Any] = parse_yaml(info.space, info.space_file)
     study = open_tests(run)
     kept = study.user_attrs.get(REPORT) if study else None
-    if kept is not None:
-        data = {**data, "report": kept}
-    return make_space(data, Path(info.space_file))
+    return records.space_of(info, None if kept is None else {"report": kept})
 
 
 def open_for_test(
@@ -58,7 +54,7 @@ def open_for_test(
             "with; go on with `optimerge search` first"
         )
     return open_session(
-        space_of(run, report),
+        retest_space(run, report),
         run.folder,
         device=device,
         allow_code=allow_code,

@@ -9,10 +9,25 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "torch", "optuna", "transformers", "pandas", "lm_eval", "datasets", "rich")
-COMMANDS = (
-    "build calibrate check demo evaluate export front methods report samplers search show soup "
-    "status stop test zoo".split()
-)
+COMMANDS = [
+    "build",
+    "calibrate",
+    "check",
+    "demo",
+    "evaluate",
+    "export",
+    "front",
+    "methods",
+    "report",
+    "samplers",
+    "search",
+    "show",
+    "soup",
+    "status",
+    "stop",
+    "test",
+    "zoo",
+]
 
 
 def modules_after(code: str) -> set[str]:

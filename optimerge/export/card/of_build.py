@@ -13,6 +13,7 @@ from optimerge.merge.tensor import Selections
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
 from optimerge.records.run import Run, open_run
+from optimerge.retest.read import read_results
 
 if TYPE_CHECKING:
     from optimerge.retest.tested import Results
@@ -43,6 +44,8 @@ def card_of_build(
         if run is not None:
             raise
         notes = (f"the model card has no figure: {error}",)
+    if known is not None and results is None:
+        results = read_results(known)
     built = _as_built(recipe, selections)
     card = make_card(name, built, checkpoints, file.parent, run=known, results=results)
     return replace(card, notes=(*notes, *card.notes))
