@@ -28,6 +28,11 @@ def volume(
     drawn from, by about as much, and the interval is moved down by twice that. The value itself is
     what the scores come to, and so it may lie near the interval's upper end.
 
+    It is not enough where many models are nearly equal and documents are few. Simulated: five
+    models, 100 documents a task: the interval held the truth in 97 % of 200 studies (without the
+    correction in 96 %); twelve models within noise of each other, 80 documents: in 68 % of 60
+    (without it in 35 %), and where it missed it was too high.
+
     None if no model has a score on every objective.
     """
     unit = np.asarray(scales, dtype=np.float64)

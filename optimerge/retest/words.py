@@ -7,6 +7,11 @@ from optimerge.retest.beats import Comparison
 from optimerge.retest.figures import figure, p_value, signed, spanned, times, with_error
 from optimerge.retest.verdict import Line, Verdict
 
+_UNITS = (
+    " (units of the parents' range; 95 % bootstrap intervals, too high where many models are "
+    "nearly equal and items are few)"
+)
+
 
 def headline(verdict: Verdict) -> str:
     """Return the first line of every report: whether a merge beats the best baseline, or not.
@@ -69,7 +74,7 @@ def volumes(verdict: Verdict) -> str:
     found = [
         f"{spanned(verdict.volumes[k])} {text}" for k, text in said.items() if k in verdict.volumes
     ]
-    return "; ".join(found) + " (units of the parents' range, 95 % intervals)" if found else ""
+    return "; ".join(found) + _UNITS if found else ""
 
 
 def flattered(verdict: Verdict) -> str:
