@@ -14,7 +14,9 @@ from optimerge.records.run import Run, open_run
 from optimerge.retest.plan import Wanted
 
 LOSS = "  - {task: echo, name: loss, metric: log_loss, search_items: 30, test_items: 10}"
-"""A second objective, so that there are merges on the front."""
+SIZE = "  - {sparsity: nonzero, at_least: 0.5}"
+"""More objectives; and the base, which would dominate all, is not feasible: so there are merges on
+the front."""
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +24,7 @@ def made_run(made_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """Search the tiny family for eight trials."""
     folder, space = tmp_path_factory.mktemp("made") / "mine", made_family / "retest.yaml"
     text = (made_family / "space.yaml").read_text()
-    space.write_text(text.replace("  - sparsity", f"{LOSS}\n  - sparsity"))
+    space.write_text(text.replace("  - sparsity: nonzero", f"{LOSS}\n{SIZE}"))
     assert command(["search", str(space), "--run-dir", str(folder)]) == 0
     return folder
 

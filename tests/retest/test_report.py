@@ -19,7 +19,7 @@ from optimerge.space.same import space_digest
 
 Write = Callable[..., Path]
 FEW = Wanted(baselines=False, masks=0)
-UNSEEN = {"task": "echo", "name": "unseen", "metric": "log_loss"}
+UNSEEN = {"task": "echo", "name": "unseen"}
 
 
 def test_a_reported_task_has_the_documents_that_the_search_does_not_score_on(
@@ -51,14 +51,14 @@ def test_tasks_may_be_added_after_the_search_and_only_they_are_scored(
     results = read_results(open_run(folder))
     assert results is not None
     assert before is not None
-    assert results.reported == {"unseen": "minimize"}
+    assert results.reported == {"unseen": "maximize"}
     assert (before.looks, results.looks) == (1, 2)
     for old, new in zip(before.tested, results.tested, strict=True):
         assert {k: s for k, s in new.test.items() if k != "unseen"} == old.test
         assert new.test["unseen"].items == 30
         assert set(new.search) == {"echo", "loss", "nonzero"}
         assert len(new.test_items["unseen"].values[0]) == 30
-        assert set(new.test_items) == {"echo", "loss", "unseen"}
+        assert set(new.test_items) == {"echo", "unseen"}
     again = Seen()
     retested(folder, FEW, again)  # what is reported is known from now on
     assert again.scores == []
@@ -109,7 +109,7 @@ def test_check_lists_what_is_reported(
     folder: Path, with_report: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(["check", str(with_report([UNSEEN])), "--device", "cpu"]) == 0
-    assert "report unseen: minimize log_loss,none of task echo, 0-shot; 30 test items of 60" in (
+    assert "report unseen: maximize acc,none of task echo, 0-shot; 30 test items of 60" in (
         capsys.readouterr().out
     )
 
