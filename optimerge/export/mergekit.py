@@ -59,9 +59,7 @@ def run_mergekit(
             raise
         if code != 0:
             said.seek(max(0, said.seek(0, os.SEEK_END) - 20_000))
-            raise OptimergeError(
-                f"{program}: cannot build the recipe: {_last_words(said.read())}"
-            )
+            raise OptimergeError(f"{program}: cannot build the recipe: {_last_words(said.read())}")
 
 
 def _last_words(output: bytes) -> str:

@@ -153,7 +153,10 @@ def _builders(recipe: Recipe) -> list[str]:
     if not method.mergekit:
         return [*lines, f"          (only optimerge can: mergekit has no method {method.name!r})"]
     if mergekit_stops(recipe):
-        return [*lines, "          (mergekit stops: the last slice has more sources than the first)"]
+        return [
+            *lines,
+            "          (mergekit stops: the last slice has more sources than the first)",
+        ]
     theirs = mergekit_command(seed if is_random(method) else None, "THIS_FILE", "OUT")
     lines.append(f"or:       {theirs}")
     if method.stochastic and not exact:

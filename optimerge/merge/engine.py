@@ -171,6 +171,11 @@ class Engine:
                 self._written.pop(tensor.name, None)
                 yield self._hands.one(held, tensor, dtypes, select, files)
 
+    @property
+    def align(self) -> Aligner | None:
+        """What brings tables of tokens to the vocabulary; None: they are all in it."""
+        return self._align
+
     def tensors(self) -> "Iterator[tuple[str, Tensor]]":
         """Yield what the resident model holds, by the checkpoint's names: views, not copies."""
         for name in self._live():
