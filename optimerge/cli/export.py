@@ -4,7 +4,17 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.options import AT_LEAST, AT_MOST, PICK, RUN, STORAGE
+from optimerge.cli.options import (
+    ALLOW_CODE,
+    AT_LEAST,
+    AT_MOST,
+    DEVICE,
+    PICK,
+    RUN,
+    STORAGE,
+    TRUST_CODE,
+    chosen_device,
+)
 
 
 @click.command("export")
@@ -21,6 +31,19 @@ from optimerge.cli.options import AT_LEAST, AT_MOST, PICK, RUN, STORAGE
     help="File to write; default RUN/recipe.yaml; - prints it.",
     default=None,
 )
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Build the recipe here and with mergekit, and compare both with what was scored.",
+)
+@click.option(
+    "--mergekit",
+    metavar="PATH",
+    help="The program mergekit-yaml, for --verify; default: the one on PATH.",
+)
+@DEVICE
+@ALLOW_CODE
+@TRUST_CODE
 def command(
     run: Path,
     storage: str,
@@ -29,12 +52,22 @@ def command(
     at_least: tuple[str, ...],
     at_most: tuple[str, ...],
     output: Path | None,
-) -> None:
+    verify: bool,
+    mergekit: str | None,
+    device: str,
+    allow_code: bool,
+    trust_code: bool,
+) -> int:
     """Write the recipe of one trial; mergekit-yaml and `optimerge build` both build it.
 
     Says why this trial, and what it gives up against the best of the front. The choice looks at
-    search scores only. The evidence stands in the file as comments; so does the warning if mergekit
-    lacks the method, and only `optimerge build` builds the recipe.
+    search scores only. The evidence stands in the file; so does the warning if mergekit lacks the
+    method, and only `optimerge build` builds the recipe.
+
+    --verify merges the trial again, builds the file by `optimerge build` and by mergekit, into a
+    temporary folder beside it, and compares every tensor. The first two must be equal, and
+    mergekit's too, but where masks are random (fast mode): there both are scored. Exit code 1 if
+    something that must be equal is not. --device is where the trial is merged and scored again.
 
     \b
     Examples:
@@ -42,7 +75,13 @@ def command(
       optimerge export runs/mine --pick best:gsm8k -o math.yaml
       optimerge export runs/mine --pick weights:gsm8k=2,humaneval=1 --at-least mmlu=0.6
       optimerge export runs/mine --trial 17 -o -
+      optimerge export runs/mine --verify --mergekit ~/mergekit/bin/mergekit-yaml
     """
+    from optimerge.cli.verifying import file_of
+    from optimerge.export.mergekit import find_mergekit
+
+    program = find_mergekit(mergekit) if verify else None
+    checked = file_of(run, output) if verify else None
     from optimerge.api.run import load_run
     from optimerge.cli.quiet import quiet
     from optimerge.front.limits import parse_limit
@@ -62,7 +101,21 @@ def command(
     click.echo(one_line(choice.reason), err=printed)
     if printed:
         click.echo(text, nl=False)
-        return
+        return 0
     if parse_recipe(text).block.task_vectors:
         click.echo(f"note: {NOTE}", err=True)
     click.echo(f"wrote {file}\nbuild it: optimerge build {file} OUT")
+    if checked is None:
+        return 0
+    from optimerge.cli.verifying import verify_export
+
+    return verify_export(
+        opened.kept,
+        choice.trial,
+        checked,
+        program,
+        device=chosen_device(device),
+        allow_code=allow_code,
+        trust_code=trust_code,
+        storage=storage,
+    )

@@ -11,6 +11,7 @@ from optimerge.errors import RunError
 from optimerge.export.as_mergekit import as_mergekit
 from optimerge.export.evidence import mergekit_command, unnumbered, with_evidence
 from optimerge.export.file import write_file
+from optimerge.export.listed import mergekit_stops, with_listed_bases
 from optimerge.methods.protocol import MergeMethod, Required
 from optimerge.methods.registry import method_named
 from optimerge.recipe.read import parse_recipe
@@ -65,8 +66,9 @@ def complete(recipe: Recipe) -> Recipe:
     """Return the recipe with every default of its method written out, at the lowest priority.
 
     Where the base is no more than one of the models and is not named, the first model is: without
-    it mergekit takes config and tokenizer from any of them.
+    it mergekit takes config and tokenizer from any of them. Where it joins slices it is listed.
     """
+    recipe = with_listed_bases(recipe)
     method = method_named(recipe.merge_method)
     changed: dict[str, object] = {"parameters": {**_defaults(method), **recipe.parameters}}
     if recipe.base_model is None and method.base == "ignored":
@@ -150,6 +152,11 @@ def _builders(recipe: Recipe) -> list[str]:
     lines = ["", "Build it: optimerge build THIS_FILE OUT"]
     if not method.mergekit:
         return [*lines, f"          (only optimerge can: mergekit has no method {method.name!r})"]
+    if mergekit_stops(recipe):
+        return [
+            *lines,
+            "          (mergekit stops: the last slice has more sources than the first)",
+        ]
     theirs = mergekit_command(seed if is_random(method) else None, "THIS_FILE", "OUT")
     lines.append(f"or:       {theirs}")
     if method.stochastic and not exact:

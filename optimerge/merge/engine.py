@@ -5,7 +5,7 @@ left as it is; it is never updated by increments (rounding would pile up).
 """
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from optimerge.merge.resident import check_in_place, load_model, resize
 from optimerge.merge.rounding import Rounding, originals
 from optimerge.merge.spread import open_spread
 from optimerge.merge.statistics import Statistics
-from optimerge.merge.stats import Change, total
+from optimerge.merge.stats import Change, change, counted, total
 from optimerge.merge.steps import all_steps
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
@@ -44,6 +44,7 @@ from optimerge.recipe.schema import Recipe
 from optimerge.records.types import MergeStats
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel
 
 
@@ -183,6 +184,43 @@ class Engine:
             self.seed, self._hands = kept
             self._written.clear()
 
+    @property
+    def align(self) -> Aligner | None:
+        """What brings tables of tokens to the vocabulary; None: they are all in it."""
+        return self._align
+
+    def tensors(self) -> "Iterator[tuple[str, Tensor]]":
+        """Yield what the resident model holds, by the checkpoint's names: views, not copies."""
+        for name in self._live():
+            yield name, self._targets[name].read()
+
+    def overwrite(self, tensors: "Iterable[tuple[str, Tensor]]") -> MergeStats:
+        """Write tensors that another tool merged, and return what they change of the base.
+
+        They must be those of a model shaped as the last candidate, by the checkpoint's names; what
+        the model does not use is left out.
+        """
+        started = time.perf_counter()
+        self._written.clear()
+        live, changes = set(self._live()), []
+        for name, tensor in tensors:
+            if name not in live:
+                continue
+            target = self._targets[name]
+            target.write(tensor)
+            written = target.read()
+            if self.depth is not None:
+                changes.append(counted(written))
+                continue
+            with closing(self.weights.stream([self._tables.keys_of(self.base, name)])) as stream:
+                base = self._tables.read(next(iter(stream)), self.base, name)
+                changes.append(change(written, base.to(written.device)))
+        seconds = time.perf_counter() - started
+        return total(changes, seconds, compared=self.depth is None)
+
+    def _live(self) -> list[str]:
+        return self.depth.live(self._targets) if self.depth else list(self._targets)
+
     def holds(self, reference: str) -> bool:
         """Whether the resident model is that model, but for the rounding of its dtype.
 
@@ -192,7 +230,7 @@ class Engine:
 
         if self.depth is not None and self.depth.layers != self.checkpoints[reference].layers:
             return False
-        names = self.depth.live(self._targets) if self.depth else list(self._targets)
+        names = self._live()
         steps = [self._tables.keys_of(reference, name) for name in names]
         with closing(self.weights.stream(steps)) as stream:
             for name, held in zip(names, stream, strict=True):

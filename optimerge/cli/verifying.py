@@ -1,0 +1,118 @@
+"""`optimerge export --verify`: opens the run's models, verifies, and says what was found."""
+
+from pathlib import Path
+
+from optimerge.cli.quiet import quiet
+from optimerge.cli.screen import err, out
+from optimerge.errors import RunError
+from optimerge.export.compare import Distance
+from optimerge.export.verify import Verified, verify
+from optimerge.recipe.read import parse_yaml
+from optimerge.records.run import Run
+from optimerge.records.types import Score, Trial
+from optimerge.search.session import open_session
+from optimerge.space.read import make_space
+
+
+def verify_export(
+    run: Run,
+    trial: Trial,
+    file: Path,
+    mergekit: Path | None,
+    *,
+    device: str,
+    allow_code: bool = False,
+    trust_code: bool = False,
+    storage: str = "",
+) -> int:
+    """Verify an exported file and print what was found; return the exit code, 1 if it is unsound.
+
+    `mergekit`: its program; None where it lacks the method.
+    """
+    file = file.absolute()
+    space = make_space(parse_yaml(run.info.space, run.info.space_file), Path(run.info.space_file))
+    with quiet(scoring=True):
+        session = open_session(
+            space,
+            run.folder,
+            device=device,
+            allow_code=allow_code,
+            trust_code=trust_code,
+            storage=storage,
+            say=_say,
+        )
+        found = verify(session, trial, file, mergekit, _say)
+    for line in lines(found):
+        out().print(line, markup=False, highlight=False, soft_wrap=True)
+    return 0 if found.sound else 1
+
+
+def lines(found: Verified) -> list[str]:
+    """Return what a verification found, a sentence a line."""
+    said = [f"optimerge build against what was scored: {_tensors(found.built)}"]
+    if not found.counted:
+        said.append(
+            "  the merge does not change the base as it did when it was scored: the models or "
+            "the versions are others"
+        )
+    if found.theirs is None:
+        return [*said, "mergekit lacks the method: only `optimerge build` builds the recipe"]
+    said.append(f"mergekit against optimerge build: {_tensors(found.theirs)}")
+    if found.theirs.same:
+        return said
+    of_change = ""
+    if found.change:
+        of_change = f", {found.theirs.l2 / found.change:.3g} of what the merge changed"
+    said.append(
+        f"  {found.theirs.share:.2%} of the entries differ, by at most {found.theirs.largest:.3g} "
+        f"(in {found.theirs.where}); relative distance {found.theirs.relative:.3g}{of_change}"
+    )
+    if not found.by_design:
+        return [*said, *_why(found)]
+    said.append(f"  as it must be: {found.by_design}")
+    if found.scores:
+        said.append("  search scores of optimerge's build and of mergekit's:")
+        said += [f"    {name}: {_scores(*pair)}" for name, pair in found.scores.items()]
+    if found.repeated is not None:
+        what = "are those" if found.repeated else "are NOT those"
+        said.append(f"  the scores of optimerge's build {what} that the run recorded")
+    return said
+
+
+def _tensors(distance: Distance) -> str:
+    if distance.same:
+        return f"all {distance.tensors} tensors are equal, bit for bit"
+    only = f"; {len(distance.only)} are in one alone ({distance.only[0]})" if distance.only else ""
+    return f"{distance.equal} of {distance.tensors} tensors are equal, bit for bit{only}"
+
+
+def _why(found: Verified) -> list[str]:
+    why, said = found.why, []
+    if why.tied:
+        said.append(
+            f"  {why.tied} entries have the magnitude at which the method stops keeping, as others "
+            "have: which of them mergekit keeps no rule says"
+        )
+    if why.rounded:
+        said.append(
+            f"  {why.rounded} entries differ by a last digit: fast mode adds up in another order"
+        )
+    if why.unexplained:
+        said.append(f"  UNEXPLAINED: {why.unexplained} entries, the first in {why.where}")
+    return said
+
+
+def _scores(ours: Score, theirs: Score) -> str:
+    gap = theirs.value - ours.value
+    return f"{ours.value:.4f} and {theirs.value:.4f} ({gap:+.4f})"
+
+
+def _say(text: str) -> None:
+    err().print(f"{text} ...", style="dim")
+
+
+def file_of(run: Path, output: Path | None) -> Path:
+    """Return the file to verify; RunError for the screen, where there is none."""
+    if str(output) == "-":
+        raise RunError("--verify needs a file, and -o - is none; give -o FILE")
+    return output or run / "recipe.yaml"
