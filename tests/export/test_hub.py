@@ -22,6 +22,8 @@ models:
 dtype: float32
 """
 NAME = "org/merged-1"
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content:DeprecationWarning")
+"""huggingface_hub 2.4 of its own HTTP client."""
 Build = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -1,6 +1,10 @@
 """One thing scored gives the numbers of the search, and of the test items, to the last bit."""
 
+import csv
+import json
+import re
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -167,3 +171,59 @@ def test_a_parent_that_the_space_lacks_is_refused(road: Path) -> None:
     (road / "rad.yaml").write_text(data)
     with pytest.raises(OptimergeError, match="no model 'rad'"):
         score_one(road / "out", read_space(road / "rad.yaml"))
+
+
+def evaluated(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = run(["evaluate", *map(str, arguments), "--device", "cpu"])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_the_command_finds_the_run_of_a_build(
+    road: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "run").symlink_to(road / "run")
+    code, out, err = evaluated(capsys, road / "out")
+    assert (code, out) == (2, "")
+    assert "nothing says what to score it on; give --space SPACE or --run RUN" in err
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "scores.json"
+    code, out, err = evaluated(capsys, road / "out", "-o", file)
+    assert (code, out) == (0, "")
+    assert "scored as runs/run does" in err
+    found = json.loads(file.read_text())
+    assert found["values"]["sure"] == trial(road).scores["sure"].value
+    assert found["documents"] == {"echo": 30, "sure": 30, **dict.fromkeys(("nonzero", "l2"), 0), "forgets": 2, "red_forgets": 2}  # fmt: skip
+
+
+def test_the_command_prints_a_table_with_standard_errors(
+    road: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = evaluated(
+        capsys, road / "out", "--space", road / "space.yaml", "--items", "test"
+    )
+    assert code == 0
+    assert out.splitlines()[0].split() == ["objective", "test", "score", "±", "items"]
+    assert re.search(r"^echo ↑ +0\.\d{3} +0\.\d{3} +10$", out, re.MULTILINE)
+    code, out, _ = evaluated(capsys, road / "recipe.yaml", "--run", road / "run", "--format", "csv")
+    assert code == 0
+    rows = list(csv.DictReader(StringIO(out)))
+    assert [row["objective"] for row in rows] == list(trial(road).scores)
+    assert float(rows[1]["value"]) == trial(road).scores["sure"].value
+
+
+def test_the_command_refuses_what_makes_no_sense(
+    road: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = ["--space", road / "space.yaml"]
+    for arguments, said in (
+        ([road / "out", *space, "--run", road / "run"], "give one of the two"),
+        ([road / "out", *space, "-o", "x.parquet"], "a file is csv, json or md"),
+        ([road / "nowhere", *space], "is no folder"),
+        ([road / "nowhere.yaml", *space], "no such file"),
+    ):
+        code, _, err = evaluated(capsys, *arguments)
+        assert code == 2
+        assert said in err
