@@ -95,7 +95,7 @@ class Run:
         search items, on which the front was chosen and is flattered. That reads the evidence of
         some hundred trials, and takes seconds.
         """
-        from optimerge.api.certainty import certainty_of
+        from optimerge.retest.certainty import certainty_of
 
         return certainty_of(self.kept, self.front())
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from optimerge.errors import RunError
+from optimerge.front.certainty import Certainty
 from optimerge.front.choose import Choice, make_choice
 from optimerge.front.front import Front, make_front
 from optimerge.front.history import History, make_history
@@ -13,6 +14,9 @@ from optimerge.front.parts import Parts, parts
 from optimerge.records.run import Run
 from optimerge.records.space import whole_space_of
 from optimerge.records.types import Trial
+from optimerge.retest.certainty import certainty_of
+from optimerge.retest.read import read_results
+from optimerge.retest.verdict import Verdict, make_verdict
 from optimerge.space.labels import short_names
 
 
@@ -26,6 +30,10 @@ class Contents:
     history: History
     choice: Choice | None
     """None while there is nothing to choose from."""
+    certainty: Certainty
+    """How sure the front is."""
+    verdict: Verdict | None
+    """What tests of the run prove; None if there was none."""
     importances: Mapping[str, Importance]
     """By objective, where there are trials enough."""
     parts: Mapping[str, Parts]
@@ -52,13 +60,15 @@ def gather(run: Run, how: str = "knee") -> Contents:
             found[name] = importance(run.search, objectives, name)
         except RunError as error:
             lacking[name] = str(error)
-    named = short_names(space.references)
+    named, results = short_names(space.references), read_results(run)
     return Contents(
         run=run,
         trials=tuple(trials),
         front=front,
         history=make_history(trials, objectives, run.reference, run.scales),
         choice=make_choice(front, how) if front.members or how != "knee" else None,
+        certainty=certainty_of(run, front),
+        verdict=make_verdict(results) if results else None,
         importances=found,
         parts={name: parts(each, space, run.info.layers) for name, each in found.items()},
         unimportant=lacking,

@@ -4,13 +4,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from optimerge.front.front import Front
+from optimerge.front.certainty import Certainty, share
 from optimerge.front.table import score_names
 from optimerge.records.plain import plain
 from optimerge.records.types import Trial
 from optimerge.report.contents import Contents
 from optimerge.report.pictures import pictures
 from optimerge.report.text import duration_text, score_text, value_text
+from optimerge.retest.grid import groups_of, rows_of
+from optimerge.retest.sentences import sections
+from optimerge.retest.verdict import Verdict
+from optimerge.retest.words import headline
 
 TEMPLATE = Path(__file__).parent / "page.html"
 STAGES = ("propose", "wait", "merge", "score", "answer", "metrics", "others")
@@ -35,20 +39,22 @@ def page(contents: Contents) -> bytes:
 def _values(contents: Contents) -> dict[str, Any]:
     front, info = contents.front, contents.run.info
     names = score_names(front.trials, front.objectives)
-    chosen = contents.choice.trial if contents.choice else None
+    chosen, sure = contents.choice.trial if contents.choice else None, contents.certainty
     return {
         "run": contents.run.name,
         "objectives": [(name, info.objectives.get(name, "")) for name in names],
         "states": list(Counter(t.state for t in contents.trials).items()),
         "hypervolume": value_text(front.relative_hypervolume) if front.trials else "–",
         "choice": contents.choice,
-        "chosen_row": _row(chosen, names, front) if chosen else None,
+        "chosen_row": _row(chosen, names, sure) if chosen else None,
         "recipe": plain(chosen.recipe) if chosen else "",
-        "front": [_row(t, names, front) for t in front.members],
+        "front": [_row(t, names, sure) for t in front.members],
         "beaten_parents": [
-            _row(t, names, front) for t in front.trials if t.is_parent and t not in front.members
+            _row(t, names, sure) for t in front.trials if t.is_parent and t not in front.members
         ],
         "pictures": pictures(contents),
+        "certainty": sure,
+        "test": _test(contents.verdict) if contents.verdict else None,
         "unimportant": contents.unimportant,
         "failures": [(plain(reason), n) for reason, n in contents.failures.items()],
         "seconds": _seconds(contents.trials),
@@ -60,13 +66,24 @@ def _values(contents: Contents) -> dict[str, Any]:
     }
 
 
-def _row(trial: Trial, names: list[str], front: Front) -> dict[str, Any]:
+def _row(trial: Trial, names: list[str], sure: Certainty) -> dict[str, Any]:
     return {
         "name": plain(trial.name),
         "kind": "parent" if trial.is_parent else plain(trial.origin),
         "scores": [score_text(trial.scores.get(name)) for name in names],
         "broken": ", ".join(trial.violations),
-        "on_front": trial in front.members,
+        "p_front": share(sure.on_front.get(trial.name)),
+        "p_beats": share(sure.beats_parents.get(trial.name)),
+    }
+
+
+def _test(verdict: Verdict) -> dict[str, Any]:
+    rows = rows_of(verdict)
+    return {
+        "headline": plain(headline(verdict)),
+        "rows": [("" if row.masks else row.line.kind, plain(row.label)) for row in rows],
+        "groups": [(plain(g.title), g.heads, g.cells) for g in groups_of(verdict)],
+        "sections": [(title, [plain(t) for t in texts]) for title, texts in sections(verdict)],
     }
 
 

@@ -11,13 +11,13 @@ import pytest
 from optuna.samplers import RandomSampler
 
 import optimerge
-from optimerge.api.certainty import certainty_of
 from optimerge.cli.main import run as command
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence
 from optimerge.records.run import RunInfo, create_run
 from optimerge.records.types import Score
 from optimerge.retest import tested as retested  # pytest would take `Tested` for tests
+from optimerge.retest.certainty import certainty_of
 from optimerge.retest.tested import Items, Results
 
 OBJECTIVES = {"maths": "maximize", "size": "minimize"}
