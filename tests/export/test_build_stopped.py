@@ -69,7 +69,9 @@ def copies(family: Path) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    """Return what a folder holds but for the card and the note, which name the folder."""
+    names = ("README.md", ".optimerge-build.json")
+    return {f.name: f.read_bytes() for f in folder.iterdir() if f.name not in names}
 
 
 def stop_after(tensors: int) -> Callable[[int, int], None]:
