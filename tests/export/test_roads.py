@@ -72,8 +72,7 @@ def test_exact_what_was_scored_is_what_mergekit_builds_of_what_is_exported(
 
 def test_plant_another_seed_is_noticed(zoo: Path, engines: dict[Any, Engine]) -> None:
     road = Road("dare_ties-both", zoo, "exact", engines)
-    road.walk()
-    engine = next(iter(road.engines.values()))
+    engine = road.session.engine
     engine.seed = SEED + 1
     try:
         resident, _ = road.walk()
