@@ -270,7 +270,7 @@ def test_a_proxy_that_is_away_for_a_while_costs_nothing(
     drivers: list[Driver], proxy: Proxy
 ) -> None:
     for number, driver in enumerate(drivers[:2]):
-        driver.start(proxy.url, 16, number, 0.2)
+        driver.start(proxy.url, 30, number, 0.2)
     reports = drivers[0].reports()
     for _ in range(3):
         next(reports)
@@ -283,7 +283,7 @@ def test_a_proxy_that_is_away_for_a_while_costs_nothing(
         pool.submit(all_of, drivers[1])
         list(reports)
     assert [driver.code for driver in drivers[:2]] == [0, 0]
-    check(run_of(proxy.url), [line for driver in drivers for line in driver.reported], 16)
+    check(run_of(proxy.url), [line for driver in drivers for line in driver.reported], 30)
 
 
 def test_several_workers_propose_different_points_at_once() -> None:
