@@ -131,11 +131,11 @@ def test_several_share_the_work_and_the_trials_of_one_that_is_killed(
     with ThreadPoolExecutor(2) as others:
         lines = [others.submit(all_of, driver) for driver in drivers[:2]]
         deadline = time.monotonic() + 300
-        run = run_of(where)
+        run, pause = run_of(where), 0.01
         while not (held := _held_by(run, pids[2])):
             assert time.monotonic() < deadline
             os.kill(pids[2], signal.SIGCONT)
-            time.sleep(0.01)
+            time.sleep(pause := 1.5 * pause)  # through a proxy a trial is not begun in a moment
             os.kill(pids[2], signal.SIGSTOP)  # so that it still holds this when it is killed
         os.kill(pids[2], signal.SIGKILL)
         list(victim)
