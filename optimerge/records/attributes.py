@@ -111,13 +111,16 @@ def origin_of(frozen: "FrozenTrial") -> str:
 
 def is_withdrawn(frozen: "FrozenTrial") -> bool:
     """Whether a stored trial was interrupted, or begun twice; its point is asked for again."""
-    kept = frozen.user_attrs
-    return frozen.state.name == "FAIL" and (WAS in kept or kept.get("origin") == WITHDRAWN)
+    kept = frozen.user_attrs  # first, as a state's name takes long to be told
+    return (WAS in kept or kept.get("origin") == WITHDRAWN) and frozen.state.name == "FAIL"
 
 
 def place(frozen: "FrozenTrial") -> int:
     """Return where a trial stands in its study: by number, but in the place that it repeats."""
-    found = frozen.user_attrs.get(PLACE, frozen.number)
+    kept = frozen.user_attrs
+    if PLACE not in kept:  # nearly all
+        return int(frozen.number)
+    found = kept[PLACE]
     sound_count(found, f"the place of trial {frozen.number} of the study")
     return int(found)
 

@@ -17,7 +17,7 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from optimerge.records.lease import WORKER
 
@@ -29,6 +29,8 @@ PAUSE = 2.0
 """Seconds between two attempts to reach it."""
 AGAIN = 10
 """How often an operation is done again whose connection was lost."""
+_UNUSABLE = "8s2b"
+"""SQLAlchemy's number of "can't reconnect until invalid transaction is rolled back"."""
 REPEATABLE = (
     "set_study_user_attr",
     "set_study_system_attr",
@@ -114,12 +116,20 @@ def _connected(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
 def _wait(error: Exception, attempt: int) -> None:
     """Wait a moment before an operation is done again; raise the error if that makes no sense."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, DBAPIError):
+    while cause is not None and not _is_lost(cause):
         cause = cause.__cause__
-    if cause is None or not cause.connection_invalidated or attempt + 1 == AGAIN:
+    if cause is None or attempt + 1 == AGAIN:
         raise error
     log.warning("the connection to the database was lost; trying again")
     time.sleep(PAUSE)
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether an error is of SQLAlchemy's and says that the connection is gone."""
+    if isinstance(error, PendingRollbackError):
+        # Optuna asked once more on the lost connection: it lists trials in another way then.
+        return error.code == _UNUSABLE
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def _again(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,8 +18,10 @@ class Counted:
 
     def count(
         self, trials: "Sequence[FrozenTrial]", counts: "Callable[[FrozenTrial], bool]"
-    ) -> int:
-        """Return how many of the trials have ended and count; what has ended never changes.
+    ) -> "tuple[int, list[FrozenTrial]]":
+        """Return how many of the trials have ended and count, and those that have not ended.
+
+        What has ended never changes.
 
         `trials`: all of the study, by number. A storage that shows one later than the next is
         looked at from there on each time.
@@ -31,6 +33,6 @@ class Counted:
                     break
                 self._found += counts(trial)
                 self._looked += 1
-            return self._found + sum(
-                counts(trial) for trial in trials[self._looked :] if trial.state.is_finished()
-            )
+            others = trials[self._looked :]
+            found = sum(counts(trial) for trial in others if trial.state.is_finished())
+            return self._found + found, [t for t in others if not t.state.is_finished()]

@@ -135,12 +135,22 @@ class Run:
 
     def finished(self) -> int:
         """Count the trials that count against a budget: completed, pruned or failed."""
-        return sum(
-            self._counted.setdefault(name, Counted()).count(
+        return self.standing()[0]
+
+    def standing(self) -> "tuple[int, list[FrozenTrial]]":
+        """Return how many trials are finished, and those that run, of whatever worker.
+
+        Each study is read once: a trial that ends meanwhile is one or the other, never both or
+        neither.
+        """
+        finished, running = 0, []
+        for name, study in ((PARENTS, self.parents), (SEARCH, self.search)):
+            found, others = self._counted.setdefault(name, Counted()).count(
                 study.get_trials(deepcopy=False), partial(_counts, parents=study is self.parents)
             )
-            for name, study in ((PARENTS, self.parents), (SEARCH, self.search))
-        )
+            finished += found
+            running += [trial for trial in others if trial.state.name == "RUNNING"]
+        return finished, running
 
     @property
     def reference(self) -> list[float] | None:

@@ -34,12 +34,11 @@ _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "grpc": "grpc"}
 
 def open_journal(journal: Path) -> "BaseStorage":
     """Open a journal, and make it if it is not there; RunError if it cannot be read as one."""
-    from optuna.storages import JournalStorage
-
+    from optimerge.records.run_journal import RunJournal
     from optimerge.records.shared_journal import SharedJournal
 
     try:
-        return JournalStorage(SharedJournal(journal))
+        return RunJournal(SharedJournal(journal))
     except OptimergeError:
         raise
     except OSError as error:

@@ -157,5 +157,4 @@ def running_trials(study: "optuna.Study") -> "list[FrozenTrial]":
     """Return the trials that are running, of whatever worker."""
     from optuna.trial import TrialState
 
-    # Storages look at every trial for those of a state, and take longer for it.
-    return [t for t in study.get_trials(deepcopy=False) if t.state is TrialState.RUNNING]
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))

@@ -6,7 +6,7 @@ origin says so. The third in a row ends the search; how many there were is read 
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from optimerge.space.ranges import Param
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.trial import FrozenTrial
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ def begin_next(
     study, space, worker = session.run.search, session.space, session.worker
     begun, seconds = begin_waiting(study, space, worker), dict[str, float]()
     while begun is None:
-        known = len(study.get_trials(deepcopy=False))
-        view = next_view(session, proposer)
+        trials = study.get_trials(deepcopy=False)
+        view = next_view(session, proposer, trials)
         made = proposer.take(view, shared=others_run(session) > 0)
         if made.refusal:
             raise made.refusal
@@ -71,6 +72,8 @@ def begin_next(
         seconds["propose"] = made.seconds
         trial = begin_proposal(study, space, proposal, {**marked, WORKER: str(worker)})
         frozen = study._storage.get_trial(trial._trial_id)
+        # What is in the view has another point; looked at is what others began since.
+        known = len(trials)
         if trial.number > known and superseded(study, space, frozen, known):
             drop(study, trial._trial_id)  # another worker began the same point meanwhile
         else:
@@ -85,8 +88,13 @@ def prepare_next(session: Session, proposer: Proposer) -> None:
         proposer.prepare(next_view(session, proposer))
 
 
-def next_view(session: Session, proposer: Proposer) -> View:
-    """Return what the next proposal depends on; the same before and after the trial has ended."""
+def next_view(
+    session: Session, proposer: Proposer, trials: "Sequence[FrozenTrial] | None" = None
+) -> View:
+    """Return what the next proposal depends on; the same before and after the trial has ended.
+
+    `trials`: of the search, as they were read just now; default: they are read.
+    """
     run = session.run
     return make_view(
         run.search,
@@ -96,16 +104,19 @@ def next_view(session: Session, proposer: Proposer) -> View:
         ahead=proposer.sampler.ahead,
         worker=session.worker.index,
         memory=session.memory,
+        trials=trials,
     )
 
 
 def others_run(session: Session) -> int:
     """Count the trials that other workers are running."""
-    return sum(
-        trial.user_attrs.get(WORKER) != str(session.worker)
-        for study in (session.run.parents, session.run.search)
-        for trial in running_trials(study)
-    )
+    studies = session.run.parents, session.run.search
+    return sum(is_of_another(session, t) for study in studies for t in running_trials(study))
+
+
+def is_of_another(session: Session, trial: "FrozenTrial") -> bool:
+    """Whether another worker runs a running trial."""
+    return bool(trial.user_attrs.get(WORKER) != str(session.worker))
 
 
 def _instead(

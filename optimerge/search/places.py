@@ -20,6 +20,7 @@ from optimerge.records.attributes import (
 )
 from optimerge.records.types import is_parent
 from optimerge.space.points import Key, key_of
+from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -72,13 +73,16 @@ def holes(study: "optuna.Study") -> "list[FrozenTrial]":
 
     Nor its point in another place: two that begin a run at once may both have it wait.
     """
-    trials = study.get_trials(deepcopy=False)
-    withdrawn = [t for t in trials if is_withdrawn(t) and DROPPED not in t.user_attrs]
-    if not withdrawn:
+    from optuna.trial import TrialState
+
+    failed = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
+    withdrawn = [t for t in failed if is_withdrawn(t) and DROPPED not in t.user_attrs]
+    if not withdrawn:  # as in most runs: thousands of trials need not be looked at
         return []
-    others = [trial for trial in trials if not is_withdrawn(trial)]
+    # Read after those, so that a repeat that somebody adds meanwhile is among them.
+    others = [t for t in study.get_trials(deepcopy=False) if not is_withdrawn(t)]
     kept = {place(trial) for trial in others}
-    left = {place(t): t for t in withdrawn if point_of(t) and place(t) not in kept}
+    left = {place(t): t for t in withdrawn if place(t) not in kept and point_of(t)}
     if not left:
         return []
     points = [point_of(trial) for trial in others if not is_parent(origin_of(trial))]
@@ -102,13 +106,14 @@ def superseded(
     )
 
 
-def point_of(trial: "FrozenTrial") -> "dict[str, object]":
+def point_of(trial: "FrozenTrial") -> dict[str, Param]:
     """Return a trial's point, also of one that waits."""
     return {**trial.system_attrs.get(FIXED, {}), **trial.params}
 
 
 def _key(space: SearchSpace, trial: "FrozenTrial") -> Key:
-    return key_of(space, trial.params or trial.system_attrs.get(FIXED, {}))
+    # Of one that waited until just now storages know the parameters one by one.
+    return key_of(space, point_of(trial))
 
 
 def _same_place(one: "FrozenTrial", other: "FrozenTrial") -> bool:

@@ -87,6 +87,7 @@ def make_view(
     ahead: bool,
     worker: int = 0,
     memory: Memory | None = None,
+    trials: Sequence[FrozenTrial] | None = None,
 ) -> View:
     """Return what the next proposal depends on, by the rule above.
 
@@ -98,9 +99,10 @@ def make_view(
         ahead: Whether the sampler proposes while the last candidate is scored.
         worker: Index of the worker that asks.
         memory: Of the study and the space, if there is more than one view of them.
+        trials: All of the study, if they were read just now.
     """
     rule = _Rule(directions, space_distributions(space), [b.name for b in space.bounds], space)
-    trials = study.get_trials(deepcopy=False)
+    trials = study.get_trials(deepcopy=False) if trials is None else trials
     memory = memory or Memory()
     _settle(memory, trials, rule)
     open_ones = _begun(trials[memory.looked :])

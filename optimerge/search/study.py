@@ -22,7 +22,7 @@ from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import Outcome, attempt
 from optimerge.search.lease import Lease
-from optimerge.search.next_trial import Begun, begin_next, others_run, prepare_next
+from optimerge.search.next_trial import Begun, begin_next, is_of_another, others_run, prepare_next
 from optimerge.search.parents import add_parent_points, fix_reference, score_parents
 from optimerge.search.proposer import Proposer
 from optimerge.search.samplers.registry import NamedSampler
@@ -116,10 +116,11 @@ def _score_candidates(
             break
         trial, trial_id = None, begun.trial._trial_id
         with lease.holding(run.search, trial_id), put_back_on_failure(run, run.search, trial_id):
-            if budget.trials is not None and taken(session) >= budget.trials:
+            others = taken(session)
+            if budget.trials is not None and others >= budget.trials:
                 give_way(session, begun)  # two began the last trial at once
                 continue
-            if not stop.requested and budget.left(taken(session) + 1):
+            if not stop.requested and budget.left(others + 1):
                 prepare_next(session, proposer)
             trial = _score(session, begun)
         if trial is not None:
@@ -151,12 +152,9 @@ def _score(session: Session, begun: Begun) -> Trial:
 
 
 def taken(session: Session) -> int:
-    """Count the trials that are finished or that other workers run; rather too many than too few.
-
-    The running ones first: one that ends meanwhile is counted twice, and not missed.
-    """
-    running = others_run(session)
-    return session.run.finished() + running
+    """Count the trials that are finished or that other workers run, each once."""
+    finished, running = session.run.standing()
+    return finished + sum(is_of_another(session, trial) for trial in running)
 
 
 def give_way(session: Session, begun: Begun) -> None:

@@ -19,6 +19,7 @@ from optimerge.records.attributes import (
 from optimerge.records.evidence import late_evidence, write_evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.run import Run
+from optimerge.records.run_journal import together
 from optimerge.records.whole import cannot_write
 from optimerge.search.candidate import Outcome
 from optimerge.search.places import (
@@ -51,9 +52,10 @@ def finish(
 ) -> "FrozenTrial":
     """End a running trial with its outcome, keep its evidence, and return it as stored.
 
-    `proposing`: seconds of the stages before the merge. Evidence and attributes are written before
-    the values: a trial that is killed in between is still running and is repeated, never complete
-    without its recipe. RunError if the evidence cannot be written.
+    `proposing`: seconds of the stages before the merge. Evidence is written first, then attributes
+    and values, in one piece where the storage can: a trial that is killed in between is still
+    running and is repeated, never complete without its recipe. RunError if the evidence cannot be
+    written.
     """
     scored = outcome.scored
     kept = trial_attributes(
@@ -71,17 +73,18 @@ def finish(
         kept["evidence"] = name
         if late := late_evidence(run.artifacts, name):
             kept["evidence_late"] = late
-    for key, value in kept.items():
-        asked.set_user_attr(key, value)
-    if scored is None:
-        asked.set_user_attr("error", outcome.error)
-        return study.tell(asked, state=_state("FAIL"))
-    # On every scored trial and in one order: Optuna's GP takes them by position.
-    for name, beyond in outcome.constraints.items():
-        asked.set_constraint(name, beyond)
-    if scored.stopped:
-        return study.tell(asked, state=_state("PRUNED"))
-    return study.tell(asked, list(outcome.values))
+    with together(study):
+        for key, value in kept.items():
+            asked.set_user_attr(key, value)
+        if scored is None:
+            asked.set_user_attr("error", outcome.error)
+            return study.tell(asked, state=_state("FAIL"))
+        # On every scored trial and in one order: Optuna's GP takes them by position.
+        for name, beyond in outcome.constraints.items():
+            asked.set_constraint(name, beyond)
+        if scored.stopped:
+            return study.tell(asked, state=_state("PRUNED"))
+        return study.tell(asked, list(outcome.values))
 
 
 def put_back(study: "optuna.Study", trial_id: int, *, lost: bool = False) -> None:

@@ -15,13 +15,14 @@ from typing import Any, cast
 import optuna
 import yaml
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages import BaseStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from optimerge.objectives.evaluation import Scored
 from optimerge.recipe.write import recipe_data
 from optimerge.records import run as runs
 from optimerge.records.run import Run, RunInfo
+from optimerge.records.run_journal import RunJournal
 from optimerge.records.types import MergeStats, Score, Trial
 from optimerge.search.budget import Stop, make_budget
 from optimerge.search.samplers.registry import Ask, NamedSampler
@@ -159,7 +160,7 @@ def open_fake(journal: BaseJournalBackend | BaseStorage, fake: Fake) -> Session:
         layers=None, places={}, statistics=None, starts=(),
     )  # fmt: skip
     info = RunInfo(SPACE, "space.yaml", "d", {"t": "maximize", "u": "maximize"}, 2, 0, False)
-    storage = journal if isinstance(journal, BaseStorage) else JournalStorage(journal)
+    storage = journal if isinstance(journal, BaseStorage) else RunJournal(journal)
     directions = list(info.objectives.values())
     parents = runs._study(storage, runs.PARENTS, directions)
     run = Run(FOLDER, runs._study(storage, runs.SEARCH, directions), parents, info)

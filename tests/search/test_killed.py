@@ -36,10 +36,11 @@ def test_killed_at_three_writes_it_comes_to_the_same(
     left = [0]
 
     def killed(self: Any, logs: Any) -> None:
-        if not left[0]:
-            raise KilledError
-        left[0] -= 1
-        append(self, logs)
+        for log in logs:  # also between two lines of one write
+            if not left[0]:
+                raise KilledError
+            left[0] -= 1
+            append(self, [log])
 
     monkeypatch.setattr(SharedJournal, "append_logs", killed)
     for lines in (40, 30, 5):  # in the warm start, in a proposal's trial, putting that one back

@@ -17,6 +17,7 @@ from optimerge.records.run import Run
 from optimerge.search import lease as search_leases
 from optimerge.search.begin import any_waiting, begin_waiting, claimed
 from optimerge.search.budget import Stop, make_budget
+from optimerge.search.distributions import space_distributions
 from optimerge.search.lease import Lease, running_trials
 from optimerge.search.next_trial import begin_next, others_run
 from optimerge.search.parents import begin_beside
@@ -278,6 +279,25 @@ def test_a_point_that_another_worker_has_just_begun_is_not_run_twice(journal: Jo
     assert superseded(study, two.space, study._storage.get_trial(twin), first.trial.number)
     other = begun(two)
     assert other.params != first.params
+
+
+def test_a_waiting_point_that_another_worker_is_just_taking_up_is_not_run_twice(
+    journal: Journal,
+) -> None:
+    """Parameters of what waited are written one by one: there are moments with some of them."""
+    one, two = session_of(journal), session_of(journal)
+    study, storage = one.run.search, one.run.search._storage
+    point = {"merge_method": "linear", "a.weight": 0.123, "b.weight": 0.456}
+    study.enqueue_trial(point)
+    study.enqueue_trial(point)  # of another one, who enqueued it at the same time
+    first, second = study.get_trials(states=(TrialState.WAITING,))
+    assert claimed(study, first, one.worker)
+    for name, distribution in space_distributions(one.space).items():
+        assert superseded(two.run.search, two.space, second)
+        if name in point:
+            internal = distribution.to_internal_repr(point[name])
+            storage.set_trial_param(first._trial_id, name, internal, distribution)
+    assert begin_waiting(two.run.search, two.space, two.worker) is None
 
 
 def test_a_trial_told_while_it_is_put_back_counts_once(journal: Journal) -> None:
