@@ -91,7 +91,7 @@ def _why(found: Verified) -> list[str]:
     if why.tied:
         said.append(
             f"  {why.tied} entries have the magnitude at which the method stops keeping, as others "
-            "have: which of them mergekit keeps no rule says"
+            "have (fast mode: about that): which of them are kept, each tool decides by itself"
         )
     if why.rounded:
         said.append(

@@ -23,7 +23,7 @@ class Explained:
     """Entries that differ between two builds, by why."""
 
     tied: int = 0
-    """Of equal magnitude with others at the edge of what is kept."""
+    """Of equal magnitude with others at the edge of what is kept (fast mode: in one bin)."""
     rounded: int = 0
     """By a last digit of the output's dtype; in fast mode only."""
     unexplained: int = 0
@@ -65,7 +65,8 @@ def explain(
                 continue
             ties = torch.zeros_like(off)
             if name in parts:
-                select = TieRecorder(torch.Generator().manual_seed(engine.seed))
+                stream = torch.Generator().manual_seed(engine.seed)
+                select = TieRecorder(stream, bins=engine.mode == "fast")
                 dtype = str(one.dtype).removeprefix("torch.")
                 ties = select.tied(merging.merged(parts[name], select, dtype), parts[name])
             close = torch.zeros_like(off)

@@ -1,8 +1,9 @@
 """Finds the entries that are kept or dropped for no reason but the order of equal magnitudes.
 
 Methods that keep the largest entries of a task vector must choose among equal ones where they
-stop. mergekit leaves that to an unstable sort, optimerge takes the lowest index (exact mode) or a
-hash (fast mode): such entries may differ from one tool to the other, others not.
+stop. mergekit leaves that to an unstable sort, optimerge takes the lowest index (exact mode). In
+fast mode magnitudes are compared by their upper 16 bits, and a hash chooses among those in one bin
+(`merge.kernels.magnitudes`). Such entries may differ from one tool to the other, others not.
 """
 
 from typing import TYPE_CHECKING
@@ -20,8 +21,10 @@ class TieRecorder(ExactSelection):
     Entries of 0 are left out: whether they are kept changes nothing.
     """
 
-    def __init__(self, generator: "Generator") -> None:
+    def __init__(self, generator: "Generator", *, bins: bool = False) -> None:
+        """Make one; `bins`: magnitudes in one bin of fast mode count as equal."""
         super().__init__(generator)
+        self._bins = bins
         self._found: list[Tensor] = []
 
     def largest(self, index: int, delta: "Tensor", keep: int) -> "Tensor":
@@ -54,7 +57,11 @@ class TieRecorder(ExactSelection):
         return found
 
     def _note(self, delta: "Tensor", mask: "Tensor") -> "Tensor":
+        import torch
+
         magnitude = delta.abs().float()
+        if self._bins:
+            magnitude = magnitude.view(torch.int32) >> 16
         if mask.any():
             for edge in (magnitude[mask].min(), magnitude[mask].max()):
                 at_edge = magnitude == edge

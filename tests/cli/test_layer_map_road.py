@@ -43,9 +43,9 @@ def test_search_export_build_and_the_same_score(family: Path, tmp_path: Path) ->
     optimerge("export", folder, "--pick", "trial:4", "-o", recipe)
     optimerge("build", recipe, tmp_path / "out")
     written = read_recipe(recipe)
-    assert written.base_model is None
+    assert written.base_model == written.references()[0], "else mergekit takes any model's config"
     assert set(written.model_dump(exclude_none=True)) - {"parameters"} == {
-        *("merge_method", "slices", "dtype", "out_dtype", "optimerge")
+        *("merge_method", "base_model", "slices", "dtype", "out_dtype", "optimerge")
     }
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "out").eval()
     assert model.config.num_hidden_layers == sum(
