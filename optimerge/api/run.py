@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optimerge.errors import RunError
 from optimerge.records.run import Run as Kept
 from optimerge.records.run import find_trial, open_run
-from optimerge.records.types import Direction, Trial
+from optimerge.records.types import Direction, Score, Trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +133,7 @@ class Run:
         from optimerge.export.recipe import export_text, write_export
 
         chosen = self.choose(choice) if isinstance(choice, str) else choice
-        text = export_text(self.kept, chosen.trial, chosen.label)
+        text = export_text(self.kept, chosen.trial, chosen.label, self._test_scores(chosen.trial))
         if file is not None:
             write_export(text, Path(file))
         return text
@@ -242,6 +242,11 @@ class Run:
         from optimerge.retest.read import read_results
 
         return read_results(self.kept)
+
+    def _test_scores(self, trial: Trial) -> Mapping[str, Score]:
+        results = self.results()
+        found = [t for t in results.tested if t.name == trial.name] if results else []
+        return found[0].test if found and found[0].recipe == trial.recipe else {}
 
     def verdict(self) -> "Verdict":
         """Return what the retests prove: gaps, probabilities, comparisons; print or save it.

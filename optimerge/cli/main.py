@@ -46,7 +46,8 @@ The usual road:
   optimerge front RUN         the Pareto front in the morning
   optimerge test RUN          does the winner win on items that the search never saw
   optimerge export RUN        the chosen merge as a recipe that mergekit builds too
-  optimerge build RECIPE OUT  the checkpoint
+  optimerge build RECIPE OUT  the checkpoint, with a model card
+  optimerge report RUN        one page about all of it
 
 No models at hand? `optimerge demo` shows all of it in three minutes, without a GPU.
 """

@@ -7,11 +7,10 @@ from optimerge.cli.screen import err, out
 from optimerge.errors import RunError
 from optimerge.export.compare import Distance
 from optimerge.export.verify import Verified, verify
-from optimerge.recipe.read import parse_yaml
 from optimerge.records.run import Run
+from optimerge.records.space import space_of
 from optimerge.records.types import Score, Trial
 from optimerge.search.session import open_session
-from optimerge.space.read import make_space
 
 
 def verify_export(
@@ -30,10 +29,9 @@ def verify_export(
     `mergekit`: its program; None where it lacks the method.
     """
     file = file.absolute()
-    space = make_space(parse_yaml(run.info.space, run.info.space_file), Path(run.info.space_file))
     with quiet(scoring=True):
         session = open_session(
-            space,
+            space_of(run.info),
             run.folder,
             device=device,
             allow_code=allow_code,

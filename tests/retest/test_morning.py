@@ -10,6 +10,7 @@ from retesting import Seen
 
 from optimerge.api.run import load_run
 from optimerge.cli.main import run as command
+from optimerge.recipe.read import read_recipe
 
 
 @pytest.fixture
@@ -54,6 +55,7 @@ def test_the_winner_that_is_built_has_the_scores_of_the_table(
     recipe, out, scores = known / "recipe.yaml", tmp_path / "merged", tmp_path / "scores.json"
     assert command(["export", str(known)]) == 0
     assert command(["build", str(recipe), str(out), "--device", "cpu"]) == 0
+    exported = read_recipe(recipe).block
     asked = ["evaluate", str(out), "--run", str(known), "--device", "cpu", "-o", str(scores)]
     for items in ("test", "search"):
         assert command([*asked, "--items", items]) == 0
@@ -63,6 +65,8 @@ def test_the_winner_that_is_built_has_the_scores_of_the_table(
         line = next(t for t in results.tested if t.name == choice.trial.name)
         want = line.test if items == "test" else line.search
         assert found["values"] == {name: score.value for name, score in want.items()}
+        told = exported.test_scores if items == "test" else exported.scores
+        assert {name: score.value for name, score in told.items()} == found["values"]
     card = ModelCard.load(out / "README.md")
     kept = {r.metric_name or r.metric_type: r.metric_value for r in card.data.eval_results}
     echo = next(t for t in run.results().tested if t.name == choice.trial.name).test["echo"]  # type: ignore[union-attr]
