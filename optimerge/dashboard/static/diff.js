@@ -1,0 +1,29 @@
+/** What differs between the selected trial and the pinned one. */
+
+import { api } from "./api.js";
+import { el, fill, table } from "./dom.js";
+import { called, plain, signed } from "./format.js";
+import { selected } from "./state.js";
+
+const shown = (value) => (typeof value === "number" ? plain(value) : value === null || value === undefined ? "–" : String(value));
+
+function changed(each) {
+  return typeof each.a === "number" && typeof each.b === "number" ? signed(each.a - each.b) : each.a === each.b ? "" : "differs";
+}
+
+/** @param {string} text a unified difference */
+function unified(text) {
+  const kind = { "+": "plus", "-": "minus", "@": "at" };
+  return el("pre", { class: "diff", tabindex: "0", "data-scroll": "diff" }, text.split("\n").map((line) => el("span", { class: kind[line[0]] ?? null }, `${line}\n`)));
+}
+
+/** @param {string} name @param {string} pin */
+export function differences(name, pin) {
+  const place = el("div", {}, el("p", { class: "soft" }, "Reading…"));
+  api.diff(selected().run, name, pin).then((found) => {
+    const some = found.params.filter((each) => each.a !== each.b);
+    fill(place, some.length ? table(["Parameter", called(name), called(pin), "Difference"], some.map((each) => [each.name, shown(each.a), shown(each.b), changed(each)]), { scroll: "params", label: "Differences" }) : el("p", { class: "soft" }, "The parameters are the same."),
+      found.recipe ? unified(found.recipe) : null);
+  }, (error) => fill(place, el("p", { class: "bad" }, error.message)));
+  return place;
+}

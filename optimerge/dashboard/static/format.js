@@ -1,0 +1,93 @@
+/** Numbers, times and names as people read them. */
+
+const MINUS = "\u2212";
+
+/** @param {number} value @param {number} digits after the point @returns {string} */
+function fixed(value, digits) {
+  const text = Math.abs(value).toFixed(digits);
+  return (value < 0 && Number(text) !== 0 ? MINUS : "") + text;
+}
+
+/** A number alone: about three significant digits. @param {?number} value @returns {string} */
+export function plain(value) {
+  if (value === null || value === undefined || Number.isNaN(value)) return "–";
+  if (!Number.isFinite(value)) return value < 0 ? `${MINUS}∞` : "∞";
+  const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e6) return fixed(value, 0);
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace("-", MINUS);
+  return fixed(value, size >= 100 ? 1 : size >= 10 ? 2 : 3);
+}
+
+/** A value to the digits that its error leaves: 0.612 ± 0.013. @param {?number} value @param {?number} [error] */
+export function withError(value, error) {
+  if (value === null || value === undefined) return "–";
+  if (!error) return plain(value);
+  const digits = Math.max(0, Math.min(8, 1 - Math.floor(Math.log10(error))));
+  return `${fixed(value, digits)} ± ${error.toFixed(digits)}`;
+}
+
+/** A difference with its sign: +0.031 ± 0.017. @param {?number} value @param {?number} [error] */
+export function signed(value, error) {
+  if (value === null || value === undefined) return "–";
+  const text = withError(value, error);
+  return value > 0 ? `+${text}` : text;
+}
+
+/** @param {?number} seconds @returns {string} such as 1 h 32 min */
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** @param {?string} iso @returns {string} the time of day here, with the day if it is another */
+export function clock(iso) {
+  if (!iso) return "–";
+  const when = new Date(iso);
+  const time = when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  if (when.toDateString() === new Date().toDateString()) return time;
+  return `${when.toLocaleDateString([], { day: "numeric", month: "short" })}, ${time}`;
+}
+
+/** @param {?number} share 0 to 1 @returns {string} */
+export function percent(share) {
+  if (share === null || share === undefined) return "–";
+  const text = 100 * share;
+  if (share > 0 && text < 1) return "<1 %";
+  if (share < 1 && text > 99) return ">99 %";
+  return `${Math.round(text)} %`;
+}
+
+/** @param {number} count @returns {string} 7.24 billion */
+export function counted(count) {
+  if (count >= 1e9) return `${(count / 1e9).toPrecision(3)} billion`;
+  if (count >= 1e6) return `${(count / 1e6).toPrecision(3)} million`;
+  return count.toLocaleString("en");
+}
+
+/** @param {{name: string, direction: string}} objective @returns {string} gsm8k ↑ */
+export function titled(objective) {
+  return `${objective.name} ${objective.direction === "minimize" ? "↓" : "↑"}`;
+}
+
+/** What a trial is called in a sentence. @param {string} name @returns {string} */
+export function called(name) {
+  return /^\d+$/.test(name) ? `trial ${name}` : name;
+}
+
+/** A long name cut in its middle, where the ends tell more. @param {string} name @param {number} length */
+export function cut(name, length) {
+  if (name.length <= length) return name;
+  const head = Math.ceil((length - 1) / 2);
+  return `${name.slice(0, head)}…${name.slice(name.length - (length - 1 - head))}`;
+}
+
+/** Text that plotly shows as it is: it takes tags and entities in labels. @param {string} text */
+export function literal(text) {
+  return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+}
