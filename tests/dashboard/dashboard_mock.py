@@ -4,7 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, "application/json", body)
 
     def _send(self, status: int, kind: str, body: bytes, keep: str = "no-store") -> None:
+        with suppress(ConnectionError):  # the page has gone on
+            self._write(status, kind, body, keep)
+
+    def _write(self, status: int, kind: str, body: bytes, keep: str) -> None:
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))

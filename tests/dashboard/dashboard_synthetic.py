@@ -27,6 +27,7 @@ class Synthetic:
     seed: int = 0
     shown: int = field(init=False)
     rows: list[dict[str, Any]] = field(init=False)
+    _fronts: dict[int, list[dict[str, Any]]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.shown = self.trials
@@ -67,6 +68,12 @@ class Synthetic:
         return -1 if name in DOWN else 1
 
     def front(self) -> list[dict[str, Any]]:
+        shown = self.shown
+        if shown not in self._fronts:
+            self._fronts[shown] = self._front()
+        return self._fronts[shown]
+
+    def _front(self) -> list[dict[str, Any]]:
         some = [r for r in self.rows[: self.shown] if r["state"] == "complete" and r["feasible"]]
         keys = [tuple(self.up(n) * r["scores"][n] for n in self.names) for r in some]
         return [

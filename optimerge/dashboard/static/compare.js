@@ -18,7 +18,7 @@ function wanted(runs) {
   const asked = selected().runs.split(",").filter((id) => runs.some((each) => each.id === id));
   if (asked.length) return asked;
   const here = runs.find((each) => each.id === selected().run) ?? runs[0];
-  return runs.filter((each) => !each.error && names(each) === names(here)).map((each) => each.id);
+  return runs.filter((each) => !each.error && each.trials && names(each) === names(here)).slice(0, COLOURS.length).map((each) => each.id);
 }
 
 function list(runs, on) {
@@ -28,7 +28,7 @@ function list(runs, on) {
     String(run.trials), run.error || (run.running ? "running" : "at rest"), clock(run.changed), (run.objectives ?? []).map(titled).join(", ")]), { scroll: "runs", label: "Runs" });
 }
 
-/** @param {HTMLElement} host @param {any[]} runs @param {any[]} colourOf ids in the order of their colours */
+/** @param {HTMLElement} host @param {any[]} runs of /api/runs */
 export async function drawCompare(host, runs) {
   if (!host.querySelector("#compare-list")) host.replaceChildren(el("h2", {}, "Runs"), el("div", { id: "compare-list" }), el("div", { id: "compare-trouble" }), el("div", { id: "compare-axes" }), el("div", { id: "compare-key" }),
     el("div", { class: "pair" }, el("div", {}, el("h2", {}, "Fronts"), el("div", { id: "compare-front", class: "plot low" })), el("div", {}, el("h2", {}, "Hypervolume"), el("div", { id: "compare-volume", class: "plot low" }))));
@@ -45,7 +45,7 @@ export async function drawCompare(host, runs) {
   const objectives = found.objectives.map((each) => each.name), single = objectives.length < 2;
   const x = objectives.includes(selected().x) ? selected().x : objectives[0];
   const y = objectives.includes(selected().y) && selected().y !== x ? selected().y : objectives.find((each) => each !== x) ?? x;
-  const place = (run) => Math.max(0, runs.findIndex((each) => each.id === run.id)) % COLOURS.length;
+  const place = (run) => found.runs.findIndex((each) => each.id === run.id) % COLOURS.length;
   fill(part("key"), el("ul", { class: "legend" }, found.runs.map((run) => el("li", {}, el("span", { class: `swatch ${COLOURS[place(run)]}`, "aria-hidden": "true" }, "●■◆▲✚★"[place(run)]), run.name))));
   const options = found.objectives.map((each) => [each.name, titled(each)]), say = (name) => literal(titled(found.objectives.find((each) => each.name === name)));
   fill(part("axes"), single ? null : el("div", { class: "controls" }, select("Across", options, x, (each) => choose({ x: each, y: each === y ? x : y })), select("Up", options, y, (each) => choose({ y: each, x: each === x ? y : x }))));

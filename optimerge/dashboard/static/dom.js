@@ -16,7 +16,7 @@ function dress(node, props) {
 /** An element; children are nodes or texts. @returns {HTMLElement} */
 export function el(tag, props = {}, ...children) {
   const node = document.createElement(tag);
-  node.append(...children.flat().filter((each) => each !== null && each !== undefined && each !== false));
+  node.append(...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));
   dress(node, props);
   return node;
 }
@@ -25,7 +25,7 @@ export function el(tag, props = {}, ...children) {
 export function svg(tag, props = {}, ...children) {
   const node = document.createElementNS(SVG, tag);
   dress(node, props);
-  node.append(...children.flat().filter((each) => each !== null && each !== undefined && each !== false));
+  node.append(...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));
   return node;
 }
 
@@ -34,7 +34,7 @@ export function fill(place, ...nodes) {
   const key = place.contains(document.activeElement) ? document.activeElement.dataset.key : null;
   const scrolled = [...place.querySelectorAll("[data-scroll]")].map((each) => [each.dataset.scroll, each.scrollTop, each.scrollLeft]);
   const open = new Set([...place.querySelectorAll("details[data-key]")].filter((each) => each.open).map((each) => each.dataset.key));
-  place.replaceChildren(...nodes.flat().filter(Boolean));
+  place.replaceChildren(...nodes.flat(Infinity).filter(Boolean));
   for (const each of place.querySelectorAll("details[data-key]")) if (open.has(each.dataset.key)) each.open = true;
   for (const [name, top, left] of scrolled) {
     const again = place.querySelector(`[data-scroll="${CSS.escape(name)}"]`);

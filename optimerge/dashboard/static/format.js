@@ -14,6 +14,7 @@ export function plain(value) {
   if (!Number.isFinite(value)) return value < 0 ? `${MINUS}∞` : "∞";
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e6) return fixed(value, 0);
+  if (size !== 0 && size < 1e-3 && size >= 1e-6) return `${value < 0 ? MINUS : ""}${Number(size.toPrecision(2)).toFixed(8).replace(/0+$/, "")}`;
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace("-", MINUS);
   return fixed(value, size >= 100 ? 1 : size >= 10 ? 2 : 3);
 }

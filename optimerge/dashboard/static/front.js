@@ -2,7 +2,7 @@
 
 import { inside, ranges } from "./brush.js";
 import { choices, el, fill, look, say, select } from "./dom.js";
-import { called, literal, titled } from "./format.js";
+import { literal, titled } from "./format.js";
 import { placed } from "./labels.js";
 import { MARKS, legend } from "./marks.js";
 import { mini } from "./minis.js";
@@ -56,7 +56,7 @@ function points(study, kind, { x, y, colour }, brushed) {
   const fainter = study.size > 400 ? 0.6 : 1;
   const trace = { type: "scatter", mode: "markers", x: at.map((each) => read(study, each, x)), y: at.map((each) => read(study, each, y)),
     customdata: at.map((each) => study.columns.name[each]), hoverinfo: "none",
-    marker: { symbol: mark.symbol, size: mark.size, opacity: kind === "front" ? 1 : mark.opacity * fainter, line: { width: kind === "front" ? 1 : mark.symbol.endsWith("open") ? 1.6 : 0, color: kind === "front" ? look("page") : look(mark.colour) },
+    marker: { symbol: mark.symbol, size: mark.size, opacity: kind === "front" ? 1 : mark.opacity * fainter, line: { width: kind === "front" ? 1 : mark.symbol.endsWith("open") ? 1.6 : 0, color: kind === "front" ? look(third ? "soft" : "page") : look(mark.colour) },
       color: third ? at.map((each) => study.value(each, colour, scores)) : look(mark.colour),
       ...(third ? { coloraxis: "coloraxis" } : {}) } };
   const wanted = selected().bars;
@@ -136,7 +136,7 @@ async function flat(place, study) {
     ring(study, "selected", now.trial, given), ring(study, "pin", now.pin, given), ring(study, "chosen", now.view === "choose" ? chosen : "", given)];
   const thirdTitle = given.colour ? literal(titled(study.objective(given.colour))) : "";
   await draw(place, traces, { uirevision: `${now.run} ${given.x} ${given.y} ${scoresOf(study)}`, xaxis: axis(title(study, given.x)), yaxis: axis(title(study, given.y)),
-    ...(given.colour ? { coloraxis: { colorscale: "Cividis", colorbar: narrow() ? { orientation: "h", y: 1.02, yanchor: "bottom", thickness: 8, title: { text: thirdTitle, side: "top" } } : { thickness: 10, outlinewidth: 0, title: { text: thirdTitle, side: "right" } } } } : {}) });
+    ...(given.colour ? { coloraxis: { colorscale: "Viridis", colorbar: narrow() ? { orientation: "h", y: 1.02, yanchor: "bottom", thickness: 8, title: { text: thirdTitle, side: "top" } } : { thickness: 10, outlinewidth: 0, title: { text: thirdTitle, side: "right" } } } } : {}) });
 }
 
 async function solid(place, study) {
@@ -227,7 +227,7 @@ export async function drawFront(host, study, summary) {
   const failed = study.of("failed").length;
   if (!scored) part("empty").textContent = failed ? `No trial has scores: ${failed === 1 ? "the only one" : `all ${failed}`} failed. Progress tells why.` : "No trial has ended yet. Points appear here as they are scored.";
   const counts = ["front", "dominated", "infeasible", "pruned"].map((kind) => [kind, study.of(kind).length]).filter(([, count]) => count);
-  const more = [...(study.baselines.length ? [["baseline", 0]] : []), ...(selected().trial ? [["selected", 0]] : []), ...(selected().pin ? [["pin", 0]] : []), ...(selected().view === "choose" && chosen ? [["chosen", 0]] : [])];
+  const more = [...(study.baselines.length ? [["baseline", 0]] : []), ...(selected().trial ? [["selected", 0]] : []), ...(selected().pin ? [["pin", 0]] : []), ...(selected().view === "choose" ? [["chosen", 0]] : [])];
   fill(part("legend"), scored ? legend([...counts, ...more]) : null, scoreless(study));
   if (!scored) return;
   if (selected().kind === "matrix") { fill(part("matrix"), matrix(study)); return; }
@@ -253,5 +253,3 @@ export function markChosen(name) {
   chosen = name;
   if (shown) mark(shown);
 }
-
-export { called };

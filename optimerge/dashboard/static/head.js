@@ -31,7 +31,7 @@ export function drawHead({ runs, summary, study, run }) {
   fill(document.getElementById("tiles"), tile("trials", goal && running ? `${ended} of ${goal}` : String(ended), `${Object.entries(summary.states).map(([name, count]) => `${count} ${name}`).join(", ")}; parents included`), failed ? tile("failed", String(failed)) : null,
     tile("on the front", String(study ? study.columns.on_front.filter(Boolean).length : 0)),
     tile("hypervolume", plain(summary.hypervolume), "in units of the parents' range"),
-    summary.activity.seconds_per_trial ? tile("a trial", duration(summary.activity.seconds_per_trial)) : null, rest === null ? null : tile("left", duration(rest)));
+    summary.activity.seconds_per_trial ? tile("a trial", duration(summary.activity.seconds_per_trial)) : null, rest === null || rest <= 0 ? null : tile("left", duration(rest)));
 }
 
 /** @param {{runs: any[]}} seen */

@@ -1,7 +1,8 @@
 /** Where the names of marked points go so that they do not cover each other. */
 
-const PLACES = [["top center", -0.5, -1.5], ["bottom center", -0.5, 0.5], ["middle right", 0.12, -0.5], ["middle left", -1.12, -0.5],
-  ["top right", 0, -1.5], ["bottom right", 0, 0.5], ["top left", -1, -1.5], ["bottom left", -1, 0.5]];
+// the sides first: error bars run through the middle
+const PLACES = [["top right", 0, -1.5], ["bottom right", 0, 0.5], ["top left", -1, -1.5], ["bottom left", -1, 0.5],
+  ["top center", -0.5, -1.5], ["bottom center", -0.5, 0.5], ["middle right", 0.12, -0.5], ["middle left", -1.12, -0.5]];
 
 /** @param {[number, number][]} points @param {string[]} names
  *  @param {[number, number, number, number]} range of the axes: x, x, y, y @param {number} width @param {number} height

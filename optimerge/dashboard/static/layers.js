@@ -13,7 +13,7 @@ function colour(value, most) {
 function map(parameter, rows) {
   const most = Math.max(...rows.flatMap((each) => each.values.map((value) => Math.abs(value ?? 0))));
   const count = Math.max(...rows.map((each) => each.values.length));
-  const wide = Math.max(CELL, Math.min(60, 420 / count));
+  const wide = Math.max(5, Math.min(40, 290 / count));
   const cells = rows.flatMap((row, y) => row.values.map((value, x) => svg("rect", { x: x * wide, y: y * CELL, width: wide - 1, height: CELL - 1, ...(value === null ? { fill: "none", class: "none" } : colour(value, most)) },
     svg("title", {}, `${row.model}${row.part ? `, ${row.part}` : ""}, layer ${x}: ${parameter} ${plain(value)}`))));
   const every = Math.ceil(count / 8);

@@ -5,11 +5,12 @@ import { plain } from "./format.js";
 
 const MARGIN = { left: 6, right: 6, top: 6, bottom: 6 };
 
-/** @param {{x: (?number)[], y: (?number)[], strong: boolean[], dim: boolean[], xname: string, yname: string, onpick?: () => void, pressed?: boolean}} given */
+/** @param {{x: (?number)[], y: (?number)[], strong: boolean[], dim: boolean[], xname: string, yname: string, names?: ?string[], onpick?: () => void}} given of which `names` are those of the numbers across */
 export function mini(given) {
   const canvas = el("canvas", { class: "mini", "aria-hidden": "true" });
   const ends = (values) => { const known = values.filter((v) => v !== null); return known.length ? [Math.min(...known), Math.max(...known)] : [0, 1]; };
   const [x0, x1] = ends(given.x), [y0, y1] = ends(given.y);
+  const end = (value) => given.names?.[value] ?? plain(value);
   const paint = () => {
     const ratio = devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
     if (!width) return;
@@ -29,8 +30,8 @@ export function mini(given) {
     }
   };
   requestAnimationFrame(paint);
-  const inside = [el("span", { class: "mini-y" }, given.yname), canvas,
-    el("span", { class: "mini-x" }, el("span", { class: "soft" }, plain(x0)), el("span", {}, given.xname), el("span", { class: "soft" }, plain(x1)))];
+  const inside = [el("span", { class: "mini-y" }, given.yname, el("span", { class: "soft" }, `  ${plain(y0)} to ${plain(y1)}`)), canvas,
+    el("span", { class: "mini-x" }, el("span", { class: "soft" }, end(x0)), el("span", {}, given.xname), el("span", { class: "soft" }, end(x1)))];
   return given.onpick
     ? el("button", { type: "button", class: "minibox", "data-key": `mini:${given.xname}:${given.yname}`, "aria-label": `${given.yname} over ${given.xname}`, onclick: given.onpick }, inside)
     : el("div", { class: "minibox", role: "img", "aria-label": `${given.yname} over ${given.xname}` }, inside);

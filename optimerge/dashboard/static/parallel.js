@@ -5,7 +5,7 @@ import { el, fill, look, svg } from "./dom.js";
 import { cut, plain, titled } from "./format.js";
 import { choose, selected } from "./state.js";
 
-const HIGH = 300, TOP = 46, BOTTOM = 22, SIDE = 46, LEAST = 84;
+const HIGH = 300, TOP = 46, BOTTOM = 22, SIDE = 30, LEAST = 84;
 
 const label = (each, value) => (each.names ? each.names[Math.round(value)] ?? "" : plain(value));
 
@@ -76,7 +76,7 @@ export function drawParallel(host, study) {
     const name = each.objective ? titled(each.objective) : each.name;
     const ticks = each.names ? each.names.map((text, at) => [text, at]) : [[label(each, each.high), each.high], [label(each, each.low), each.low]];
     return svg("g", { class: each.objective ? "axis objective" : "axis" }, svg("line", { x1: px, x2: px, y1: TOP, y2: high - BOTTOM }),
-      svg("text", { class: "axis-name", x: px, y: place % 2 ? 28 : 12, "text-anchor": "middle" }, cut(name, Math.floor(2 * (wide - 2 * SIDE) / Math.max(1, all.length - 1) / 7)), svg("title", {}, name)),
+      svg("text", { class: "axis-name", x: px, y: place % 2 ? 28 : 12, ...(place === 0 ? { x: 2, "text-anchor": "start" } : place === all.length - 1 ? { x: wide - 2, "text-anchor": "end" } : { "text-anchor": "middle" }) }, cut(name, Math.floor(2 * (wide - 2 * SIDE) / Math.max(1, all.length - 1) / 7)), svg("title", {}, name)),
       each.names ? ticks.map(([text, value]) => svg("text", { x: px + 5, y: y(each, value) + 4, class: "tick" }, cut(text, 12)))
         : ticks.map(([text, value], at) => svg("text", { x: px, y: y(each, value) + (at ? 15 : -5), "text-anchor": "middle", class: "tick" }, text)), span, hit);
   };

@@ -53,14 +53,14 @@ function slices(study) {
   const ranked = [...study.parameters()];
   const order = importances.found?.[name]?.weights?.map((each) => each.parameter) ?? [];
   ranked.sort((a, b) => (order.indexOf(a) + 1 || 999) - (order.indexOf(b) + 1 || 999));
+  const namesOf = (parameter) => [...new Set(study.columns.params[parameter].filter((each) => each !== null && typeof each !== "number").map(String))].sort();
   const column = (parameter) => {
-    const values = study.columns.params[parameter];
-    const names = [...new Set(values.filter((each) => each !== null && typeof each !== "number").map(String))].sort();
+    const values = study.columns.params[parameter], names = namesOf(parameter);
     return at.map((each) => { const value = values[each]; return value === null || value === undefined ? null : typeof value === "number" ? value : names.indexOf(String(value)); });
   };
   return [el("div", { class: "controls" }, select("Objective", study.objectives.map((each) => [each.name, titled(each)]), name, (slice) => choose({ slice }, false))),
     el("div", { class: "minis" }, ranked.slice(0, MOST).map((parameter) => mini({ x: column(parameter), y: at.map((each) => study.value(each, name)), strong: at.map((each) => study.kinds[each] === "front"),
-      dim: at.map((each) => Boolean(brushed) && !brushed[each]), xname: parameter, yname: titled(study.objective(name)) })))];
+      dim: at.map((each) => Boolean(brushed) && !brushed[each]), names: namesOf(parameter).length ? namesOf(parameter) : null, xname: parameter, yname: titled(study.objective(name)) })))];
 }
 
 /** @param {HTMLElement} host @param {import("./study.js").Study} study */

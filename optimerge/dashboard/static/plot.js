@@ -28,14 +28,15 @@ export const narrow = () => innerWidth < 620;
 /** What every picture has. */
 export function layout(more) {
   return { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
-    font: { family: "system-ui, sans-serif", size: 12, color: look("ink") }, margin: { l: 56, r: 14, t: 14, b: 46 },
-    dragmode: narrow() ? false : "zoom", ...more };
+    font: { family: "system-ui, sans-serif", size: 12, color: look("ink") }, margin: { l: 56, r: 14, t: 26, b: 46 },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: look("soft"), activecolor: look("blue"), orientation: "h" }, dragmode: narrow() ? false : "zoom", ...more };
 }
 
 /** Draw, or draw again with the zoom kept while `uirevision` is the same. */
 export async function draw(place, traces, given) {
   const Plotly = await plotly();
+  const buttons = given.scene ? ["orbitRotation", "resetCameraDefault3d", "toImage"] : ["zoom2d", "pan2d", "resetScale2d", "toImage"];
   await Plotly.react(place, traces, layout(given), { displaylogo: false, responsive: true, doubleClick: "reset",
-    displayModeBar: narrow() ? false : "hover", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] });
+    displayModeBar: narrow() ? false : "hover", modeBarButtons: [buttons] });
   return place;
 }

@@ -55,7 +55,7 @@ function doing(working) {
 function now(summary) {
   const { activity } = summary, rest = left(summary);
   const rows = [["now", activity.running ? doing(activity.now) : "no search is at work"], ["rate", activity.seconds_per_trial ? `${duration(activity.seconds_per_trial)} a trial${activity.tokens_per_second ? `, ${counted(Math.round(activity.tokens_per_second))} tokens a second` : ""}` : "–"],
-    ...(activity.running ? [["left", rest === null ? "–" : `about ${duration(rest)}`], ["its time is up", clock(activity.ends)]] : []), ["last trial ended", clock(activity.last_end)]];
+    ...(activity.running ? [["left", rest === null ? "–" : rest <= 0 ? "its time is up" : `about ${duration(rest)}`], ["time is up at", clock(activity.ends)]] : []), ["last trial ended", clock(activity.last_end)]];
   return el("dl", { class: "facts" }, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, String(value))]));
 }
 
