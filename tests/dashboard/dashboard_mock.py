@@ -161,6 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def mock(*runs: Synthetic) -> Iterator[Mock]:
     """Serve those runs until the block ends."""
+    for run in runs:
+        run.front()  # slow for thousands of trials, and no page shall wait for it
     with Mock(list(runs)) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

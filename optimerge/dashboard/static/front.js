@@ -2,7 +2,7 @@
 
 import { inside, ranges } from "./brush.js";
 import { choices, el, fill, look, say, select } from "./dom.js";
-import { literal, titled } from "./format.js";
+import { cut, literal, titled } from "./format.js";
 import { placed } from "./labels.js";
 import { MARKS, legend } from "./marks.js";
 import { mini } from "./minis.js";
@@ -12,6 +12,8 @@ import { hide, lines, show } from "./tip.js";
 
 const NUMBER = "#";
 const KINDS = ["dominated", "infeasible", "pruned", "front"];
+/** Members whose error bars do not hide each other. */
+const FEW = 60;
 let chosen = "";
 /** @type {?import("./study.js").Study} */
 let shown = null;
@@ -60,7 +62,7 @@ function points(study, kind, { x, y, colour }, brushed) {
       color: third ? at.map((each) => study.value(each, colour, scores)) : look(mark.colour),
       ...(third ? { coloraxis: "coloraxis" } : {}) } };
   const wanted = selected().bars;
-  if (wanted === "all" || (wanted === "front" && kind === "front")) {
+  if (wanted === "all" || (kind === "front" && (wanted === "front" || (wanted === "auto" && at.length <= FEW)))) {
     trace.error_y = bars(at.map((each) => study.error(each, y, scores)), look("soft"));
     if (x !== NUMBER) trace.error_x = bars(at.map((each) => study.error(each, x, scores)), look("soft"));
   }
@@ -107,7 +109,7 @@ function baselines(study, { x, y }, place) {
   const mark = MARKS.baseline;
   const some = study.baselines.filter((each) => baselineValue(study, each, y) !== null && (x === NUMBER || baselineValue(study, each, x) !== null));
   const at = some.map((each) => [x === NUMBER ? 0 : baselineValue(study, each, x), baselineValue(study, each, y)]);
-  const names = some.map((each) => (each.name.length > 26 ? `${each.name.slice(0, 14)}…${each.name.slice(-11)}` : each.name));
+  const names = some.map((each) => cut(each.name, 26));
   const all = [...study.columns.name.keys()].map((each) => [read(study, each, x), read(study, each, y)]).filter(([a, b]) => a !== null && b !== null).concat(at);
   const range = all.reduce(([a, b, c, d], [px, py]) => [Math.min(a, px), Math.max(b, px), Math.min(c, py), Math.max(d, py)], [Infinity, -Infinity, Infinity, -Infinity]);
   const trace = { type: "scatter", mode: "markers+text", x: at.map((each) => each[0]), y: at.map((each) => each[1]), text: names.map(literal), customdata: some.map((each) => each.name), hoverinfo: "none", cliponaxis: false,
@@ -148,7 +150,9 @@ async function solid(place, study) {
     return { type: "scatter3d", mode: "markers", x: at.map((each) => read(study, each, given.x)), y: at.map((each) => read(study, each, given.y)), z: at.map((each) => read(study, each, z)),
       customdata: at.map((each) => study.columns.name[each]), hoverinfo: "none", marker: { symbol, size: kind === "front" ? 5 : 3, color: look(mark.colour), opacity: kind === "front" ? 1 : 0.35 } };
   });
-  const side = (name) => ({ title: { text: title(study, name) }, gridcolor: look("line"), color: look("ink") });
+  const known = study.baselines.filter((each) => [given.x, given.y, z].every((name) => baselineValue(study, each, name) !== null)), of = (name) => known.map((each) => baselineValue(study, each, name));
+  traces.push({ type: "scatter3d", mode: "markers+text", x: of(given.x), y: of(given.y), z: of(z), text: known.map((each) => literal(cut(each.name, 26))), customdata: known.map((each) => each.name), hoverinfo: "none", textfont: { size: 11, color: look("ink") }, marker: { symbol: "diamond", size: 4, color: look("ink") } });
+  const side = (name) => ({ title: { text: title(study, name) }, gridcolor: look("soft"), color: look("ink") });
   await draw(place, traces, { uirevision: `3d ${given.x} ${given.y} ${z}`, margin: { l: 0, r: 0, t: 0, b: 0 }, scene: { xaxis: side(given.x), yaxis: side(given.y), zaxis: side(z) } });
 }
 
@@ -169,7 +173,7 @@ function controls(study) {
     select("Across", [...names, [NUMBER, "trial"]], given.x, (x) => choose({ x, y: x === given.y ? given.x : given.y })),
     select("Up", names, given.y, (y) => choose({ y, x: y === given.x ? given.y : given.x })),
     names.length > 2 ? select("Colour", [["none", "none"], ...names], given.colour || "none", (colour) => choose({ colour })) : null,
-    select("Error bars", [["front", "of the front"], ["all", "of all"], ["none", "none"]], now.bars, (each) => choose({ bars: each })),
+    select("Error bars", [["auto", "if few"], ["front", "of the front"], ["all", "of all"], ["none", "none"]], now.bars, (each) => choose({ bars: each })),
     kinds.length > 1 ? choices("Picture", kinds, now.kind, (kind) => choose({ kind })) : null,
     study.hasTest ? choices("Scores", [["search", "Search"], ["test", "Test"]], scoresOf(study), (scores) => choose({ scores })) : null);
 }

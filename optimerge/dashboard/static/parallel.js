@@ -31,7 +31,7 @@ function lines(canvas, study, all, x, y, brushed) {
   const faint = study.size > 400 ? 0.05 : 0.22;
   const some = study.kinds.map((_, at) => at).filter((at) => ["front", "dominated", "infeasible"].includes(study.kinds[at]));
   const classes = [[(at) => brushed && !brushed[at], "soft", faint / 2.5, 1], [(at) => (!brushed || brushed[at]) && study.kinds[at] !== "front", brushed ? "sky" : "soft", brushed ? 0.5 : faint, 1],
-    [(at) => (!brushed || brushed[at]) && study.kinds[at] === "front", "blue", study.of("front").length > 100 ? 0.35 : 0.85, 1.6]];
+    [(at) => (!brushed || brushed[at]) && study.kinds[at] === "front", "blue", study.of("front").length > 100 ? 0.12 : 0.85, 1.6]];
   for (const [has, colour, alpha, width] of classes) {
     pen.strokeStyle = look(colour); pen.globalAlpha = alpha; pen.lineWidth = width;
     some.filter(has).forEach(trace);

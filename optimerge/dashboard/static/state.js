@@ -5,7 +5,7 @@
 
 /** @type {Selection} */
 const DEFAULTS = { run: "", view: "front", x: "", y: "", colour: "", scores: "search", kind: "2d", trial: "", pin: "",
-  brush: "", runs: "", how: "", limits: "", bars: "front", slice: "" };
+  brush: "", runs: "", how: "", limits: "", bars: "auto", slice: "" };
 
 /** @type {Set<(now: Selection, changed: Set<string>) => void>} */
 const listeners = new Set();
