@@ -33,7 +33,7 @@ class Page:
     def __init__(self, driver: Any, url: str, downloads: Path) -> None:
         self.driver, self.url, self.downloads = driver, url, downloads
 
-    def open(self, hash: str = "", width: int = 1280, height: int = 900) -> None:  # noqa: A002
+    def open(self, hash: str = "", width: int = 1280, height: int = 900) -> None:
         self.size(width, height)
         self.driver.get("about:blank")
         self.driver.get(f"{self.url}#{hash}")
@@ -54,7 +54,9 @@ class Page:
         return what.until(lambda driver: driver.execute_script(script, *given), script)
 
     def text(self, selector: str) -> str:
-        return str(self.run("return document.querySelector(arguments[0])?.textContent ?? ''", selector))
+        return str(
+            self.run("return document.querySelector(arguments[0])?.textContent ?? ''", selector)
+        )
 
     def drawn(self) -> None:
         self.until("return document.querySelectorAll('#front-plot .scatterlayer .point').length")
@@ -113,7 +115,9 @@ class Page:
 
     def requests(self) -> list[str]:
         """Return every address that the page has asked for since the last time."""
-        log = [json.loads(each["message"])["message"] for each in self.driver.get_log("performance")]
+        log = [
+            json.loads(each["message"])["message"] for each in self.driver.get_log("performance")
+        ]
         sent = [each["params"] for each in log if each["method"] == "Network.requestWillBeSent"]
         return [each["request"]["url"] for each in sent]
 
@@ -134,5 +138,3 @@ def page(url: str, folder: Path) -> Iterator[Page]:
         yield Page(driver, url, folder)
     finally:
         driver.quit()
-
-

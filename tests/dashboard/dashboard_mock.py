@@ -11,10 +11,9 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import plotly
+from dashboard_synthetic import PARAMS, Synthetic
 
 import optimerge.dashboard
-
-from dashboard_synthetic import PARAMS, Synthetic
 
 STATIC = Path(optimerge.dashboard.__path__[0]) / "static"
 PLOTLY = Path(plotly.__path__[0]) / "package_data" / "plotly.min.js"
@@ -23,7 +22,12 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 
 
 class Mock(ThreadingHTTPServer):
@@ -46,7 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Mock
     protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def do_GET(self) -> None:
@@ -72,18 +76,40 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, path: list[str], query: dict[str, list[str]]) -> tuple[int, Any]:
         runs = self.server.runs
         if path == ["runs"]:
-            return 200, {"runs": [
-                {"id": r.id, "name": r.name, "objectives": r.listed(), "trials": r.shown, "running": r.running, "changed": None, "error": ""}
-                for r in runs.values()
-            ]}
+            return 200, {
+                "runs": [
+                    {
+                        "id": r.id,
+                        "name": r.name,
+                        "objectives": r.listed(),
+                        "trials": r.shown,
+                        "running": r.running,
+                        "changed": None,
+                        "error": "",
+                    }
+                    for r in runs.values()
+                ]
+            }
         if path == ["compare"]:
             some = [runs[i] for i in query["runs"][0].split(",")]
             if len({r.names for r in some}) > 1:
-                return 200, {"objectives": [], "runs": [], "error": "these runs have different objectives"}
+                return 200, {
+                    "objectives": [],
+                    "runs": [],
+                    "error": "these runs have different objectives",
+                }
             return 200, {
                 "objectives": some[0].listed(),
                 "runs": [
-                    {"id": r.id, "name": r.name, "front": {"name": [t["name"] for t in r.front()], "scores": {n: [t["scores"][n] for t in r.front()] for n in r.names}}, "history": r.history()}
+                    {
+                        "id": r.id,
+                        "name": r.name,
+                        "front": {
+                            "name": [t["name"] for t in r.front()],
+                            "scores": {n: [t["scores"][n] for t in r.front()] for n in r.names},
+                        },
+                        "history": r.history(),
+                    }
                     for r in some
                 ],
             }
@@ -102,10 +128,19 @@ class _Handler(BaseHTTPRequestHandler):
         if what == "importance":
             share = [0.5, 0.2, 0.15, 0.1, 0.05]
             weights = [{"parameter": p, "share": s} for p, s in zip(PARAMS, share, strict=True)]
-            return 200, {"objectives": {
-                **{n: {"weights": weights, "parents": [{"name": "math", "share": 0.7}], "reason": ""} for n in run.names[:-1]},
-                run.names[-1]: {"weights": [], "parents": [], "reason": "all values are equal"},
-            }}
+            return 200, {
+                "objectives": {
+                    **{
+                        n: {
+                            "weights": weights,
+                            "parents": [{"name": "math", "share": 0.7}],
+                            "reason": "",
+                        }
+                        for n in run.names[:-1]
+                    },
+                    run.names[-1]: {"weights": [], "parents": [], "reason": "all values are equal"},
+                }
+            }
         if what == "certainty":
             return 200, {"p_front": {t["name"]: 0.74 for t in run.front()}, "p_beats": {}}
         if what == "choose":
@@ -117,9 +152,14 @@ class _Handler(BaseHTTPRequestHandler):
             a, b = run.one(path[3]), run.one(path[5])
             assert a is not None and b is not None
             both = [{"name": k, "a": a["params"][k], "b": b["params"][k]} for k in a["params"]]
-            return 200, {"params": both, "recipe": "--- a\n+++ b\n@@ -1 +1 @@\n-weight: 1\n+weight: 2\n base"}
+            return 200, {
+                "params": both,
+                "recipe": "--- a\n+++ b\n@@ -1 +1 @@\n-weight: 1\n+weight: 2\n base",
+            }
         if what == "trials" and path[4] == "items":
-            return 200, run.items(path[3], path[5], query["only"][0], int(query.get("offset", ["0"])[0]))
+            return 200, run.items(
+                path[3], path[5], query["only"][0], int(query.get("offset", ["0"])[0])
+            )
         return 404, {"error": "no such address"}
 
     def _choose(self, run: Synthetic, query: dict[str, list[str]]) -> tuple[int, Any]:
@@ -136,8 +176,13 @@ class _Handler(BaseHTTPRequestHandler):
         weights = {run.names[0]: 1.0}
         if how.startswith("weights:"):
             weights = {n: float(w) for n, _, w in (p.rpartition("=") for p in how[8:].split(","))}
-        best = max(members, key=lambda m: sum(w * run.up(n) * m["scores"][n] for n, w in weights.items()))
-        return 200, {"trial": best["name"], "reason": f"trial {best['name']} has the smallest weighted loss"}
+        best = max(
+            members, key=lambda m: sum(w * run.up(n) * m["scores"][n] for n, w in weights.items())
+        )
+        return 200, {
+            "trial": best["name"],
+            "reason": f"trial {best['name']} has the smallest weighted loss",
+        }
 
     def _json(self, status: int, answer: Any) -> None:
         body = b"" if status == 304 else json.dumps(answer).encode()

@@ -2,10 +2,10 @@
 
 import random
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-START = datetime(2026, 1, 5, 22, 0, tzinfo=timezone.utc)
+START = datetime(2026, 1, 5, 22, 0, tzinfo=UTC)
 NAMES = ("gsm8k", "humaneval", "jcommonsenseqa", "sparsity", "perplexity:wiki", "drift")
 PARENTS = ("base", "math-expert-instruct", "code-expert")
 PARAMS = ("math.weight", "math.density", "code.weight", "code.density", "lambda")
@@ -42,7 +42,9 @@ class Synthetic:
         params: dict[str, Any] = {name: round(draw.random(), 4) for name in PARAMS}
         params["method"] = draw.choice(["ties", "dare_ties"])
         luck = draw.random()
-        state = "failed" if self.all_failed or luck < 0.06 else "pruned" if luck < 0.12 else "complete"
+        state = (
+            "failed" if self.all_failed or luck < 0.06 else "pruned" if luck < 0.12 else "complete"
+        )
         good, density = params["math.weight"], params["math.density"]
         ideal = {
             "gsm8k": 0.3 + 0.4 * good - 0.2 * (good - 0.7) ** 2,
@@ -61,7 +63,9 @@ class Synthetic:
             "scores": None if state == "failed" else scores,
             "stderr": None if state == "failed" else errors,
             "feasible": draw.random() > 0.08,
-            "error": f"the merge of trial {number % 3} is not finite {NASTY}" if state == "failed" else "",
+            "error": f"the merge of trial {number % 3} is not finite {NASTY}"
+            if state == "failed"
+            else "",
         }
 
     def up(self, name: str) -> int:
@@ -94,7 +98,9 @@ class Synthetic:
             "name": self.name,
             "objectives": self.listed(),
             "folder": f"runs/{self.id}",
-            "reference": [-0.2 if self.up(n) > 0 else (1.0 if n == "sparsity" else 16.0) for n in self.names],
+            "reference": [
+                -0.2 if self.up(n) > 0 else (1.0 if n == "sparsity" else 16.0) for n in self.names
+            ],
             "scales": [1.0 for _ in self.names],
             "hypervolume": 0.731 if states["complete"] else None,
             "states": {**states, "running": int(self.running), "waiting": 0},
@@ -107,19 +113,27 @@ class Synthetic:
                 "last_end": START.isoformat() if rows else None,
                 "left": 20 * 92.4 if self.running else None,
                 "tokens_per_second": 8123.4,
-                "now": [{"name": str(self.shown), "origin": "sampler", "since": START.isoformat()}] if self.running else [],
+                "now": [{"name": str(self.shown), "origin": "sampler", "since": START.isoformat()}]
+                if self.running
+                else [],
             },
             "stages": [
                 {"stage": s, "total": m * len(rows), "mean": m}
                 for s, m in (("wait", 2.1), ("propose", 4.0), ("merge", 11.5), ("score", 78.8))
-            ] if rows else [],
+            ]
+            if rows
+            else [],
             "tested": self.tested,
             "version": self.shown,
         }
 
     def listed(self) -> list[dict[str, Any]]:
         return [
-            {"name": n, "direction": "maximize" if self.up(n) > 0 else "minimize", "task": n in NAMES[:3]}
+            {
+                "name": n,
+                "direction": "maximize" if self.up(n) > 0 else "minimize",
+                "task": n in NAMES[:3],
+            }
             for n in self.names
         ]
 
@@ -142,7 +156,9 @@ class Synthetic:
             "origin": ["sampler" for _ in rows],
             "parent": [i < len(parents) for i in range(len(rows))],
             "violations": [None if r["feasible"] else {"gsm8k >= 0.5": 0.1} for r in rows],
-            "stopped": ["behind on half of the items" if r["state"] == "pruned" else "" for r in rows],
+            "stopped": [
+                "behind on half of the items" if r["state"] == "pruned" else "" for r in rows
+            ],
             "on_front": [r["name"] in front for r in rows],
             "feasible": [r["feasible"] for r in rows],
             "error": [r["error"] for r in rows],
@@ -151,14 +167,30 @@ class Synthetic:
             "scores": {n: of("scores", n) for n in self.names},
             "stderr": {n: of("stderr", n) for n in self.names},
             "test": {n: tested(n, 0.02) for n in self.names} if test else {},
-            "test_stderr": {n: [0.01 if r["name"] in test else None for r in rows] for n in self.names} if test else {},
+            "test_stderr": {
+                n: [0.01 if r["name"] in test else None for r in rows] for n in self.names
+            }
+            if test
+            else {},
             "params": {p: [r["params"].get(p) for r in rows] for p in (*PARAMS, "method")},
         }
-        return {"version": self.shown, "trials": trials, "baselines": self.baselines()[3:] if rows and self.tested else []}
+        return {
+            "version": self.shown,
+            "trials": trials,
+            "baselines": self.baselines()[3:] if rows and self.tested else [],
+        }
 
     def parents(self) -> list[dict[str, Any]]:
         return [
-            {"name": b["name"], "state": "complete", "params": {}, "scores": b["search"], "stderr": b["stderr"], "feasible": True, "error": ""}
+            {
+                "name": b["name"],
+                "state": "complete",
+                "params": {},
+                "scores": b["search"],
+                "stderr": b["stderr"],
+                "feasible": True,
+                "error": "",
+            }
             for b in self.baselines()[:3]
         ]
 
@@ -191,7 +223,13 @@ class Synthetic:
         volume = [0.74 * (1 - 0.9 ** (1 + i / 3)) for i in range(len(done))]
         ended = [(START + timedelta(seconds=92 * int(r["name"]))).isoformat() for r in done]
         hours = [92 * int(r["name"]) / 3600 for r in done]
-        return {"trial": [r["name"] for r in done], "hypervolume": volume, "ended": ended, "hours": hours, "best": best}
+        return {
+            "trial": [r["name"] for r in done],
+            "hypervolume": volume,
+            "ended": ended,
+            "hours": hours,
+            "best": best,
+        }
 
     def one(self, name: str) -> dict[str, Any] | None:
         row = next((r for r in self.rows[: self.shown] if r["name"] == name), None)
@@ -199,36 +237,91 @@ class Synthetic:
             return None
         about = {n: d["direction"] for n, d in zip(self.names, self.listed(), strict=True)}
         scores = {
-            n: {"value": v, "stderr": row["stderr"][n], "items": 300 if n in NAMES[:3] else 0, "direction": about[n]}
+            n: {
+                "value": v,
+                "stderr": row["stderr"][n],
+                "items": 300 if n in NAMES[:3] else 0,
+                "direction": about[n],
+            }
             for n, v in (row["scores"] or {}).items()
         }
-        recipe = "merge_method: ties\nbase_model: base\nmodels:\n" + "".join(
-            f"  - model: {m}\n    parameters:\n      weight: {row['params'][f'{k}.weight']}\n      density: {row['params'][f'{k}.density']}\n"
-            for k, m in (("math", "math-expert-instruct"), ("code", "code-expert"))
-        ) + f"# {NASTY}\n"
+        recipe = (
+            "merge_method: ties\nbase_model: base\nmodels:\n"
+            + "".join(
+                f"  - model: {m}\n    parameters:\n      weight: {row['params'][f'{k}.weight']}\n      density: {row['params'][f'{k}.density']}\n"
+                for k, m in (("math", "math-expert-instruct"), ("code", "code-expert"))
+            )
+            + f"# {NASTY}\n"
+        )
         parents = [
-            {"name": b["name"], "scores": {n: {"value": b["search"][n], "stderr": b["stderr"][n], "items": 300, "direction": about[n]} for n in self.names}}
+            {
+                "name": b["name"],
+                "scores": {
+                    n: {
+                        "value": b["search"][n],
+                        "stderr": b["stderr"][n],
+                        "items": 300,
+                        "direction": about[n],
+                    }
+                    for n in self.names
+                },
+            }
             for b in self.baselines()
         ]
         return {
-            "name": name, "number": int(name), "state": row["state"], "origin": "sampler", "error": row["error"],
-            "recipe": recipe, "exported": f"# optimerge: trial {name}\n{recipe}",
-            "scores": scores, "test": {}, "parents": parents[:3],
+            "name": name,
+            "number": int(name),
+            "state": row["state"],
+            "origin": "sampler",
+            "error": row["error"],
+            "recipe": recipe,
+            "exported": f"# optimerge: trial {name}\n{recipe}",
+            "scores": scores,
+            "test": {},
+            "parents": parents[:3],
             "best_baseline": parents[3],
             "comparisons": [
-                {"objective": n, "items": "search", "against": p["name"], "difference": self.up(n) * (scores[n]["value"] - p["scores"][n]["value"]), "stderr": 0.017, "significant": abs(scores[n]["value"] - p["scores"][n]["value"]) > 0.034}
-                for n in self.names if n in NAMES[:3] and scores for p in parents
+                {
+                    "objective": n,
+                    "items": "search",
+                    "against": p["name"],
+                    "difference": self.up(n) * (scores[n]["value"] - p["scores"][n]["value"]),
+                    "stderr": 0.017,
+                    "significant": abs(scores[n]["value"] - p["scores"][n]["value"]) > 0.034,
+                }
+                for n in self.names
+                if n in NAMES[:3] and scores
+                for p in parents
             ],
-            "violations": {} if row["feasible"] else {"gsm8k >= 0.5": 0.1}, "stopped": "", "note": "", "tasks": [n for n in self.names if n in NAMES[:3]],
-            "stats": {"parameters": 7_240_000_000, "nonzero": 3_100_000_000, "nonzero_share": 0.428, "l1": 1234.5, "l2": 8.21, "seconds": 11.2},
+            "violations": {} if row["feasible"] else {"gsm8k >= 0.5": 0.1},
+            "stopped": "",
+            "note": "",
+            "tasks": [n for n in self.names if n in NAMES[:3]],
+            "stats": {
+                "parameters": 7_240_000_000,
+                "nonzero": 3_100_000_000,
+                "nonzero_share": 0.428,
+                "l1": 1234.5,
+                "l2": 8.21,
+                "seconds": 11.2,
+            },
             "seconds": {"wait": 2.1, "merge": 11.5, "score": 78.8},
             "params": row["params"],
             "layers": [
-                {"model": m, "parameter": p, "part": part, "values": [row["params"][f"{k}.{p}"] * (1 - i / 40) for i in range(28)]}
+                {
+                    "model": m,
+                    "parameter": p,
+                    "part": part,
+                    "values": [row["params"][f"{k}.{p}"] * (1 - i / 40) for i in range(28)],
+                }
                 for k, m in (("math", "math-expert-instruct"), ("code", "code-expert"))
-                for p in ("weight", "density") for part in ("self_attn", "mlp")
+                for p in ("weight", "density")
+                for part in ("self_attn", "mlp")
             ],
-            "commands": {"export": f"optimerge export runs/demo --trial {name} -o recipe.yaml", "build": "optimerge build recipe.yaml merged"},
+            "commands": {
+                "export": f"optimerge export runs/demo --trial {name} -o recipe.yaml",
+                "build": "optimerge build recipe.yaml merged",
+            },
         }
 
     def items(self, name: str, task: str, only: str, offset: int) -> dict[str, Any]:
@@ -238,10 +331,20 @@ class Synthetic:
         lost = [e for e in every if e[2] and not e[1]]
         some = {"won": won, "lost": lost}.get(only, every)[offset : offset + 20]
         return {
-            "won": len(won), "lost": len(lost), "same": 300 - len(won) - len(lost),
+            "won": len(won),
+            "lost": len(lost),
+            "same": 300 - len(won) - len(lost),
             "total": {"won": len(won), "lost": len(lost)}.get(only, 300),
             "items": [
-                {"document": i, "choices": [], "prompt": f"Question {i}: what is {i} + {i}? {NASTY}\nAnswer:", "a": float(a), "b": float(b), "text_a": str(2 * i), "text_b": None}
+                {
+                    "document": i,
+                    "choices": [],
+                    "prompt": f"Question {i}: what is {i} + {i}? {NASTY}\nAnswer:",
+                    "a": float(a),
+                    "b": float(b),
+                    "text_a": str(2 * i),
+                    "text_b": None,
+                }
                 for i, a, b in some
             ],
         }

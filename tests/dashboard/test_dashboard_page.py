@@ -41,19 +41,31 @@ def browser(opened: Page, server: Mock) -> Iterator[Page]:
     opened.complaints(), opened.requests()
     yield opened
     assert opened.complaints() == []
-    away = [u for u in opened.requests() if u.startswith(("http", "ws")) and not u.startswith(server.url)]
+    away = [
+        u
+        for u in opened.requests()
+        if u.startswith(("http", "ws")) and not u.startswith(server.url)
+    ]
     assert away == []
 
 
-def test_a_click_shows_the_trial_and_the_address_brings_it_back(browser: Page, server: Mock) -> None:
+def test_a_click_shows_the_trial_and_the_address_brings_it_back(
+    browser: Page, server: Mock
+) -> None:
     run = server.runs["r0"]
     member = run.front()[0]["name"]
     browser.open("run=r0")
     browser.press(*browser.at(member))
-    browser.until("return document.querySelector('#recipe')?.textContent === arguments[0]", run.one(member)["exported"])  # type: ignore[index]
+    browser.until(
+        "return document.querySelector('#recipe')?.textContent === arguments[0]",
+        run.one(member)["exported"],
+    )  # type: ignore[index]
     assert f"trial={member}" in browser.driver.current_url
     browser.driver.refresh()
-    browser.until("return document.querySelector('#recipe')?.textContent === arguments[0]", run.one(member)["exported"])  # type: ignore[index]
+    browser.until(
+        "return document.querySelector('#recipe')?.textContent === arguments[0]",
+        run.one(member)["exported"],
+    )  # type: ignore[index]
     assert browser.text("#detail h2") == f"trial {member}"
     browser.shot(browser.downloads, "detail")
 
@@ -92,7 +104,10 @@ def test_new_trials_come_in_and_selection_zoom_and_scroll_stay(browser: Page, se
         run.shown = 40
         browser.until("return document.getElementById('tiles').textContent.includes('40 of')")
         browser.until(f"return (() => {{ {points} }})() > {before}")
-        assert browser.run("return document.getElementById('front-plot').layout.xaxis.range") == [0.4, 0.6]
+        assert browser.run("return document.getElementById('front-plot').layout.xaxis.range") == [
+            0.4,
+            0.6,
+        ]
         assert browser.run("return scrollY") == 120
         assert browser.text("#detail h2") == "trial 3"
     finally:
@@ -110,11 +125,19 @@ def test_brushing_an_axis_dims_the_front(browser: Page, server: Mock) -> None:
     x, top, high = (round(each) for each in box)
     browser.press(x, top + 4, (x, top + high // 2))
     browser.until("return document.getElementById('kept').textContent.includes('lie in')")
-    low, most = browser.run("return JSON.parse(new URLSearchParams(location.hash.slice(1)).get('brush'))['p:math.weight']")
-    rows = [r for r in server.runs["r0"].rows[:40] if r["scores"] and low <= r["params"]["math.weight"] <= most]
+    low, most = browser.run(
+        "return JSON.parse(new URLSearchParams(location.hash.slice(1)).get('brush'))['p:math.weight']"
+    )
+    rows = [
+        r
+        for r in server.runs["r0"].rows[:40]
+        if r["scores"] and low <= r["params"]["math.weight"] <= most
+    ]
     assert 0 < len(rows) < 40
     assert browser.text("#kept").startswith(f"{len(rows)} trials")
-    lit = browser.until("return document.getElementById('front-plot').data[5].selectedpoints?.length")
+    lit = browser.until(
+        "return document.getElementById('front-plot').data[5].selectedpoints?.length"
+    )
     front = {r["name"] for r in server.runs["r0"].front()}
     assert lit == sum(r["name"] in front for r in rows)
     browser.shot(browser.downloads, "parameters")
@@ -127,30 +150,53 @@ def test_sliders_move_the_choice(browser: Page, server: Mock) -> None:
 
     run = server.runs["r0"]
     browser.open("run=r0&view=choose")
-    browser.until("return document.querySelector('#choice strong')?.textContent.startsWith('trial')")
+    browser.until(
+        "return document.querySelector('#choice strong')?.textContent.startsWith('trial')"
+    )
     for name, key in (("gsm8k", Keys.END), ("humaneval", Keys.HOME), ("jcommonsenseqa", Keys.HOME)):
         browser.find(f'[data-key="slide:weight:{name}"]').send_keys(key)
     best = max(run.front(), key=lambda m: m["scores"]["gsm8k"])["name"]
-    browser.until("return document.querySelector('#choice strong')?.textContent === arguments[0]", f"trial {best}")
-    x, y = browser.run("const t = document.getElementById('front-plot').data[9]; return [t.x[0], t.y[0]]")
-    assert (x, y) == (run.rows[int(best)]["scores"]["gsm8k"], run.rows[int(best)]["scores"]["humaneval"])
+    browser.until(
+        "return document.querySelector('#choice strong')?.textContent === arguments[0]",
+        f"trial {best}",
+    )
+    x, y = browser.run(
+        "const t = document.getElementById('front-plot').data[9]; return [t.x[0], t.y[0]]"
+    )
+    assert (x, y) == (
+        run.rows[int(best)]["scores"]["gsm8k"],
+        run.rows[int(best)]["scores"]["humaneval"],
+    )
     browser.find('[data-key="slide:limit:humaneval"]').send_keys(Keys.END)
-    browser.until("return document.querySelector('#choice strong')?.textContent !== arguments[0]", f"trial {best}")
+    browser.until(
+        "return document.querySelector('#choice strong')?.textContent !== arguments[0]",
+        f"trial {best}",
+    )
     browser.driver.refresh()
-    browser.until("return document.querySelector('[data-key=\"slide:weight:gsm8k\"]')?.value === '1'")
+    browser.until(
+        "return document.querySelector('[data-key=\"slide:weight:gsm8k\"]')?.value === '1'"
+    )
 
 
 def test_two_runs_are_compared_and_others_cannot_be(browser: Page, server: Mock) -> None:
     browser.open("run=r0&view=compare&runs=r0,r6")
-    browser.until("return document.querySelectorAll('#compare-front .scatterlayer .trace').length === 2")
-    browser.until("return document.querySelectorAll('#compare-volume .scatterlayer .trace').length === 2")
+    browser.until(
+        "return document.querySelectorAll('#compare-front .scatterlayer .trace').length === 2"
+    )
+    browser.until(
+        "return document.querySelectorAll('#compare-volume .scatterlayer .trace').length === 2"
+    )
     browser.click('[data-key="compare:r1"]')
-    browser.until("return document.getElementById('compare-trouble').textContent.includes('different objectives')")
+    browser.until(
+        "return document.getElementById('compare-trouble').textContent.includes('different objectives')"
+    )
 
 
 def test_two_trials_and_their_items_are_set_against_each_other(browser: Page, server: Mock) -> None:
     browser.open("run=r0&trial=3&pin=4")
-    browser.until("return document.querySelector('.diff .minus')?.textContent.startsWith('-weight')")
+    browser.until(
+        "return document.querySelector('.diff .minus')?.textContent.startsWith('-weight')"
+    )
     browser.click('[data-key="summary:Items won and lost"]')
     browser.until("return document.querySelectorAll('.items li').length === 20")
     won = server.runs["r0"].items("3", "gsm8k", "won", 0)["won"]
@@ -163,7 +209,9 @@ def test_nothing_of_a_run_is_taken_as_markup(browser: Page, server: Mock) -> Non
     browser.until("return document.body.textContent.includes('onerror=')")
     browser.open("run=r3&trial=1")
     browser.until("return document.getElementById('detail').textContent.includes('onerror=')")
-    assert browser.run("return document.querySelectorAll('img, b b, script:not([src])').length") == 0
+    assert (
+        browser.run("return document.querySelectorAll('img, b b, script:not([src])').length") == 0
+    )
     assert browser.driver.title == "all-failed · optimerge"
 
 
@@ -172,34 +220,50 @@ def test_the_arrow_keys_walk_along_the_front(browser: Page, server: Mock) -> Non
 
     browser.open("run=r0")
     browser.drawn()
-    along = [r["name"] for r in sorted(server.runs["r0"].front(), key=lambda r: r["scores"]["gsm8k"])]
+    along = [
+        r["name"] for r in sorted(server.runs["r0"].front(), key=lambda r: r["scores"]["gsm8k"])
+    ]
     plot = browser.find("#front-plot")
     plot.send_keys(Keys.ARROW_RIGHT)
-    browser.until("return document.querySelector('#detail h2')?.textContent === arguments[0]", f"trial {along[0]}")
+    browser.until(
+        "return document.querySelector('#detail h2')?.textContent === arguments[0]",
+        f"trial {along[0]}",
+    )
     plot.send_keys(Keys.ARROW_RIGHT)
-    browser.until("return document.querySelector('#detail h2')?.textContent === arguments[0]", f"trial {along[1]}")
+    browser.until(
+        "return document.querySelector('#detail h2')?.textContent === arguments[0]",
+        f"trial {along[1]}",
+    )
     plot.send_keys(Keys.ESCAPE)
     browser.until("return document.getElementById('detail').hidden")
 
 
 def test_runs_of_every_kind_make_sense(browser: Page) -> None:
     browser.open("run=r4")
-    browser.until("return document.getElementById('front-empty').textContent.includes('No trial has ended yet')")
+    browser.until(
+        "return document.getElementById('front-empty').textContent.includes('No trial has ended yet')"
+    )
     browser.open("run=r5")
     browser.drawn()
-    assert browser.run("return document.querySelector('#front-plot .xtitle').textContent") == "trial"
+    assert (
+        browser.run("return document.querySelector('#front-plot .xtitle').textContent") == "trial"
+    )
     browser.open("run=r2&kind=matrix")
     browser.until("return document.querySelectorAll('#front-matrix button').length === 15")
     browser.click('[data-key="mini:gsm8k ↑:drift ↓"]')
     browser.drawn()
-    assert browser.run("return document.querySelector('#front-plot .ytitle').textContent") == "drift ↓"
+    assert (
+        browser.run("return document.querySelector('#front-plot .ytitle').textContent") == "drift ↓"
+    )
     browser.shot(browser.downloads, "large")
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_nothing_sticks_out_on_a_phone(browser: Page, view: str) -> None:
     browser.open(f"run=r0&view={view}&trial=3", width=400, height=800)
-    browser.until("return document.querySelector('#recipe') && document.querySelector('#view').children.length")
+    browser.until(
+        "return document.querySelector('#recipe') && document.querySelector('#view').children.length"
+    )
     assert browser.run("return document.documentElement.scrollWidth") <= 400
     browser.shot(browser.downloads, f"phone-{view}")
 
@@ -217,5 +281,3 @@ def test_a_run_that_cannot_be_read_is_said_and_comes_back(browser: Page, server:
     said = browser.complaints()
     assert said
     assert all("503" in each for each in said)
-
-

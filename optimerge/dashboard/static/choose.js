@@ -35,7 +35,8 @@ async function ask(study, place) {
     const found = await api.choose(selected().run, how, Object.entries(limits).map(([name, value]) => [study.up(name) > 0 ? "at_least" : "at_most", name, value]), asking.signal);
     if (found.error) { markChosen(""); fill(place, el("p", { class: "bad" }, found.error)); return; }
     markChosen(found.trial);
-    fill(place, el("p", { class: "lead" }, el("strong", {}, called(found.trial)), found.reason ? `: ${found.reason}` : ""),
+    const name = called(found.trial), why = found.reason.startsWith(`${name}: `) ? found.reason.slice(name.length + 2) : found.reason;
+    fill(place, el("p", { class: "lead" }, el("strong", {}, name), why ? `: ${why}` : ""),
       el("button", { type: "button", "data-key": "take", onclick: () => choose({ trial: found.trial }) }, `Show ${called(found.trial)}`));
     say(`${called(found.trial)} is chosen`);
   } catch (error) {

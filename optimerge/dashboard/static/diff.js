@@ -14,7 +14,7 @@ function changed(each) {
 /** @param {string} text a unified difference */
 function unified(text) {
   const kind = { "+": "plus", "-": "minus", "@": "at" };
-  return el("pre", { class: "diff", tabindex: "0", "data-scroll": "diff" }, text.split("\n").map((line) => el("span", { class: kind[line[0]] ?? null }, `${line}\n`)));
+  return el("pre", { class: "diff", tabindex: "0", "data-scroll": "diff" }, text.split("\n").map((line) => el("span", { class: (/^(---|\+\+\+) /.test(line) ? "at" : kind[line[0]]) ?? null }, `${line}\n`)));
 }
 
 /** @param {string} name @param {string} pin */

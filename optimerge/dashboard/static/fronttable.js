@@ -3,7 +3,7 @@
 import { el, fill, table } from "./dom.js";
 import { percent, titled, withError } from "./format.js";
 import { choose, selected } from "./state.js";
-import { axesOf } from "./front.js";
+import { axesOf } from "./traces.js";
 
 const MOST = 100;
 
@@ -19,7 +19,9 @@ export function drawTable(host, study) {
       study.objectives.map((each) => el("td", {}, withError(study.value(at, each.name, scores), study.error(at, each.name, scores)))),
       chances ? el("td", {}, percent(study.chances[name] ?? null)) : null);
   });
-  fill(host, el("h2", {}, `The front${members.length ? `: ${members.length} ${members.length === 1 ? "trial" : "trials"}` : ""}`),
+  const parents = members.filter((at) => study.columns.parent[at]).length, merges = members.length - parents;
+  const many = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+  fill(host, el("h2", {}, `The front${members.length ? `: ${many(merges, "trial")}${parents ? ` and ${many(parents, "parent")}` : ""}` : ""}`),
     members.length ? table(["Trial", ...study.objectives.map(titled), ...(chances ? ["P on front"] : [])], rows, { scroll: "fronttable", label: "Front" }) : el("p", { class: "soft" }, "Nothing is on the front yet."),
     members.length > MOST ? el("p", { class: "soft" }, `The first ${MOST} of ${members.length} are shown; \`optimerge front\` writes them all.`) : null);
 }

@@ -29,7 +29,7 @@ export function drawHead({ runs, summary, study, run }) {
   const ended = ["complete", "failed", "pruned"].reduce((sum, each) => sum + (summary.states[each] ?? 0), 0), { goal } = summary.activity;
   const rest = left(summary), failed = summary.states.failed ?? 0;
   fill(document.getElementById("tiles"), tile("trials", goal && running ? `${ended} of ${goal}` : String(ended), `${Object.entries(summary.states).map(([name, count]) => `${count} ${name}`).join(", ")}; parents included`), failed ? tile("failed", String(failed)) : null,
-    tile("on the front", String(study ? study.columns.on_front.filter(Boolean).length : 0)),
+    tile("on the front", String(study ? study.of("front").length : 0), "parents not counted"),
     tile("hypervolume", plain(summary.hypervolume), "in units of the parents' range"),
     summary.activity.seconds_per_trial ? tile("a trial", duration(summary.activity.seconds_per_trial)) : null, rest === null || rest <= 0 ? null : tile("left", duration(rest)));
 }
