@@ -56,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
         parts = urlsplit(self.path)
-        query = {key: values for key, values in parse_qs(parts.query).items()}
+        query = parse_qs(parts.query)
         if parts.path == "/":
             self._send(200, "text/html", (STATIC / "index.html").read_bytes())
         elif parts.path == "/plotly.js":
@@ -150,7 +150,8 @@ class _Handler(BaseHTTPRequestHandler):
             return (200, one) if one else (404, {"error": f"there is no trial {path[3]}"})
         if what == "trials" and path[4] == "diff":
             a, b = run.one(path[3]), run.one(path[5])
-            assert a is not None and b is not None
+            assert a is not None
+            assert b is not None
             both = [{"name": k, "a": a["params"][k], "b": b["params"][k]} for k in a["params"]]
             return 200, {
                 "params": both,
