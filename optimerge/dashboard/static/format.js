@@ -16,7 +16,7 @@ export function plain(value) {
   if (Number.isInteger(value) && size < 1e6) return fixed(value, 0);
   if (size !== 0 && size < 1e-3 && size >= 1e-6) return `${value < 0 ? MINUS : ""}${Number(size.toPrecision(2)).toFixed(8).replace(/0+$/, "")}`;
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2).replace("-", MINUS);
-  return fixed(value, size >= 100 ? 1 : size >= 10 ? 2 : 3);
+  return fixed(value, size >= 100 ? 1 : size >= 10 ? 2 : size >= 0.1 || size === 0 ? 3 : size >= 0.01 ? 4 : 5);
 }
 
 /** A value to the digits that its error leaves: 0.612 ± 0.013. @param {?number} value @param {?number} [error] */
