@@ -1,6 +1,10 @@
 """`optimerge dashboard`: look at runs in a browser."""
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -41,7 +45,7 @@ def command(runs: tuple[Path, ...], storage: str, port: int, host: str) -> None:
     from optimerge.dashboard.serving import bind, serve
     from optimerge.dashboard.source import Sources
 
-    with quiet():
+    with quiet(), _ending():
         sources = Sources(list(runs), storage)
         bound = bind(host, port)
         serve(sources, host, bound, _tell)
@@ -49,3 +53,21 @@ def command(runs: tuple[Path, ...], storage: str, port: int, host: str) -> None:
 
 def _tell(address: str) -> None:
     click.echo(f"dashboard: {address}  (Ctrl-C ends it)")
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end the command with the code that shells give them.
+
+    The server takes them while it runs, ends, and passes them on.
+    """
+    kept = {n: signal.signal(n, _end) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise click.exceptions.Exit(128 + number)

@@ -9,10 +9,10 @@ from typing import Any, TypeVar, cast
 
 from optimerge.dashboard.opening import journal_of, open_seen, why
 from optimerge.dashboard.snapshot import Snapshot, look, signature
-from optimerge.errors import OptimergeError
+from optimerge.errors import OptimergeError, RunError
 from optimerge.records.plain import one_line
-from optimerge.records.run import Run
-from optimerge.records.secrets import redacted_text
+from optimerge.records.run import JOURNAL, Run
+from optimerge.records.secrets import redacted, redacted_text
 
 Made = TypeVar("Made")
 
@@ -20,15 +20,15 @@ FRESH = 1.0
 """Seconds for which a look at a database holds; a journal is only asked for its size."""
 
 
-class GoneError(OptimergeError):
-    """A run that cannot be read now, and could be before."""
+class GoneError(RunError):
+    """A run that cannot be read now; it may be back later."""
 
 
 class Source:
     """One run of the dashboard; for any number of threads."""
 
     def __init__(self, key: str, folder: Path, url: str = "") -> None:
-        """Open it; RunError if it cannot be read."""
+        """Open it; GoneError if it cannot be read."""
         self.key, self.folder, self.url = key, folder, url
         self._journal = journal_of(folder, url)
         self._lock = threading.Lock()
@@ -41,8 +41,7 @@ class Source:
         self._version = int(time.time() * 1000)
         self._kept: dict[str, tuple[Any, Any]] = {}
         self._locks: dict[str, threading.Lock] = {}
-        with self._lock:
-            self._look()
+        self.now()
 
     @property
     def name(self) -> str:
@@ -56,10 +55,7 @@ class Source:
                 self._look()
             except Exception as error:  # of files, drivers and records: it may be back later
                 self._run, self._seen, self._looked = None, (), 0.0
-                said = str(error) if isinstance(error, OptimergeError) else why(error, self.url)
-                if isinstance(error, OSError):
-                    said = f"{self.folder}: cannot be read ({error.strerror or error})"
-                raise GoneError(one_line(redacted_text(said))) from error
+                raise GoneError(one_line(redacted_text(self._said(error)))) from error
             assert self._snapshot is not None
             return self._snapshot
 
@@ -78,6 +74,16 @@ class Source:
         """Return what was last made under that name, of whatever tag; None if nothing was."""
         found = self._kept.get(what)
         return None if found is None else found[1]
+
+    def _said(self, error: Exception) -> str:
+        if isinstance(error, OptimergeError):
+            return str(error)
+        if isinstance(error, FileNotFoundError):
+            return f"{self.folder}: holds no run ({JOURNAL} is not there)"
+        if isinstance(error, OSError):
+            return f"{self.folder}: cannot be read ({error.strerror or error})"
+        where = redacted(self.url) if self.url else self.folder
+        return f"{where}: cannot be read ({why(error, self.url)})"
 
     def _look(self) -> None:
         """Read the storage if it may have changed."""
@@ -111,5 +117,5 @@ class Sources:
     """The runs of one dashboard, by key: r0, r1, ..."""
 
     def __init__(self, folders: "list[Path]", url: str = "") -> None:
-        """Open them; RunError of the first that cannot be read."""
+        """Open them; GoneError of the first that cannot be read."""
         self.all = {f"r{n}": Source(f"r{n}", each, url) for n, each in enumerate(folders)}
