@@ -7,6 +7,8 @@ from optimerge.front.importance import Method, importance
 from optimerge.front.parts import parts
 from optimerge.records.space import whole_space_of
 
+FOREST = 400
+"""Trials up to which fANOVA is the default: of thousands its forests take minutes."""
 METHODS: tuple[Method, ...] = ("fanova", "pedanova")
 
 
@@ -47,10 +49,10 @@ class Importances(Versioned):
 
 
 def make(asked: Asked) -> Importances:
-    """Return what decides each objective; with thousands of trials it takes seconds."""
+    """Return what decides each objective, made once a version."""
     source = asked.source()
     snapshot = source.now()
-    given = asked.one("method", "fanova")
+    given = asked.one("method") or ("fanova" if len(snapshot.rows) <= FOREST else "pedanova")
     method = next((each for each in METHODS if each == given), None)
     if method is None:
         raise AskedError(f"method={given!r}: must be {' or '.join(METHODS)}")
@@ -92,6 +94,6 @@ RESOURCE = Resource(
     Importances,
     make,
     "The share of each objective that a parameter, a parent or a layer decides.",
-    {"method": "fanova (default) or pedanova."},
+    {"method": f"fanova (default up to {FOREST} trials) or pedanova."},
     versioned=True,
 )
