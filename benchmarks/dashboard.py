@@ -4,7 +4,8 @@
     python benchmarks/dashboard.py --trials 500 --objectives 3 --keep FOLDER
 
 Makes a synthetic run (scores of a noisy trade-off, 24 parameters, recipes of their size), opens it,
-and asks over ASGI what a page asks. Prints milliseconds of wall and of processor time, and the bytes of the answer.
+and asks over ASGI what a page asks. Prints milliseconds of wall and of processor time, and the
+bytes of the answer.
 `cold`: the first time; `again`: with nothing changed; `changed`: after one more trial.
 """
 
