@@ -17,6 +17,7 @@ from optimerge.cli import (
     build,
     calibrate,
     check,
+    dashboard,
     demo,
     evaluate,
     export,
@@ -43,6 +44,7 @@ The usual road:
 \b
   optimerge check SPACE       do the models fit together, is there memory, are the tasks there
   optimerge search SPACE      search overnight; the same command goes on after a stop
+  optimerge dashboard RUN     look at it in a browser, also while it searches
   optimerge front RUN         the Pareto front in the morning
   optimerge test RUN          does the winner win on items that the search never saw
   optimerge export RUN        the chosen merge as a recipe that mergekit builds too
@@ -63,7 +65,7 @@ def cli() -> None:
 
 
 MAKING = (demo, zoo, check, calibrate, search, test, soup, export, build, evaluate)
-SEEING = (status, stop, front, show, report, methods, samplers)
+SEEING = (status, stop, front, show, dashboard, report, methods, samplers)
 for module in (*MAKING, *SEEING):
     cli.add_command(module.command)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -32,8 +33,6 @@ class Front:
     """The losses [m] that hypervolumes are measured from; NaN while there is no trial."""
     scales: NDArray[np.float64]
     """The unit [m] of each objective's loss: the parents' range."""
-    hypervolume: float
-    """What the members dominate up to the reference, in the objectives' own units."""
 
     @property
     def feasible(self) -> tuple[Trial, ...]:
@@ -44,6 +43,14 @@ class Front:
     def losses(self) -> NDArray[np.float64]:
         """The members' losses [k, m]; smaller is better."""
         return losses_of(self.members, self.objectives)
+
+    @cached_property
+    def hypervolume(self) -> float:
+        """What the members dominate up to the reference, in the objectives' own units.
+
+        Measured when it is first asked for: of many members in many objectives it takes seconds.
+        """
+        return hypervolume(self.losses, self.reference) if self.trials else 0.0
 
     @property
     def relative_hypervolume(self) -> float:
@@ -69,7 +76,7 @@ def make_front(
             (infeasible ones too: they are a yardstick), or from all if no parent is complete.
         scales: The units [m] that the study fixed; None: likewise.
 
-    Complexity: that of `non_dominated` and `hypervolume` on the complete trials.
+    Complexity: that of `non_dominated` on the complete trials.
     """
     done = sorted(trials, key=_place)
     losses = losses_of(done, objectives)
@@ -91,7 +98,6 @@ def make_front(
         members=tuple(done[index] for index in members),
         reference=_frozen(reference),
         scales=_frozen(scales),
-        hypervolume=hypervolume(allowed_losses, reference) if done else 0.0,
     )
 
 

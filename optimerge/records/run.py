@@ -30,6 +30,7 @@ from optimerge.records.types import Direction, Trial, is_parent
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
 FORMAT = 2
@@ -129,9 +130,13 @@ class Run:
         That is by number, but what was interrupted stands in its old place when it is repeated. A
         parent that is also a point of the space stands in both studies; it is listed once.
         """
+        return [trial for trial, _ in self.stored()]
+
+    def stored(self) -> "list[tuple[Trial, FrozenTrial]]":
+        """Return the trials as `trials` does, each with Optuna's record, which knows its times."""
         parents = self._records(self.parents, numbered=False)
         points = self._records(self.search, numbered=True)
-        return [t for t in parents if t.is_parent] + [t for t in points if _is_own(t)]
+        return [p for p in parents if p[0].is_parent] + [p for p in points if _is_own(p[0])]
 
     def finished(self) -> int:
         """Count the trials that count against a budget: completed, pruned or failed."""
@@ -166,10 +171,12 @@ class Run:
         found = self.search.user_attrs.get(key)
         return sound_numbers(found, len(self.info.objectives), f"{self.folder}: the {key}")
 
-    def _records(self, study: "optuna.Study", *, numbered: bool) -> list[Trial]:
+    def _records(
+        self, study: "optuna.Study", *, numbered: bool
+    ) -> "list[tuple[Trial, FrozenTrial]]":
         try:
             return [
-                self._record(study.study_name, stored, numbered=numbered)
+                (self._record(study.study_name, stored, numbered=numbered), stored)
                 for stored in sorted(study.get_trials(deepcopy=False), key=place)
             ]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -221,12 +228,20 @@ def open_run(folder: Path, url: str = "", artifacts: str = "") -> Run:
 
 def find_run(folder: Path, url: str = "", artifacts: str = "") -> Run | None:
     """Open the run in a folder; None if there is none yet, or its making was cut short."""
-    import optuna
-
     url = url_of(folder, url)
     if not url and not (folder / JOURNAL).is_file():
         return None
     storage = open_database(url) if url else open_journal(folder / JOURNAL)
+    return find_in(storage, folder, url, artifacts)
+
+
+def find_in(storage: "BaseStorage", folder: Path, url: str = "", artifacts: str = "") -> Run | None:
+    """Open the run of a folder in a storage that is open; None if it holds none.
+
+    `url`: of the storage; "" for the folder's journal.
+    """
+    import optuna
+
     names = study_names(folder, url)
     try:
         search = optuna.load_study(study_name=names[0], storage=storage)

@@ -57,7 +57,7 @@ def open_database(url: str) -> "BaseStorage":
     try:
         if kind == "grpc":
             return _proxy(url)
-        return get_storage(_patient_database(_driver_named(url), kind))
+        return get_storage(_patient_database(driver_named(url), kind))
     except ImportError:
         raise RunError(
             f"{redacted(url)}: the package to reach it is not installed; "
@@ -86,7 +86,7 @@ def kind_of(url: str) -> str:
     return kind
 
 
-def _driver_named(url: str) -> str:
+def driver_named(url: str) -> str:
     """Name the driver that optimerge installs, where the URL leaves it open."""
     return re.sub(r"^(postgresql|postgres)://", "postgresql+psycopg://", url)
 

@@ -13,6 +13,7 @@ COMMANDS = [
     "build",
     "calibrate",
     "check",
+    "dashboard",
     "demo",
     "evaluate",
     "export",
