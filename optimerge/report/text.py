@@ -30,7 +30,7 @@ def duration_text(seconds: float) -> str:
     """Return a time in the two largest units.
 
     >>> duration_text(4000), duration_text(75), duration_text(0.4)
-    ('1 h 7 min', '1 min 15 s', '0.4 s')
+    ('1 h 6 min', '1 min 15 s', '0.4 s')
     """
     if seconds < 60:
         return f"{seconds:.1f} s"
