@@ -98,7 +98,7 @@ class Run:
         """
         from optimerge.retest.certainty import certainty_of
 
-        return certainty_of(self.kept, self.front())
+        return certainty_of(self.kept, self.front(), self.results())
 
     def choose(
         self,
@@ -288,7 +288,9 @@ class Run:
         return read_results(self.kept)
 
     def _test_scores(self, trial: Trial) -> Mapping[str, Score]:
-        results = self.results()
+        from optimerge.retest.read import read_results
+
+        results = read_results(self.kept, documents=False)
         found = [t for t in results.tested if t.name == trial.name] if results else []
         return found[0].test if found and found[0].recipe == trial.recipe else {}
 
