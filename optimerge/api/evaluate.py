@@ -43,6 +43,7 @@ def evaluate(
     from optimerge.records.space import space_of
     from optimerge.retest.same_items import refuse_other_items
     from optimerge.retest.score_one import score_one
+    from optimerge.retest.study import kept_test_items
     from optimerge.space.read import read_space
 
     run = space.kept if isinstance(space, Run) else None
@@ -58,6 +59,7 @@ def evaluate(
         allow_code=allow_code,
         trust_code=trust_remote_code,
         plan=run.info.plan if run else "",
+        test_items=kept_test_items(run) if run else None,
         say=say,
     )
     if run and items == "search":

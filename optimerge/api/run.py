@@ -1,6 +1,6 @@
 """A run, opened for looking at it, choosing from it and exporting what was chosen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from optimerge.records.types import Direction, Score, Trial
 if TYPE_CHECKING:
     import pandas as pd
 
+    from optimerge.export.verify import Verified
     from optimerge.front.certainty import Certainty
     from optimerge.front.choose import Choice
     from optimerge.front.formats import Format
@@ -97,7 +98,7 @@ class Run:
         """
         from optimerge.retest.certainty import certainty_of
 
-        return certainty_of(self.kept, self.front())
+        return certainty_of(self.kept, self.front(), self.results())
 
     def choose(
         self,
@@ -237,6 +238,49 @@ class Run:
         assert found is not None  # nobody asked for a stop
         return found
 
+    def verify(
+        self,
+        choice: "Choice | str",
+        file: str | Path,
+        mergekit: str | Path | None = None,
+        *,
+        device: str | None = None,
+        allow_code: bool = False,
+        trust_code: bool = False,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> "Verified":
+        """Compare the trial, merged again, with what its exported recipe builds, tensor by tensor.
+
+        Args:
+            choice: What was exported.
+            file: The recipe file that `export` wrote.
+            mergekit: Its program `mergekit-yaml`; default the one on PATH.
+            device: Where the trial is merged and scored again; default cuda if it is there.
+            allow_code: Whether task files and the space may run the Python that they name.
+            trust_code: Whether models may run Python of their own.
+            say: Told what is being done, a few words each time.
+
+        Raises:
+            OptimergeError: If mergekit or a model is not there, a build fails, or the disk is full.
+        """
+        from optimerge.export.mergekit import find_mergekit
+        from optimerge.export.verify import verify
+        from optimerge.records.space import space_of
+        from optimerge.search.session import open_session
+
+        program = find_mergekit(None if mergekit is None else str(mergekit))
+        chosen = self.choose(choice) if isinstance(choice, str) else choice
+        session = open_session(
+            space_of(self.kept.info),
+            self.folder,
+            device=device or _device(),
+            allow_code=allow_code,
+            trust_code=trust_code,
+            storage=self.storage,
+            say=say,
+        )
+        return verify(session, chosen.trial, Path(file).absolute(), program, say)
+
     def results(self) -> "Results | None":
         """Return what retests of the run found; None if nothing was tested yet."""
         from optimerge.retest.read import read_results
@@ -244,7 +288,9 @@ class Run:
         return read_results(self.kept)
 
     def _test_scores(self, trial: Trial) -> Mapping[str, Score]:
-        results = self.results()
+        from optimerge.retest.read import read_results
+
+        results = read_results(self.kept, documents=False)
         found = [t for t in results.tested if t.name == trial.name] if results else []
         return found[0].test if found and found[0].recipe == trial.recipe else {}
 

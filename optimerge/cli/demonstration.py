@@ -79,6 +79,8 @@ def _next(folder: Path, recipe: Path, zoo: Zoo) -> None:
         f"The knee's recipe: {recipe}\n\n"
         "Next:\n"
         f"  optimerge front {run}                  the whole front\n"
+        f"  optimerge test {run}                   does it win on items the search never saw\n"
+        f"  optimerge report {run}                 one page about all of it\n"
         f"  optimerge show {run} TRIAL             one trial whole, with its recipe\n"
         f"  optimerge build {shlex.quote(str(recipe))} merged   the knee as a checkpoint\n"
         f"  optimerge demo --run-dir {run} --trials 100   search on, in the same run\n\n"

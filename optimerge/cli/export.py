@@ -80,7 +80,8 @@ def command(
     from optimerge.cli.verifying import file_of
     from optimerge.export.mergekit import find_mergekit
 
-    program = find_mergekit(mergekit) if verify else None
+    if verify:
+        find_mergekit(mergekit)  # what is not there is said before anything is written
     checked = file_of(run, output) if verify else None
     from optimerge.api.run import load_run
     from optimerge.cli.quiet import quiet
@@ -110,12 +111,11 @@ def command(
     from optimerge.cli.verifying import verify_export
 
     return verify_export(
-        opened.kept,
-        choice.trial,
+        opened,
+        choice,
         checked,
-        program,
+        mergekit,
         device=chosen_device(device),
         allow_code=allow_code,
         trust_code=trust_code,
-        storage=storage,
     )

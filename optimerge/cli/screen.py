@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from optimerge.merge.free import size as size  # one way with bytes, here too
+from optimerge.records.durations import duration as duration  # and with time
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,20 +63,6 @@ def number(value: float) -> str:
     if value != value:
         return "-"
     return f"{value:.3f}" if abs(value) < 100 else f"{value:.3g}"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as people read it.
-
-    >>> duration(42.2), duration(150), duration(9300)
-    ('42 s', '2 min 30 s', '2 h 35 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def clock_in(seconds: float, now: datetime) -> str:

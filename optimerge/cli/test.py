@@ -107,25 +107,26 @@ def command(
     from optimerge.errors import OptimergeError
     from optimerge.records.run import open_run
     from optimerge.retest.plan import Wanted
+    from optimerge.retest.read import read_results
     from optimerge.retest.session import retest_space
 
     if output is not None and form == "table":
         raise OptimergeError("--format table is for the screen; for a file take md or json")
     opened = open_run(run, storage, artifacts)
     if show:
-        show_verdict(opened, form, output)
+        show_verdict(opened, read_results(opened), form, output)
         return
     where = chosen_device(device, retest_space(opened).search.device_map)
     code = run_test(
         opened,
         Wanted(trials, not no_baselines, masks, test_items),
         where,
+        form,
+        output,
         report=report,
         allow_code=allow_code,
         trust_code=trust_code,
         storage=storage,
         artifacts=artifacts,
     )
-    if code == 0:
-        show_verdict(open_run(run, storage, artifacts), form, output)
     raise click.exceptions.Exit(code)

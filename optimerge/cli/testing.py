@@ -18,7 +18,7 @@ from optimerge.records.plain import plain
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
 from optimerge.retest.plan import Plan, Wanted
-from optimerge.retest.read import read_results
+from optimerge.retest.tested import Results
 from optimerge.retest.verdict import make_verdict
 from optimerge.retest.work import retest_run
 
@@ -27,6 +27,8 @@ def run_test(
     run: Run,
     wanted: Wanted,
     device: str,
+    form: str,
+    file: Path | None = None,
     *,
     report: Path | None = None,
     allow_code: bool = False,
@@ -34,13 +36,16 @@ def run_test(
     storage: str = "",
     artifacts: str = "",
 ) -> int:
-    """Score a run on its test items; return the exit code (0; 130 or 143 if stopped)."""
+    """Score a run on its test items, show what that proves; return the exit code.
+
+    That is 0, and 130 or 143 if it was stopped. `form`, `file`: see `show_verdict`.
+    """
     with (
         quiet(run.folder / "log.txt", scoring=True),
         stopping() as stop,
         TestProgress() as progress,
     ):
-        retest_run(
+        results = retest_run(
             run,
             wanted,
             device,
@@ -58,16 +63,19 @@ def run_test(
         folder = shlex.quote(str(run.folder))
         err().print(f"stopped; optimerge test {folder} goes on")
         return stop.code
+    show_verdict(run, results, form, file)
     return 0
 
 
-def show_verdict(run: Run, form: str, file: Path | None = None) -> None:
-    """Print what the run's tests prove, or write it to a file; RunError if there was no test."""
+def show_verdict(run: Run, results: Results | None, form: str, file: Path | None = None) -> None:
+    """Print what a run's tests prove, or write it to a file; RunError if there was no test.
+
+    `form`: table (for the screen), md or json.
+    """
     from optimerge.export.file import write_file
     from optimerge.retest.as_json import to_json
     from optimerge.retest.as_markdown import to_markdown
 
-    results = read_results(run)
     if results is None:
         folder = shlex.quote(str(run.folder))
         raise RunError(f"{run.folder}: was not tested yet; run `optimerge test {folder}`")

@@ -2,44 +2,37 @@
 
 from pathlib import Path
 
+from optimerge.api.run import Run
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import err, out
 from optimerge.errors import RunError
 from optimerge.export.compare import Distance
-from optimerge.export.verify import Verified, verify
-from optimerge.records.run import Run
-from optimerge.records.space import space_of
-from optimerge.records.types import Score, Trial
-from optimerge.search.session import open_session
+from optimerge.export.verify import Verified
+from optimerge.front.choose import Choice
+from optimerge.records.types import Score
 
 
 def verify_export(
     run: Run,
-    trial: Trial,
+    choice: Choice,
     file: Path,
-    mergekit: Path | None,
+    mergekit: str | None,
     *,
     device: str,
     allow_code: bool = False,
     trust_code: bool = False,
-    storage: str = "",
 ) -> int:
-    """Verify an exported file and print what was found; return the exit code, 1 if it is unsound.
-
-    `mergekit`: its program; None where it lacks the method.
-    """
-    file = file.absolute()
+    """Verify an exported file, print what was found, return the exit code: 1 if unsound."""
     with quiet(scoring=True):
-        session = open_session(
-            space_of(run.info),
-            run.folder,
+        found = run.verify(
+            choice,
+            file,
+            mergekit,
             device=device,
             allow_code=allow_code,
             trust_code=trust_code,
-            storage=storage,
             say=_say,
         )
-        found = verify(session, trial, file, mergekit, _say)
     for line in lines(found):
         out().print(line, markup=False, highlight=False, soft_wrap=True)
     return 0 if found.sound else 1

@@ -4,7 +4,7 @@ A value is a number (or a name, or a switch), a gradient over layers (a list), o
 or a list of filtered values. Semantics as in mergekit 0.1.5.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -70,6 +70,11 @@ class Value(BaseModel):
         if len(cases) == 1 and cases[0]["filter"] is None:
             return cases[0]["value"]
         return [{k: v for k, v in case.items() if v is not None} for case in cases]
+
+
+def constants(numbers: Mapping[str, Scalar]) -> dict[str, Value | None]:
+    """Return parameters that are one number each, as a recipe holds them."""
+    return {name: Value.model_validate(value) for name, value in numbers.items()}
 
 
 def interpolate(

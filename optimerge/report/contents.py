@@ -67,7 +67,7 @@ def gather(run: Run, how: str = "knee") -> Contents:
         front=front,
         history=make_history(trials, objectives, run.reference, run.scales),
         choice=make_choice(front, how) if front.members or how != "knee" else None,
-        certainty=certainty_of(run, front),
+        certainty=certainty_of(run, front, results),
         verdict=make_verdict(results) if results else None,
         importances=found,
         parts={name: parts(each, space, run.info.layers) for name, each in found.items()},

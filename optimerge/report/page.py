@@ -6,11 +6,12 @@ from typing import Any
 
 from optimerge.front.certainty import Certainty, share
 from optimerge.front.table import score_names
+from optimerge.records.durations import duration
 from optimerge.records.plain import plain
 from optimerge.records.types import Trial
 from optimerge.report.contents import Contents
 from optimerge.report.pictures import pictures
-from optimerge.report.text import duration_text, score_text, value_text
+from optimerge.report.text import score_text, value_text
 from optimerge.retest.grid import groups_of, rows_of
 from optimerge.retest.sentences import sections
 from optimerge.retest.verdict import Verdict
@@ -93,7 +94,7 @@ def _seconds(trials: tuple[Trial, ...]) -> list[tuple[str, str, str]]:
     for stage in STAGES:
         spent = [t.seconds[stage] for t in trials if stage in t.seconds]
         if total := sum(spent):
-            found.append((stage, duration_text(total), duration_text(total / len(spent))))
+            found.append((stage, duration(total), duration(total / len(spent))))
     return found
 
 

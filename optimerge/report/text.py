@@ -24,17 +24,3 @@ def value_text(value: float, stderr: float | None = None) -> str:
 def score_text(score: Score | None) -> str:
     """Return a score as the page writes it; a dash where there is none."""
     return "–" if score is None else value_text(score.value, score.stderr)
-
-
-def duration_text(seconds: float) -> str:
-    """Return a time in the two largest units.
-
-    >>> duration_text(4000), duration_text(75), duration_text(0.4)
-    ('1 h 7 min', '1 min 15 s', '0.4 s')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

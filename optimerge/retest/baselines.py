@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from optimerge.recipe.schema import InputModel, Recipe
-from optimerge.recipe.values import Value
+from optimerge.recipe.values import constants
 from optimerge.search.parents import BASE, origins
 from optimerge.search.session import Session
 from optimerge.search.soup import soup_recipe
@@ -56,13 +56,13 @@ def task_vectors(method: str, each: Numbers, shared: Numbers) -> Callable[..., R
 
     def make(session: Session, experts: Sequence[str]) -> Recipe:
         models = [
-            InputModel(model=r, parameters=_values(each)) for r in _in_order(session, experts)
+            InputModel(model=r, parameters=constants(each)) for r in _in_order(session, experts)
         ]
         recipe = Recipe(
             merge_method=method,
             base_model=session.models.base.reference,
             models=models,
-            parameters=_values(shared),
+            parameters=constants(shared),
             dtype=session.space.any_recipe.dtype,
         )
         return session.with_tokens(recipe)
@@ -81,7 +81,7 @@ def _slerp(session: Session, experts: Sequence[str]) -> Recipe:
         merge_method="slerp",
         base_model=first,
         models=[InputModel(model=first), InputModel(model=second)],
-        parameters=_values({"t": 0.5}),
+        parameters=constants({"t": 0.5}),
         dtype=session.space.any_recipe.dtype,
     )
     # With int8 task vectors an expert has steps from the base alone, not from another expert.
@@ -138,7 +138,3 @@ def why_not(session: Session, baseline: Baseline, *, tasks: bool) -> str:
 
 def _in_order(session: Session, experts: Sequence[str]) -> list[str]:
     return [reference for reference in experts_of(session) if reference in experts]
-
-
-def _values(numbers: Numbers) -> dict[str, Value | None]:
-    return {name: Value.model_validate(value) for name, value in numbers.items()}

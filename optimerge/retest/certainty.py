@@ -7,13 +7,11 @@ from optimerge.records.run import Run
 if TYPE_CHECKING:
     from optimerge.front.certainty import Certainty
     from optimerge.front.front import Front
+    from optimerge.retest.tested import Results
 
 
-def certainty_of(run: Run, front: "Front") -> "Certainty":
-    """Return how sure the front is: on the test items, if all of it was tested on them."""
-    from optimerge.retest.read import read_results
-
-    results = read_results(run)
+def certainty_of(run: Run, front: "Front", results: "Results | None") -> "Certainty":
+    """Return how sure the front is; `results`: what tests of the run found, if there were any."""
     if results is not None:
         from optimerge.retest.certain import certainty_of_test
 

@@ -5,28 +5,23 @@ of the exported model would answer them; each one under `report:` by itself, so 
 not depend on what else is reported.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from optimerge.errors import RunError
 from optimerge.objectives.evaluation import Evaluation, Race, Scored, make_evaluation
-from optimerge.objectives.examples import contents
-from optimerge.objectives.groups import GroupScorer
 from optimerge.objectives.make import make_objectives
 from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.protocol import Candidate, Objective
-from optimerge.objectives.scorer import TaskScorer
 from optimerge.objectives.tasks import Which
 from optimerge.records.evidence import Evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.prompts import write_items
+from optimerge.retest.unseen import Searched, members, searched_by, without_test_items
 from optimerge.search.session import Session
 from optimerge.search.tokenizer import load_tokenizer
 from optimerge.space.objectives import ObjectiveSpec, TaskObjective, objective_name
-
-Searched = Mapping[str, set[str]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,7 @@ def make_exams(
             f"{space.file}: no objective is a task, so there are no test items; name tasks under "
             "`report:` and give the file with --report"
         )
-    lacking = _without_test_items(session.evaluation)
+    lacking = without_test_items(session.evaluation)
     if lacking and test_items is None:
         raise _no_test_items(session, lacking)
     kept = {each.name: each for each in session.evaluation.objectives}
@@ -107,15 +102,6 @@ def make_exams(
         found.append(Exam((spec,), make_evaluation([one], session.engine.model)))
     _keep_prompts(session, found)
     return found
-
-
-def searched_by(evaluation: Evaluation) -> dict[str, set[str]]:
-    """Return how the documents read that a search scores on, by task."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for each in evaluation.on_tasks:
-        for scorer in _members(each):
-            found[scorer.run.name] |= contents(scorer.run.task, scorer.items.search)
-    return dict(found)
 
 
 def _made(
@@ -143,20 +129,6 @@ def _made(
     return {each.name: each for each in made}
 
 
-def _members(each: OnTasks) -> Sequence[TaskScorer]:
-    if isinstance(each, GroupScorer):
-        return each.members
-    return (each,) if isinstance(each, TaskScorer) else ()
-
-
-def _without_test_items(evaluation: Evaluation) -> dict[str, OnTasks]:
-    return {
-        each.name: each
-        for each in evaluation.on_tasks
-        if not all(scorer.items.test for scorer in _members(each))
-    }
-
-
 def _no_test_items(session: Session, lacking: Mapping[str, OnTasks]) -> RunError:
     """Say what a user can do: whoever has searched cannot give `test_items` any more."""
     name, space = next(iter(lacking)), session.space
@@ -164,7 +136,7 @@ def _no_test_items(session: Session, lacking: Mapping[str, OnTasks]) -> RunError
     start = f"{space.file}: objectives[{number}].test_items: {name!r} has none"
     free = sum(
         len(scorer.run.task.eval_docs) - len(scorer.items.search)
-        for scorer in _members(lacking[name])
+        for scorer in members(lacking[name])
     )
     if free > 0:
         return RunError(

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from optimerge.recipe.schema import Recipe
 from optimerge.records.types import Trial
 from optimerge.retest.baselines import SCALES, Baseline, experts_of, scaled
 from optimerge.retest.study import BASELINE
-from optimerge.search.beside import known_beside, score_beside
+from optimerge.search.beside import score_beside
 from optimerge.search.budget import Stop
 from optimerge.search.parents import origins
 from optimerge.search.session import Session
@@ -55,11 +56,8 @@ def find(
 
 
 def _scored(session: Session, recipe: Recipe, name: str, tell: Tell) -> Trial:
-    known = known_beside(session, recipe)
-    if known is None:
-        known = score_beside(session, recipe, f"{BASELINE}{name.replace(' ', ':')}")
-        tell(name, known)
-    return known
+    origin = f"{BASELINE}{name.replace(' ', ':')}"
+    return score_beside(session, recipe, origin, partial(tell, name))
 
 
 def _greedy(session: Session, baseline: Baseline, stop: Stop, tell: Tell) -> Found | None:

@@ -12,7 +12,7 @@ from optimerge.objectives.protocol import Candidate
 from optimerge.recipe.read import read_recipe
 from optimerge.recipe.schema import InputModel, Recipe
 from optimerge.recipe.statistics import with_statistics
-from optimerge.recipe.values import Value
+from optimerge.recipe.values import constants
 from optimerge.recipe.write import recipe_data, with_references
 from optimerge.search.models import Models, open_models
 from optimerge.search.session import set_first, spare_threads
@@ -63,7 +63,9 @@ class LiveRecipe:
 
     def _in_its_tokenizer(self, placed: str) -> Recipe:
         models = [
-            InputModel(model=c.reference, parameters=_weight(float(c.reference == placed)))
+            InputModel(
+                model=c.reference, parameters=constants({"weight": float(c.reference == placed)})
+            )
             for c in self.models.checkpoints
         ]
         base = self.models.base.reference
@@ -161,7 +163,3 @@ def _anywhere_of(reference: str, folder: Path) -> str:
 
 def _is_local(name: str, folder: Path) -> bool:
     return any((start / Path(name).expanduser()).is_dir() for start in (folder, Path.cwd()))
-
-
-def _weight(value: float) -> dict[str, Value | None]:
-    return {"weight": Value.model_validate(value)}

@@ -20,8 +20,10 @@ ORDER = ("uniform", "greedy_soup", "task_arithmetic", "ties", "dare_ties", "mode
 """Of baselines in tables; others come last."""
 
 
-def read_results(run: Run) -> Results | None:
+def read_results(run: Run, *, documents: bool = True) -> Results | None:
     """Return all that the run's retests know; None if nothing of it was tested yet.
+
+    `documents`: the outcomes on each document too; without, no file of evidence is read.
 
     Merges that are no longer on the front are left out, unless they were asked for by number.
     RunError if the run holds what no optimerge wrote.
@@ -32,7 +34,7 @@ def read_results(run: Run) -> Results | None:
     found = kept.latest(study)
     if not found:
         return None
-    reader = _Reader(run, study.user_attrs, found)
+    reader = _Reader(run, study.user_attrs, found, documents)
     front = make_front(run.trials(), run.info.objectives, run.reference, run.scales)
     members = [trial for trial in front.members if not trial.is_parent]
     asked = set(reader.numbers(kept.ASKED))
@@ -58,8 +60,11 @@ def read_results(run: Run) -> Results | None:
 class _Reader:
     """The attributes and records of one study, checked as they are read."""
 
-    def __init__(self, run: Run, attrs: Mapping[str, Any], found: Mapping[str, Record]) -> None:
+    def __init__(
+        self, run: Run, attrs: Mapping[str, Any], found: Mapping[str, Record], documents: bool
+    ) -> None:
         self._run, self._attrs, self._found = run, attrs, found
+        self._documents = documents
         parts = attrs.get(kept.PARTS) or {}
         where = str(run.folder)
         if not isinstance(parts, dict):
@@ -161,7 +166,7 @@ class _Reader:
 
     def _items(self, name: str, which: str) -> dict[str, Items]:
         parts: dict[str, list[Part]] = self._parts[which]
-        if not name or not parts:
+        if not (self._documents and name and parts):
             return {}
         return items_in(read_evidence(self._run.artifacts, name), parts)
 

@@ -4,7 +4,7 @@ It gives the numbers of the search, or of its retest: the same documents in the 
 of the same weights.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,11 @@ from optimerge.records.types import Direction, Score
 from optimerge.retest.live import Live
 from optimerge.retest.live_checkpoint import open_live_checkpoint
 from optimerge.retest.live_recipe import open_live_recipe
+from optimerge.retest.unseen import Searched, with_unseen
 from optimerge.search.racing import raced_on
 from optimerge.space.labels import short_names
 from optimerge.space.objective_kinds.drift import DriftObjective
-from optimerge.space.objectives import objective_name
+from optimerge.space.objectives import ObjectiveSpec, objective_name
 from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
@@ -65,12 +66,14 @@ def score_one(
     allow_code: bool = False,
     trust_code: bool = False,
     plan: str = "",
+    test_items: int | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Scored:
     """Score a checkpoint (folder, Hub name, MODEL+ADAPTER) or a recipe file, merged in memory.
 
     `plan`: a run's `RunInfo.plan`, to make the batches that the run made; "" chooses as a search
-    would. OptimergeError in one sentence if it cannot be loaded or scored.
+    would. `test_items`: a run's own number of test documents for tasks whose space keeps none.
+    OptimergeError in one sentence if it cannot be loaded or scored.
     """
     named = _named_parents(space)
     live: Live
@@ -88,19 +91,10 @@ def score_one(
         live = open_live_checkpoint(str(subject), space, device=device, trust_code=trust_code)
     say("building tasks")
     settings = space.search
-    objectives = make_objectives(
-        [spec for spec in space.objectives if objective_name(spec) not in live.unscored],
-        model=live.model,
-        tokenizer=live.tokenizer,
-        include_path=space.include_path,
-        seed=settings.seed,
-        batch_size=settings.batch_size,
-        items=items,
-        allow_code=allow_code,
-        folder=space.folder,
-        strict=settings.strict,
-        generation=settings.generation,
-    )
+    specs = [spec for spec in space.objectives if objective_name(spec) not in live.unscored]
+    make = partial(_made, live, space, allow_code)
+    on_test = items == "test"
+    objectives = with_unseen(specs, make, test_items) if on_test else make(specs, items, None)
     _batch_as(objectives, plan)
     # Where candidates are raced, the search scores in rounds: other batches than of all at once.
     raced = raced_on(objectives) if settings.racing and items == "search" else ()
@@ -117,6 +111,31 @@ def score_one(
         unscored=live.unscored,
         digests={o.name: str(d) for o in objectives if (d := getattr(o, "digest", ""))},
         plan=evaluation.way,
+    )
+
+
+def _made(
+    live: Live,
+    space: SearchSpace,
+    allow_code: bool,
+    specs: Sequence[ObjectiveSpec],
+    items: Which,
+    searched: Searched | None,
+) -> list[Objective]:
+    settings = space.search
+    return make_objectives(
+        specs,
+        model=live.model,
+        tokenizer=live.tokenizer,
+        include_path=space.include_path,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        items=items,
+        allow_code=allow_code,
+        folder=space.folder,
+        strict=settings.strict,
+        generation=settings.generation,
+        searched=searched,
     )
 
 

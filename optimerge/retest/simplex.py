@@ -11,10 +11,10 @@ FINEST = 20
 def lattice(count: int) -> list[tuple[float, ...]]:
     """Return the points of the finest lattice that has at most `MOST`, and equal weights first.
 
-    Its step is 1/k, k at most `FINEST`: 0.05 for two models, 0.1 for three, 1/6 for four.
+    Its step is 1/k, k at most `FINEST`: 0.05 for two models, 1/12 for three, 1/6 for four.
 
     >>> lattice(2)[:3], len(lattice(2)), len(lattice(3)), len(lattice(4))
-    ([(0.5, 0.5), (0.0, 1.0), (0.05, 0.95)], 21, 67, 85)
+    ([(0.5, 0.5), (0.0, 1.0), (0.05, 0.95)], 21, 91, 85)
     """
     steps = max(k for k in range(1, FINEST + 1) if k == 1 or comb(k + count - 1, count - 1) <= MOST)
     even = (1 / count,) * count

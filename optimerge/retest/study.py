@@ -75,6 +75,13 @@ def open_tests(run: Run) -> "optuna.Study | None":
         return None
 
 
+def kept_test_items(run: Run) -> int | None:
+    """Return how many test documents a run draws for tasks whose space keeps none; None: none."""
+    study = open_tests(run)
+    number = study.user_attrs.get(TEST_ITEMS) if study else None
+    return number if type(number) is int and number > 0 else None
+
+
 def make_tests(run: Run) -> "optuna.Study":
     """Open the study, and make it if it is not there."""
     import optuna

@@ -4,6 +4,7 @@ They are kept in the study "parents", and scored as the search scores its candid
 items, without a race. A recipe that has scores there is not scored again.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from optimerge.recipe.schema import Recipe
@@ -19,21 +20,25 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-def known_beside(session: Session, recipe: Recipe) -> Trial | None:
+def _known(session: Session, text: str) -> Trial | None:
     """Return the complete trial of a recipe among the parents, soups and baselines of the run."""
-    text = recipe_text(session.stored(recipe))
     for stored in session.run.parents.get_trials(deepcopy=False):
         if stored.state.name == "COMPLETE" and stored.user_attrs.get("recipe") == text:
             return as_trial(stored, session.run.info.objectives, numbered=False)
     return None
 
 
-def score_beside(session: Session, recipe: Recipe, origin: str) -> Trial:
-    """Return the trial of a recipe: that of an earlier time, or a new one marked with `origin`."""
-    if known := known_beside(session, recipe):
+def score_beside(
+    session: Session, recipe: Recipe, origin: str, told_of: Callable[[Trial], None] = lambda _: None
+) -> Trial:
+    """Return the trial of a recipe: that of an earlier time, or a new one marked with `origin`.
+
+    `told_of` is given a new one.
+    """
+    text = recipe_text(session.stored(recipe))
+    if known := _known(session, text):
         return known
     run, study = session.run, session.run.parents
-    text = recipe_text(session.stored(recipe))
     asked = begin_beside(session, origin)
 
     def record(outcome: Outcome) -> "FrozenTrial":
@@ -41,4 +46,6 @@ def score_beside(session: Session, recipe: Recipe, origin: str) -> Trial:
 
     with put_back_on_failure(run, study, asked._trial_id):
         told = record(attempt(session, recipe, record=record))
-    return as_trial(told, run.info.objectives, numbered=False)
+    trial = as_trial(told, run.info.objectives, numbered=False)
+    told_of(trial)
+    return trial

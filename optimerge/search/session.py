@@ -19,7 +19,7 @@ from optimerge.recipe.block import OptimergeBlock
 from optimerge.recipe.read import parse_yaml
 from optimerge.recipe.schema import Dtype, InputModel, Recipe
 from optimerge.recipe.statistics import needed_statistics, with_statistics
-from optimerge.recipe.values import Value
+from optimerge.recipe.values import constants
 from optimerge.recipe.write import dump_yaml, with_references
 from optimerge.records.full_disk import patiently
 from optimerge.records.lease import Worker, new_worker
@@ -93,7 +93,7 @@ class Session:
         base = self.models.base.reference
         all_of_them = self.space.any_recipe.output_tokenizer is not None
         models = [
-            InputModel(model=m, parameters=_weight(weights.get(m, 0.0)))
+            InputModel(model=m, parameters=constants({"weight": weights.get(m, 0.0)}))
             for m in (checkpoint.reference for checkpoint in self.models.checkpoints)
             if all_of_them or m == base or m in weights
         ]
@@ -312,7 +312,3 @@ def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -
         layer_groups=models.layer_groups,
         versions={package: importlib.metadata.version(package) for package in PACKAGES},
     )
-
-
-def _weight(value: float) -> dict[str, Value | None]:
-    return {"weight": Value.model_validate(value)}

@@ -57,6 +57,7 @@ def test_merges_of_searches_that_were_not_fitted_on_are_predicted(name: str) -> 
     assert explained(data.search, data.search - shares[:, :tasks]) > LEAST[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["A24", "Amix", "B96"])
 def test_a_point_is_worth_the_same_in_another_process(name: str) -> None:
     points = drawn(name, 5)

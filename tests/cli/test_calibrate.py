@@ -52,6 +52,7 @@ def space_of(folder: Path, block: dict[str, object]) -> Path:
     return folder / "calibrated.yaml"
 
 
+@pytest.mark.slow
 def test_calibrate_search_export_and_build(
     measured: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -17,7 +17,6 @@ from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence
 from optimerge.records.run import RunInfo, create_run
 from optimerge.records.types import Score
 from optimerge.retest import tested as retested  # pytest would take `Tested` for tests
-from optimerge.retest.certainty import certainty_of
 from optimerge.retest.tested import Items, Results
 
 OBJECTIVES = {"maths": "maximize", "size": "minimize"}
@@ -115,7 +114,9 @@ def test_a_run_without_evidence_says_so_and_shows_its_front(
     assert "0.800" in shown
 
 
-def test_what_a_test_found_takes_the_place_of_the_search(folder: Path) -> None:
+def test_what_a_test_found_takes_the_place_of_the_search(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On the test items trial 0 is no better than the base, and larger."""
     worse, base = outcomes(90).astype(float), outcomes(120).astype(float)
     tested = tuple(
@@ -132,9 +133,10 @@ def test_what_a_test_found_takes_the_place_of_the_search(folder: Path) -> None:
     )
     results = Results(OBJECTIVES, {}, tested, (-0.3, 1.0), (0.5, 1.0))  # type: ignore[arg-type]
     run = optimerge.load_run(folder)
-    found = certainty_of(run.kept, run.front(), lambda _: results)
+    assert run.certainty().items == "search"
+    monkeypatch.setattr("optimerge.retest.read.read_results", lambda _: results)
+    found = run.certainty()
     assert found.items == "test"
     assert found.on_front["base"] == 1.0
     assert found.on_front["0"] < 0.01
     assert found.beats_parents == {"0": 0.0}
-    assert certainty_of(run.kept, run.front(), lambda _: None).items == "search"

@@ -33,6 +33,7 @@ def test_every_command_that_reads_a_run_takes_its_storage(name: str) -> None:
     assert ("--artifacts" in options) is (name in ("search", "soup", "show", "test"))
 
 
+@pytest.mark.slow
 def test_one_machine_searches_in_a_database_and_others_see_all_of_it(
     made_family: Path,
     tmp_path: Path,

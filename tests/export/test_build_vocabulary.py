@@ -186,6 +186,7 @@ def test_tokens_in_no_model_are_told(built: Build) -> None:
     assert "2 tokens of the result (the first is '<|start|>') are in none" in done.notes[0]
 
 
+@pytest.mark.slow
 def test_the_same_recipe_gives_the_same_bytes_in_another_process(
     built: Build, families: Path, tmp_path: Path
 ) -> None:

@@ -90,7 +90,7 @@ def test_a_run_of_before_places_were_kept_knows_its_parents_by_the_end_of_the_pa
 def test_the_same_bytes_from_another_process_and_folder(tmp_path: Path) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "import test_evidence; sys.stdout.write(test_evidence.exported())"
+        "import test_export_evidence as it; sys.stdout.write(it.exported())"
     )
     env = {"PYTHONHASHSEED": "77", "PYTHONPATH": ":".join(filter(None, sys.path)), "HOME": "/"}
     done = subprocess.run(

@@ -108,6 +108,7 @@ def test_all_bytes_arrive_and_nobody_else_sees_them(build: Build, hub: Hub, tmp_
     assert b"# merged-1" in hub.repositories[NAME].files["README.md"]
 
 
+@pytest.mark.slow
 def test_what_was_stopped_goes_on_without_a_second_build(
     build: Build, hub: Hub, tmp_path: Path
 ) -> None:

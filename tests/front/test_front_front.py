@@ -150,7 +150,7 @@ def test_a_parent_is_chosen_only_where_no_merge_is_on_the_front(how):
         ("trial:org/math-8b", "did you mean 'org/math-7b'?"),
         ("trial:", "no complete trial ''"),
         ("trial:None", "no complete trial 'None'"),
-        ("kne", "cannot pick 'kne'; did you mean 'knee'? choose knee, mean, best:OBJECTIVE or"),
+        ("kne", "cannot pick 'kne'; did you mean 'knee'? choose knee, mean, best:OBJECTIVE, "),
         ("knee:2", "cannot pick 'knee:2'"),
         ("", "cannot pick ''; choose knee"),
     ],

@@ -43,6 +43,7 @@ def test_it_saves_more_than_a_paired_normal_test_that_is_corrected_as_much(mix):
     assert share(mix) < share(list(outcomes(normal, 400, 400, seed=0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["equal", "one better"])
 def test_the_candidates_that_are_hardest_to_spare_are_spared(kind):
     assert wrong(list(outcomes(betting, 250, 150, seed=1, kinds=[kind]))).high <= DELTA

@@ -121,6 +121,7 @@ def same(engine: Engine, other: Any) -> bool:
     return equal and torch.equal(logits(engine.model), logits(other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_depth_is_what_a_build_of_it_loads_to(tiny: Tiny, tmp_path: Path, kind: str) -> None:
     tied = kind not in ("llama", "gpt_neox")

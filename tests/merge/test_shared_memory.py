@@ -112,6 +112,7 @@ def other_process(family: Path, file: int, *words: str) -> subprocess.Popen[str]
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_while_it_fills_leaves_nothing_half(
     made_family: Path, models: list[Checkpoint], file: int
 ) -> None:

@@ -116,6 +116,7 @@ def merged(folder: Path, text: str, out: str = "out") -> dict[str, torch.Tensor]
     return load_file(folder / out / "model.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_a_regmean_build_answers_like_its_models(with_words: Family, kind: str):
     """Of a first layer the inputs are known: the embeddings of each model, through its norm."""

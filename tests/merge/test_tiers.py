@@ -128,6 +128,7 @@ def test_every_tier_gives_the_same_bytes(
         assert_same(by_mode(mode), recipe(method, weights, density, head))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["fast", "exact"])
 def test_every_tier_gives_the_same_bytes_with_adapters(
     mode: Mode, monkeypatch: pytest.MonkeyPatch

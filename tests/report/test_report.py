@@ -86,10 +86,12 @@ def test_it_says_what_the_run_holds(folder: Path, html: str) -> None:
     assert html.count("data:image/svg+xml") == 6  # front, recipe, history, importance in 3 ways
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(folder: Path, html: str) -> None:
     assert page(gather(load_run(folder).kept)).decode() == html
 
 
+@pytest.mark.slow
 def test_the_choice_is_made_as_asked(folder: Path) -> None:
     run = load_run(folder)
     best = run.choose("best:maths").trial

@@ -75,6 +75,7 @@ def documents(run: Run, name: str) -> tuple[int, ...]:
     return found.tasks[0].documents
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_lm_eval_on_the_test_documents(tested: Tested, tmp_path: Path) -> None:
     """What a person would do by hand: the parent's own folder, lm-eval, those documents."""
     import lm_eval.evaluator
@@ -120,6 +121,7 @@ def test_a_second_time_scores_nothing_and_counts_no_look(tested: Tested, tmp_pat
     assert [t.test for t in after.tested] == [t.test for t in before.tested]
 
 
+@pytest.mark.slow
 def test_two_runs_of_it_give_the_same_scores(tested: Tested, folder: Path) -> None:
     retested(folder, Wanted(masks=2))
     once, again = read_results(open_run(tested[0])), read_results(open_run(folder))
@@ -135,6 +137,7 @@ def test_two_runs_of_it_give_the_same_scores(tested: Tested, folder: Path) -> No
     assert values(once) == values(again)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [2, 9, 17])
 def test_what_was_stopped_goes_on_and_nothing_is_scored_twice(
     tested: Tested, folder: Path, after: int
@@ -284,6 +287,7 @@ def test_task_arithmetic_has_the_scale_with_the_best_search_score(tested: Tested
     assert chosen.recipe == first.recipe  # the smallest of equals
 
 
+@pytest.mark.slow
 def test_baselines_that_a_run_cannot_have_are_left_out_with_the_reason(
     family: Path, tmp_path: Path
 ) -> None:

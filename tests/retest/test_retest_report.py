@@ -7,7 +7,10 @@ import pytest
 import yaml
 from retesting import Seen, opened, retested
 
+from optimerge.api.evaluate import evaluate
+from optimerge.api.run import load_run
 from optimerge.cli.main import run as command
+from optimerge.cli.quiet import quiet
 from optimerge.errors import OptimergeError, RecipeError
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.records.run import open_run
@@ -130,7 +133,9 @@ def without_test_items(family: Path, tmp_path: Path) -> Callable[[int | None], P
 
 
 def test_without_test_items_the_remedy_is_named_and_works(
-    without_test_items: Callable[[int | None], Path], capsys: pytest.CaptureFixture[str]
+    without_test_items: Callable[[int | None], Path],
+    family: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     folder = without_test_items(40)
     words = ["test", str(folder), "--device", "cpu", "--no-baselines", "--masks", "0"]
@@ -149,6 +154,14 @@ def test_without_test_items_the_remedy_is_named_and_works(
     seen = Seen()
     retested(folder, FEW, seen)  # the run keeps the number
     assert seen.scores == []
+    run = load_run(folder)
+    results = run.results()
+    assert results is not None
+    red = next(each for each in results.tested if each.name == "red")
+    with quiet(scoring=True):  # what is evaluated later is scored on the same documents
+        scored = evaluate(family / "red", run, items="test", device="cpu")
+    assert scored.scores["echo"].value == red.test["echo"].value
+    assert scored.scores["echo"].items == 15
 
 
 def test_where_the_search_scores_on_all_documents_the_message_says_so(

@@ -76,6 +76,7 @@ def test_samplers_read_the_constraint(
     assert points[0] != points[1]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_the_constraints(
     family: Path, tmp_path: Path, opened: Any, searched: Any
 ) -> None:

@@ -62,6 +62,7 @@ def test_it_finds_in_few_trials_what_chance_does_not() -> None:
     assert np.median(reached[10:]) > np.median(luck)
 
 
+@pytest.mark.slow
 def test_what_breaks_a_constraint_is_avoided() -> None:
     def tell(study: optuna.Study, trial: optuna.Trial) -> None:
         trial.set_constraint("a", trial.params["a"] - 0.4)
@@ -72,6 +73,7 @@ def test_what_breaks_a_constraint_is_avoided() -> None:
     assert np.mean(kept[10:]) > 0.8 > np.mean(kept[:5]) + 0.1
 
 
+@pytest.mark.slow
 def test_where_trials_fail_it_does_not_stay() -> None:
     def tell(study: optuna.Study, trial: optuna.Trial) -> None:
         if trial.params["a"] > 0.4:
@@ -85,6 +87,7 @@ def test_where_trials_fail_it_does_not_stay() -> None:
     assert any(failed[:6])
 
 
+@pytest.mark.slow
 def test_trials_under_way_are_not_proposed_again() -> None:
     study = run(12, told)
     points = []

@@ -103,6 +103,7 @@ def predicted_and_measured(
     return int(predicted), int(measured)
 
 
+@pytest.mark.slow
 def test_the_predicted_peak_is_within_a_tenth_of_the_measured(folders: tuple[Path, Path]) -> None:
     foretold, measured = predicted_and_measured(
         folders, "disk", "task_arithmetic", "base red base+lora"

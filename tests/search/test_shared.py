@@ -164,6 +164,7 @@ def _held_by(run: Run, pid: int) -> list[Any]:
     ]
 
 
+@pytest.mark.slow
 @on_two
 def test_the_last_trials_are_not_begun_twice(drivers: list[Driver], where: str) -> None:
     """Many short budgets, one after the other: each is met exactly."""

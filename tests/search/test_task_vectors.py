@@ -96,7 +96,7 @@ def test_the_export_says_what_is_recorded_and_how_to_build_full_weights(
     assert "Take that key out to build from the full weights" in comments
     assert "mergekit-yaml always takes the full weights" in comments
     assert "without that key `optimerge build` takes the full weights" in capsys.readouterr().err
-    plain = parse_recipe(text.replace("task_vectors: int8, ", ""))
+    plain = parse_recipe(text.replace("  task_vectors: int8\n", ""))
     assert plain.block == parse_recipe(text).block.model_copy(update={"task_vectors": None})
     assert run(["export", str(tmp_path / "run"), "--trial", "red", "-o", "-"]) == 0
     assert "task_vectors" not in capsys.readouterr().out

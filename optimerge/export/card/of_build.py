@@ -45,7 +45,7 @@ def card_of_build(
             raise
         notes = (f"the model card has no figure: {error}",)
     if known is not None and results is None:
-        results = read_results(known)
+        results = read_results(known, documents=False)
     built = _as_built(recipe, selections)
     card = make_card(name, built, checkpoints, file.parent, run=known, results=results)
     return replace(card, notes=(*notes, *card.notes))

@@ -76,6 +76,7 @@ def other_weights(model: LlamaForCausalLM, new: LlamaForCausalLM) -> None:
             mine.copy_(theirs)
 
 
+@pytest.mark.slow
 def test_every_candidate_is_answered_by_its_own_weights(
     live: LiveModel,
     model: LlamaForCausalLM,

@@ -147,6 +147,7 @@ def test_constant_scores_and_all_infeasible_trials_are_survived(released: bool) 
         study.tell(trial, [0.5, 0.5, 0.5])
 
 
+@pytest.mark.slow
 def test_a_reference_that_nothing_reaches_leaves_the_acquisition_alive() -> None:
     best = []
     for reference in ([-99.0, -99.0, -99.0], None):
