@@ -3,6 +3,7 @@
 from typing import Literal
 
 from optimerge.dashboard.resource import Asked, Resource, Versioned
+from optimerge.dashboard.results import results_of
 from optimerge.dashboard.snapshot import known
 from optimerge.retest.certainty import certainty_of
 
@@ -25,7 +26,7 @@ def make(asked: Asked) -> Certainty:
     snapshot = source.now()
 
     def read() -> Certainty:
-        found = certainty_of(snapshot.run, snapshot.front)
+        found = certainty_of(snapshot.run, snapshot.front, results_of(source, snapshot))
         return Certainty(
             version=snapshot.version,
             items=found.items,
