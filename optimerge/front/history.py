@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optimerge.front.front import make_front
-from optimerge.front.growing import GrowingVolume
+from optimerge.front.hypervolume import history
 from optimerge.front.losses import losses_of
-from optimerge.front.sampled import SampledVolume
+from optimerge.front.sampled import sampled_history
 from optimerge.records.types import Direction, Trial
 
 
@@ -54,9 +54,10 @@ def make_history(
         scales: The units [m] that the study fixed; None: likewise.
 
     Complexity: one comparison with the front a trial, and for one that joins it the volume of the
-    front cut to that trial's box (`GrowingVolume`), which in 6 objectives and hundreds of members
-    takes seconds each: beyond some (`_EXACT`) it is estimated (`SampledVolume`): 2 000 trials in 6
-    objectives, of which 1 108 join the front, take 3.8 CPU seconds and come out to 1 %.
+    front cut to that trial's box (`hypervolume.history`), which in 6 objectives and hundreds of
+    members takes seconds each: beyond some (`_EXACT`) it is estimated (`sampled_history`): 2 000
+    trials in 6 objectives, of which 1 437 join the front, take half a CPU second and come out to
+    1 %.
     """
     ended = [trial for trial in trials if trial.state in ("complete", "failed", "pruned")]
     ended.sort(key=lambda t: (not t.is_parent, -1 if t.number is None else t.number, t.name))
@@ -79,7 +80,7 @@ def make_history(
 
 _EXACT = {1: 2000, 2: 2000, 3: 1000, 4: 300, 5: 100}
 _EXACT_BEYOND = 60
-"""Points that join the front, by objectives, up to which a history is exact: about ten seconds."""
+"""Points that join the front, by objectives, up to which a history is exact: about a second."""
 
 
 def _joined(losses: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -98,13 +99,12 @@ def _volumes(
     losses: NDArray[np.float64], corner: NDArray[np.float64], counts: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the volume after each row, of those that count, and its standard error."""
-    after, error = np.zeros(len(losses)), np.zeros(len(losses))
-    volume: GrowingVolume | SampledVolume = GrowingVolume(corner)
-    if counts.sum() > _EXACT.get(len(corner), _EXACT_BEYOND):
-        volume = SampledVolume(losses[counts].min(axis=0), corner)
-    for place, row in enumerate(losses):
-        if counts[place]:
-            volume.add(row)
-        after[place] = volume.total
-        error[place] = volume.error if isinstance(volume, SampledVolume) else 0.0
-    return after, error
+    if not counts.any():
+        return np.zeros(len(losses)), np.zeros(len(losses))
+    joining = losses[counts]
+    if len(joining) > _EXACT.get(len(corner), _EXACT_BEYOND):
+        volumes, errors = sampled_history(joining, joining.min(axis=0), corner)
+    else:
+        volumes, errors = history(joining, corner), np.zeros(len(joining))
+    so_far = np.cumsum(counts)
+    return np.concatenate(([0.0], volumes))[so_far], np.concatenate(([0.0], errors))[so_far]

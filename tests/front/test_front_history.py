@@ -3,11 +3,12 @@ import pytest
 from front_cases import OBJECTIVES, corner, given, grids, sphere, study, trial
 
 from optimerge.front import history as history_module
+from optimerge.front import sampled
 from optimerge.front.front import make_front
 from optimerge.front.growing import GrowingVolume
 from optimerge.front.history import make_history
-from optimerge.front.hypervolume import hypervolume
-from optimerge.front.sampled import SampledVolume
+from optimerge.front.hypervolume import history, hypervolume
+from optimerge.front.sampled import sampled_history
 
 
 @given(grids(max_rows=7, nan=True), max_examples=40)
@@ -74,20 +75,31 @@ def test_of_nothing_there_is_no_history():
 
 def test_a_sampled_volume_is_the_exact_one_within_its_error():
     points, reference = sphere(25, 6), np.full(6, 1.1)
-    volume = SampledVolume(points.min(axis=0), reference)
-    before = 0.0
-    for point in points:
-        volume.add(point)
-        assert volume.total >= before
-        before = volume.total
-    exact = hypervolume(points, reference)
-    assert 0 < volume.error < 0.01 * exact
-    assert abs(volume.total - exact) < 4 * volume.error
-    volume.add(np.full(6, np.nan))
-    volume.add(points[0])
-    assert volume.total == before
+    volume, error = sampled_history(points, points.min(axis=0), reference)
+    exact = history(points, reference)
+    assert 0 < error[-1] < 0.01 * exact[-1]
+    assert (abs(volume - exact) < 4 * error + 1e-9).all()
+    assert (np.diff(volume) >= 0).all()
+
+
+def test_a_sampled_volume_counts_each_sample_once_for_the_first_that_dominates_it():
+    """Against the definition; more points than a machine word has bits."""
+    points = np.random.default_rng(3).random((150, 4))
+    samples = np.random.default_rng(4).random((500, 4))
+    dominated = (points[None] <= samples[:, None]).all(axis=2)
+    expected = np.where(dominated.any(axis=1), dominated.argmax(axis=1), 150)
+    assert len(set(expected)) > 40
+    np.testing.assert_array_equal(sampled._first_dominators(points, samples), expected)
+
+
+def test_a_sampled_volume_gains_nothing_from_nan_and_from_what_is_dominated():
+    corner = np.ones(3)
+    found, _ = sampled_history(
+        [[0.5, 0.5, 0.5], [0.1, np.nan, 0.1], [0.6, 0.5, 0.5], [0.2, 0.9, 0.9]], [0, 0, 0], corner
+    )
+    assert found[0] == found[1] == found[2] < found[3]
     with pytest.raises(ValueError, match="better than the reference"):
-        SampledVolume(reference, reference)
+        sampled_history([[0.5] * 3], corner, corner)
 
 
 def test_a_history_of_a_large_front_is_estimated_and_says_so(monkeypatch):
