@@ -11,6 +11,7 @@ import uvicorn
 from optimerge.dashboard.app import make_app
 from optimerge.dashboard.security import Guard, is_loopback
 from optimerge.dashboard.source import Sources
+from optimerge.dashboard.warming import warming
 from optimerge.errors import OptimergeError
 
 GRACE = 2
@@ -61,7 +62,8 @@ def serve(sources: Sources, host: str, bound: socket.socket, tell: Callable[[str
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     tell(address(host, port, token))
-    uvicorn.Server(config).run(sockets=[bound])
+    with warming(sources):
+        uvicorn.Server(config).run(sockets=[bound])
 
 
 def address(host: str, port: int, token: str) -> str:

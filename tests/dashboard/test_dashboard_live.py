@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from conftest import Open
 from report_cases import COPY, made, tell
 
 from optimerge.dashboard.app import make_app
-from optimerge.dashboard.resources import summary
+from optimerge.dashboard.resource import Asked
+from optimerge.dashboard.resources import history, summary
 from optimerge.dashboard.resources.table import RESOURCES
 from optimerge.dashboard.security import Guard
 from optimerge.dashboard.source import Sources
+from optimerge.dashboard.warming import warming
 from optimerge.errors import RunError
 from optimerge.records.lease import WORKER
 from optimerge.records.run import RunInfo, create_run, find_in, open_run
@@ -177,3 +180,37 @@ def test_a_slow_answer_keeps_nobody_else_waiting(
             assert (await first).status_code == 200
 
     asyncio.run(ask())
+
+
+def test_slow_answers_are_made_before_they_are_asked_for(
+    three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = Sources([three])
+    made_ = threading.Event()
+    real = history.make
+
+    def make(asked: Asked) -> Any:
+        answer = real(asked)
+        made_.set()
+        return answer
+
+    monkeypatch.setattr(history, "make", make)
+    with warming(sources):
+        assert made_.wait(60)
+    kept = sources.all["r0"].last("history")
+    assert kept.version == sources.all["r0"].now().version
+    assert [thread for thread in threading.enumerate() if thread.name == "warming"] == []
+
+
+def test_warming_passes_over_a_run_that_is_gone(three: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    made(other, trials=3, failed=0)
+    sources = Sources([three, other])
+    three.rename(three.with_name("away"))
+    with warming(sources):
+        for _ in range(600):
+            if sources.all["r1"].last("history") is not None:
+                break
+            time.sleep(0.1)
+    assert sources.all["r0"].last("history") is None
+    assert sources.all["r1"].last("history") is not None
