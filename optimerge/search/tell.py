@@ -18,8 +18,10 @@ from optimerge.records.attributes import (
 )
 from optimerge.records.evidence import late_evidence, write_evidence
 from optimerge.records.full_disk import patiently
+from optimerge.records.notes import note_attributes, trial_note
 from optimerge.records.run import Run
 from optimerge.records.run_journal import together
+from optimerge.records.types import is_parent
 from optimerge.records.whole import cannot_write
 from optimerge.search.candidate import Outcome
 from optimerge.search.places import (
@@ -76,6 +78,10 @@ def finish(
     with together(study):
         for key, value in kept.items():
             asked.set_user_attr(key, value)
+        number = None if is_parent(origin) else asked.number
+        note = trial_note(number, origin, recipe, scored.scores if scored else {})
+        for key, value in note_attributes(asked._trial_id, note).items():
+            study._storage.set_study_system_attr(study._study_id, key, value)
         if scored is None:
             asked.set_user_attr("error", outcome.error)
             return study.tell(asked, state=_state("FAIL"))
