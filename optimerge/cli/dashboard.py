@@ -47,8 +47,10 @@ def command(runs: tuple[Path, ...], storage: str, port: int, host: str) -> None:
 
     with quiet(), _ending():
         sources = Sources(list(runs), storage)
-        bound = bind(host, port)
-        serve(sources, host, bound, _tell)
+        try:
+            serve(sources, host, bind(host, port), _tell)
+        finally:
+            sources.close()
 
 
 def _tell(address: str) -> None:

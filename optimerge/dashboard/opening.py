@@ -32,6 +32,17 @@ def open_seen(folder: Path, url: str = "") -> Run:
     return run
 
 
+def close_seen(run: Run) -> None:
+    """Close a database's connections; of a journal and a proxy there are none to close."""
+    from optuna.storages import RDBStorage
+
+    storage = run.search._storage
+    database = getattr(storage, "_backend", storage)
+    if isinstance(database, RDBStorage):
+        database.remove_session()
+        database.engine.dispose()
+
+
 def journal_of(folder: Path, url: str = "") -> Path | None:
     """Return the file that a run is kept in; None if a database keeps it."""
     return None if url_of(folder, url) else folder / JOURNAL

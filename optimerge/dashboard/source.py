@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from optimerge.dashboard.opening import journal_of, open_seen, why
+from optimerge.dashboard.opening import close_seen, journal_of, open_seen, why
 from optimerge.dashboard.snapshot import Snapshot, look, signature
 from optimerge.errors import OptimergeError, RunError
 from optimerge.records.plain import one_line
-from optimerge.records.run import JOURNAL, Run
+from optimerge.records.run import JOURNAL, Run, url_of
 from optimerge.records.secrets import redacted, redacted_text
 
 Made = TypeVar("Made")
@@ -54,7 +54,7 @@ class Source:
             try:
                 self._look()
             except Exception as error:  # of files, drivers and records: it may be back later
-                self._run, self._seen, self._looked = None, (), 0.0
+                self._drop()
                 raise GoneError(one_line(redacted_text(self._said(error)))) from error
             assert self._snapshot is not None
             return self._snapshot
@@ -75,6 +75,16 @@ class Source:
         found = self._kept.get(what)
         return None if found is None else found[1]
 
+    def close(self) -> None:
+        """Close the storage; the next look opens it again."""
+        with self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        run, self._run, self._seen, self._looked = self._run, None, (), 0.0
+        if run is not None:
+            close_seen(run)
+
     def _said(self, error: Exception) -> str:
         if isinstance(error, OptimergeError):
             return str(error)
@@ -82,8 +92,9 @@ class Source:
             return f"{self.folder}: holds no run ({JOURNAL} is not there)"
         if isinstance(error, OSError):
             return f"{self.folder}: cannot be read ({error.strerror or error})"
-        where = redacted(self.url) if self.url else self.folder
-        return f"{where}: cannot be read ({why(error, self.url)})"
+        url = url_of(self.folder, self.url)
+        where = redacted(url) if url else self.folder
+        return f"{where}: cannot be read ({why(error, url)})"
 
     def _look(self) -> None:
         """Read the storage if it may have changed."""
@@ -93,7 +104,8 @@ class Source:
             if self._run is not None and seen == self._seen:
                 return
             other = self._seen[:2] != seen[:2] or seen[2] < self._seen[2]
-            self._run = None if other else self._run
+            if other:
+                self._drop()
             self._seen = ()
         else:
             seen = ()
@@ -119,3 +131,8 @@ class Sources:
     def __init__(self, folders: "list[Path]", url: str = "") -> None:
         """Open them; GoneError of the first that cannot be read."""
         self.all = {f"r{n}": Source(f"r{n}", each, url) for n, each in enumerate(folders)}
+
+    def close(self) -> None:
+        """Close the storages."""
+        for source in self.all.values():
+            source.close()

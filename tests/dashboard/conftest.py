@@ -23,12 +23,14 @@ Open = Callable[..., TestClient]
 @pytest.fixture
 def opened() -> Iterator[Open]:
     """Open a dashboard on run folders."""
-    clients = []
+    clients, all_sources = [], []
 
     def do(*folders: Path, url: str = "", guard: Guard | None = None, **more: Any) -> TestClient:
         static = more.pop("static", None)
         files = Files(static) if static is not None else None
-        app = make_app(Sources(list(folders), url), guard or Guard("127.0.0.1"), files)
+        sources = Sources(list(folders), url)
+        all_sources.append(sources)
+        app = make_app(sources, guard or Guard("127.0.0.1"), files)
         client = TestClient(app, base_url="http://127.0.0.1:8000", **more)
         clients.append(client)
         return client
@@ -36,6 +38,8 @@ def opened() -> Iterator[Open]:
     yield do
     for client in clients:
         client.close()
+    for sources in all_sources:
+        sources.close()
 
 
 @pytest.fixture(scope="session")
