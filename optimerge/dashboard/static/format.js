@@ -36,6 +36,18 @@ export function valued(value, digits) {
   return typeof value === "number" && Number.isFinite(value) ? fixed(value, digits) : plain(value);
 }
 
+/** How parameters of several kinds are shown under each other: fractions alike, counts as they are, tiny ones with their digits.
+ *  @param {any[]} values @returns {(value: any) => string} */
+export function likeness(values) {
+  const fractions = values.filter((each) => typeof each === "number" && !Number.isInteger(each)), digits = digitsOf([], fractions);
+  return (value) => {
+    if (value === null || value === undefined) return "–";
+    if (typeof value !== "number") return String(value);
+    const tiny = value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits, count = Number.isInteger(value) && (Math.abs(value) > 1 || !fractions.length);
+    return tiny || count ? plain(value) : valued(value, digits);
+  };
+}
+
 /** A value with its error: 0.612 ± 0.013. @param {?number} value @param {?number} [error] @param {number} [digits] else those that the error leaves */
 export function withError(value, error, digits) {
   if (value === null || value === undefined) return "–";

@@ -1,7 +1,7 @@
 /** Small scatters on canvas: many points, no hover, fast. */
 
 import { el, look } from "./dom.js";
-import { plain } from "./format.js";
+import { likeness } from "./format.js";
 
 const MARGIN = { left: 6, right: 6, top: 6, bottom: 6 };
 
@@ -10,7 +10,8 @@ export function mini(given) {
   const canvas = el("canvas", { class: "mini", "aria-hidden": "true" });
   const ends = (values) => { const known = values.filter((v) => v !== null); return known.length ? [Math.min(...known), Math.max(...known)] : [0, 1]; };
   const [x0, x1] = ends(given.x), [y0, y1] = ends(given.y);
-  const end = (value) => given.names?.[value] ?? plain(value);
+  const across = likeness([x0, x1]), up = likeness([y0, y1]);
+  const end = (value) => given.names?.[value] ?? across(value);
   const paint = () => {
     const ratio = devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
     if (!width) return;
@@ -30,7 +31,7 @@ export function mini(given) {
     }
   };
   requestAnimationFrame(paint);
-  const inside = [el("span", { class: "mini-y" }, given.yname, el("span", { class: "soft" }, `  ${plain(y0)} to ${plain(y1)}`)), canvas,
+  const inside = [el("span", { class: "mini-y" }, given.yname, el("span", { class: "soft" }, `  ${up(y0)} to ${up(y1)}`)), canvas,
     el("span", { class: "mini-x" }, el("span", { class: "soft" }, end(x0)), el("span", {}, given.xname), el("span", { class: "soft" }, end(x1)))];
   return given.onpick
     ? el("button", { type: "button", class: "minibox", "data-key": `mini:${given.xname}:${given.yname}`, "aria-label": `${given.yname} over ${given.xname}`, onclick: given.onpick }, inside)

@@ -45,7 +45,7 @@ function models(found) {
   const rows = found.models.filter((each) => Object.keys(each.test).length).map((each) => ({ ...each, mean: meanOf(each, tasks), best: against.get(each.name) ?? null, p: each.p_front?.test ?? null }));
   if (!rows.length) return null;
   const columns = tasks.length ? reported : [...Object.keys(found.objectives), ...reported];
-  const digits = digitsOf(rows.map((each) => each.mean?.stderr ?? null));
+  const digits = Math.max(0, ...tasks.map((name) => digitsOf(rows.map((each) => each.test[name]?.stderr ?? null), rows.map((each) => each.test[name]?.value ?? null))));
   const many = new Map(columns.map((name) => [name, digitsOf(rows.map((each) => each.test[name]?.stderr ?? null), rows.map((each) => each.test[name]?.value ?? null))]));
   const heads = [{ text: "Model", value: (each) => each.name, first: 1 },
     ...(tasks.length ? [{ text: tasks.length > 1 ? `mean of ${tasks.length} tasks` : tasks[0], title: `${tasks.join(", ")}, on the test items, with its 95 % interval`, value: (each) => each.mean?.value ?? null }] : []),
