@@ -8,6 +8,8 @@ from typing import Any
 START = datetime(2026, 1, 5, 22, 0, tzinfo=UTC)
 NAMES = ("gsm8k", "humaneval", "jcommonsenseqa", "sparsity", "perplexity:wiki", "drift")
 PARENTS = ("base", "math-expert-instruct", "code-expert")
+LONG = "org/Some-Very-Long-Model-Name-7B-"
+"""What the parents of a run of long names begin with."""
 PARAMS = ("math.weight", "math.density", "code.weight", "code.density", "lambda")
 DOWN = ("sparsity", "perplexity:wiki", "drift")
 NASTY = '<img src=x onerror="document.title=1"> & <b>bold</b>'
@@ -25,6 +27,8 @@ class Synthetic:
     all_failed: bool = False
     tested: bool = False
     seed: int = 0
+    long: bool = False
+    """Whether parents have long names, and 80 layers and 6 experts are merged."""
     shown: int = field(init=False)
     rows: list[dict[str, Any]] = field(init=False)
     _fronts: dict[int, list[dict[str, Any]]] = field(init=False, default_factory=dict)
@@ -33,6 +37,10 @@ class Synthetic:
         self.shown = self.trials
         draw = random.Random(self.seed)
         self.rows = [self._row(number, draw) for number in range(self.trials + 20)]
+
+    @property
+    def parent_names(self) -> tuple[str, ...]:
+        return tuple(f"{LONG}{n}-v0.3" for n in PARENTS) if self.long else PARENTS
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,6 +120,8 @@ class Synthetic:
                 "ends": (START + timedelta(hours=9)).isoformat() if self.running else None,
                 "last_end": START.isoformat() if rows else None,
                 "left": 20 * 92.4 if self.running else None,
+                "proposing": 4.0,
+                "waiting": 0.012,
                 "tokens_per_second": 8123.4,
                 "now": [{"name": str(self.shown), "origin": "sampler", "since": START.isoformat()}]
                 if self.running
@@ -119,11 +129,19 @@ class Synthetic:
             },
             "stages": [
                 {"stage": s, "total": m * len(rows), "mean": m}
-                for s, m in (("wait", 2.1), ("propose", 4.0), ("merge", 11.5), ("score", 78.8))
+                for s, m in (
+                    *(("merge", 11.5), ("score", 78.8), ("answer", 70.0), ("metrics", 0.05)),
+                    *(("others", 8.7), ("wait", 0.012), ("propose", 4.0)),
+                )
             ]
             if rows
             else [],
             "tested": self.tested,
+            "watched": [{"name": "kl:base", "direction": "minimize"}],
+            "reported": [{"name": "ifeval", "direction": "maximize"}] if self.tested else [],
+            "constraints": ["gsm8k >= 0.5"],
+            "front": len(self.front()),
+            "commands": {"test": f"optimerge test runs/{self.id}"},
             "version": self.shown,
         }
 
@@ -164,11 +182,17 @@ class Synthetic:
             "error": [r["error"] for r in rows],
             "seconds": [92.4] * len(rows),
             "ended": [(START + timedelta(seconds=92 * i)).isoformat() for i in range(len(rows))],
-            "scores": {n: of("scores", n) for n in self.names},
-            "stderr": {n: of("stderr", n) for n in self.names},
-            "test": {n: tested(n, 0.02) for n in self.names} if test else {},
+            "scores": {n: of("scores", n) for n in self.names}
+            | {"kl:base": [0.05 if r["scores"] else None for r in rows]},
+            "stderr": {n: of("stderr", n) for n in self.names}
+            | {"kl:base": [0.002 if r["scores"] else None for r in rows]},
+            "test": {n: tested(n, 0.02) for n in self.names}
+            | {"ifeval": [0.41 if r["name"] in test else None for r in rows]}
+            if test
+            else {},
             "test_stderr": {
-                n: [0.01 if r["name"] in test else None for r in rows] for n in self.names
+                n: [0.01 if r["name"] in test else None for r in rows]
+                for n in (*self.names, "ifeval")
             }
             if test
             else {},
@@ -203,7 +227,8 @@ class Synthetic:
         }
         return [
             {
-                "name": name,
+                "name": dict(zip(PARENTS, self.parent_names, strict=True)).get(name, name),
+                "kind": "parent" if name in PARENTS else "baseline",
                 "about": "as given" if name in PARENTS else "uniform average of the experts",
                 "search": {n: row[NAMES.index(n)] for n in self.names},
                 "test": {n: row[NAMES.index(n)] - 0.005 for n in self.names} if self.tested else {},
@@ -276,8 +301,16 @@ class Synthetic:
             "error": row["error"],
             "recipe": recipe,
             "exported": f"# optimerge: trial {name}\n{recipe}",
-            "scores": scores,
-            "test": {},
+            "scores": scores
+            and {
+                **scores,
+                "kl:base": {"value": 0.05, "stderr": 0.002, "items": 300, "direction": "minimize"},
+            },
+            "test": {
+                "ifeval": {"value": 0.41, "stderr": 0.01, "items": 300, "direction": "maximize"}
+            }
+            if self.tested
+            else {},
             "parents": parents[:3],
             "best_baseline": parents[3],
             "comparisons": [
@@ -305,23 +338,99 @@ class Synthetic:
                 "l2": 8.21,
                 "seconds": 11.2,
             },
-            "seconds": {"wait": 2.1, "merge": 11.5, "score": 78.8},
+            "seconds": {"wait": 0.012, "merge": 11.5, "score": 78.8},
             "params": row["params"],
-            "layers": [
-                {
-                    "model": m,
-                    "parameter": p,
-                    "part": part,
-                    "values": [row["params"][f"{k}.{p}"] * (1 - i / 40) for i in range(28)],
-                }
-                for k, m in (("math", "math-expert-instruct"), ("code", "code-expert"))
-                for p in ("weight", "density")
-                for part in ("self_attn", "mlp")
-            ],
+            "layers": self._layers(row["params"]),
             "commands": {
                 "export": f"optimerge export runs/demo --trial {name} -o recipe.yaml",
                 "build": "optimerge build recipe.yaml merged",
             },
+        }
+
+    def _layers(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        many = 80 if self.long else 28
+        given = (("math", "math-expert-instruct"), ("code", "code-expert"))
+        models = [(k, f"{LONG}{m}-{n}") for n in range(3) for k, m in given] if self.long else given
+        return [
+            {
+                "model": m,
+                "parameter": p,
+                "part": part,
+                "values": [params[f"{k}.{p}"] * (1 - 1.2 * i / many) for i in range(many)],
+            }
+            for k, m in models
+            for p in ("weight", "density")
+            for part in (("",) if self.long else ("self_attn", "mlp"))
+        ]
+
+    def importance(self) -> dict[str, Any]:
+        share = (0.5, 0.2, 0.15, 0.1, 0.05)
+        weights = [{"parameter": p, "share": s} for p, s in zip(PARAMS, share, strict=True)]
+        known = {
+            "weights": weights,
+            "parents": [{"name": n, "share": 0.7 / (i + 1)} for i, n in enumerate(self.parent_names[1:])],
+            "layers": [0.1 / (1 + abs(i - 9)) for i in range(28)],
+            "unknown": [],
+            "trials": self.shown,
+            "reason": "",
+        }  # fmt: skip
+        none = {"weights": [], "parents": [], "layers": [], "reason": "all values are equal"}
+        return {
+            "version": self.shown,
+            "method": "fanova",
+            "objectives": {n: none if n == self.names[-1] else known for n in self.names},
+        }
+
+    def verdict(self) -> dict[str, Any]:
+        """Return what the test found: the first member beats the best baseline."""
+        if not self.tested:
+            return {}
+        tasks = [n for n in self.names if n in NAMES[:3]]
+        named = [(t["name"], "merge", t["scores"], "") for t in self.front()[:6]]
+        named += [(b["name"], b["kind"], b["search"], b["about"]) for b in self.baselines()]
+        means = {n: sum(s[t] for t in tasks) / len(tasks) - 0.02 for n, _, s, _ in named}
+        soup = self.baselines()[3]["name"]
+        ifeval = {"ifeval": {"value": 0.41, "stderr": 0.02, "items": 300}}
+
+        def compared(name: str) -> dict[str, Any]:
+            value = means[name] - means[soup]
+            ends = {"value": value, "stderr": 0.006, "low": value - 0.012, "high": value + 0.012}
+            return {
+                **{"model": name, "against": "baselines", "task": None, "rival": soup},
+                **{"ours": means[name], "theirs": means[soup], "difference": ends, "family": 40},
+                **{"p": 0.01, "p_corrected": 0.0001 if value > 0.02 else 1.0},
+                "significant": value > 0.02,
+            }
+
+        gap = {"value": 0.021, "stderr": 0.009, "low": 0.003, "high": 0.039}
+        merges = [n for n, kind, _, _ in named if kind == "merge"]
+        return {
+            "headline": f"Trial {merges[0]} beats the best baseline {NASTY}.",
+            "objectives": {x["name"]: x["direction"] for x in self.listed()},
+            "reported": {"ifeval": "maximize"},
+            "tasks": tasks,
+            "models": [
+                {
+                    **{"name": n, "kind": kind, "about": about, "error": "", "gap": {}},
+                    "search": {},
+                    "test": {
+                        k: {"value": v - 0.02, "stderr": 0.01 if k in tasks else 0.0, "items": 500}
+                        for k, v in scores.items()
+                    }
+                    | ifeval,
+                    **{"on_front": True, "was_on_front": True, "dominated_by": [], "masks": {}},
+                    "p_front": {"search": 0.8, "test": 0.7},
+                }
+                for n, kind, scores, about in named
+            ],
+            "comparisons": {"test": [compared(n) for n in merges], "search": []},
+            "front": {"stays": merges[1:], "falls": merges[:1], "joins": [soup]},
+            "hypervolume": {},
+            "flattery": {"gap": gap, "parents": None, "excess": None, "flattered": True},
+            "looks": 2,
+            "skipped": {"slerp": "it needs two experts"},
+            "draws": 2000,
+            "flips": 10000,
         }
 
     def items(self, name: str, task: str, only: str, offset: int) -> dict[str, Any]:
@@ -339,7 +448,9 @@ class Synthetic:
                 {
                     "document": i,
                     "choices": [],
-                    "prompt": f"Question {i}: what is {i} + {i}? {NASTY}\nAnswer:",
+                    "prompt": f"Question {i}: what is {i} + {i}? {NASTY}\n"
+                    + "  An example before it.\n" * (i % 3 * 6)
+                    + "Answer:",
                     "a": float(a),
                     "b": float(b),
                     "text_a": str(2 * i),

@@ -13,7 +13,7 @@ const MOST = 100;
 /** A link to a trial or a baseline, marked if it is a parent. @param {string} name @param {string} [about] */
 export function link(name, about = "") {
   return [el("button", { type: "button", class: "link", "data-key": `row:${name}`, "data-name": name, "aria-current": selected().trial === name ? "true" : null, onclick: () => choose({ trial: name }) }, named(name, narrow() ? 17 : 30)),
-    about ? el("span", { class: "soft" }, ` ${about}`) : null];
+    about ? el("span", { class: "soft about" }, ` ${about}`) : null];
 }
 
 /** @param {HTMLElement} host @param {import("./study.js").Study} study */

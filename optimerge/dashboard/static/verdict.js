@@ -50,7 +50,7 @@ function models(found) {
   const heads = [{ text: "Model", value: (each) => each.name, first: 1 },
     ...(tasks.length ? [{ text: tasks.length > 1 ? `mean of ${tasks.length} tasks` : tasks[0], title: `${tasks.join(", ")}, on the test items, with its 95 % interval`, value: (each) => each.mean?.value ?? null }] : []),
     ...columns.map((name) => ({ text: name, title: reported.includes(name) ? "Reported only, never searched on" : "On the test items", value: (each) => each.test[name]?.value ?? null })),
-    ...(against.size ? [{ text: "over the best baseline", title: "Difference of the means, with its standard error", value: (each) => each.best?.difference?.value ?? null },
+    ...(against.size ? [{ text: "over best baseline", title: "Difference of the means, with its standard error", value: (each) => each.best?.difference?.value ?? null },
       { text: "p", title: "Of that difference, corrected for every comparison that was made", value: (each) => each.best?.p_corrected ?? null, first: 1 }] : []),
     { text: "P on front", title: "Probability that nothing dominates it on the test items", value: (each) => each.p }];
   const row = (each) => el("tr", { class: selected().trial === each.name ? "here" : null },
