@@ -16,18 +16,26 @@ const RAMP = Array.from({ length: STEPS + 1 }, (_, at) => {
 
 /** @param {CanvasRenderingContext2D} pen @param {Crowd} crowd @param {(value: number) => number} px @param {(value: number) => number} py */
 export function paint(pen, crowd, px, py) {
-  const { x, y, by, ends: [low, high], radius, lit } = crowd, plain = look(crowd.colour), edge = crowd.edge ? look(crowd.edge) : "";
-  const one = (at) => {
-    pen.beginPath();
-    pen.arc(px(x[at]), py(y[at]), radius, 0, 7);
-    pen.fillStyle = by ? RAMP[Math.max(0, Math.min(STEPS, Math.round((STEPS * (by[at] - low)) / (high - low || 1))))] ?? plain : plain;
-    pen.fill();
-    if (edge) pen.stroke();
-  };
-  pen.strokeStyle = edge;
+  const { x, y, by, ends: [low, high], radius, lit } = crowd, plain = look(crowd.colour);
+  pen.strokeStyle = crowd.edge ? look(crowd.edge) : "";
   pen.lineWidth = 0.7;
   for (const strong of lit ? [false, true] : [true]) {
+    /** One path a colour: thousands of fills of their own take ten times as long. @type {Map<string, Path2D>} */
+    const paths = new Map();
+    for (let at = 0; at < x.length; at++) {
+      if (lit && lit.has(at) !== strong) continue;
+      const colour = by ? RAMP[Math.max(0, Math.min(STEPS, Math.round((STEPS * (by[at] - low)) / (high - low || 1))))] ?? plain : plain;
+      let path = paths.get(colour);
+      if (!path) paths.set(colour, (path = new Path2D()));
+      const cx = px(x[at]), cy = py(y[at]);
+      path.moveTo(cx + radius, cy);
+      path.arc(cx, cy, radius, 0, 7);
+    }
     pen.globalAlpha = strong ? (lit ? 1 : crowd.alpha) : 0.07;
-    for (let at = 0; at < x.length; at++) if (!lit || lit.has(at) === strong) one(at);
+    for (const [colour, path] of paths) {
+      pen.fillStyle = colour;
+      pen.fill(path);
+      if (crowd.edge) pen.stroke(path);
+    }
   }
 }

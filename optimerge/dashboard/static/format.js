@@ -117,6 +117,9 @@ export function cut(name, length) {
   return `${name.slice(0, head)}…${name.slice(name.length - (length - 1 - head))}`;
 }
 
+/** A model's name without whose it is, which seldom tells two apart. @param {string} name */
+export const bare = (name) => name.split("/").at(-1) || name;
+
 /** Text that plotly shows as it is: it takes tags and entities in labels. @param {string} text */
 export function literal(text) {
   return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");

@@ -8,7 +8,7 @@ import { mini } from "./minis.js";
 import { axis, draw, narrow, plotly } from "./plot.js";
 import { choose, selected } from "./state.js";
 import { hide, lines, show } from "./tip.js";
-import { follow, lay, layers } from "./over.js";
+import { again, follow, lay, layers, ringed } from "./over.js";
 import { KINDS, NUMBER, axesOf, baselineValue, baselines, corner, crowds, key, names, points, read, ring, scoresOf, stairs } from "./traces.js";
 
 let chosen = "";
@@ -39,7 +39,7 @@ async function flat(place, study) {
   const [shade, line] = stairs(study, given, reference);
   const traces = [shade, line, ...KINDS.map((kind) => points(study, kind, given, brushed)), baselines(study, given), key(given.colour)];
   const scale = given.colour ? ends(study, given.colour) : {};
-  lay(place, { crowds: crowds(study, given, brushed, scale), ...names(study, given), rings: rings(study) });
+  lay({ crowds: crowds(study, given, brushed, scale), ...names(study, given), rings: rings(study) });
   const thirdTitle = given.colour ? literal(titled(study.objective(given.colour))) : "";
   await draw(place, traces, { uirevision: `${now.run} ${given.x} ${given.y} ${scoresOf(study)}`, xaxis: axis(title(study, given.x)), yaxis: axis(title(study, given.y)),
     ...(given.colour ? { coloraxis: { colorscale: "Viridis", ...scale, colorbar: narrow() ? { orientation: "h", y: 1.02, yanchor: "bottom", thickness: 8, title: { text: thirdTitle, side: "top" } } : { thickness: 10, outlinewidth: 0, title: { text: thirdTitle, side: "right" } } } } : {}) });
@@ -57,7 +57,7 @@ async function solid(place, study) {
   const known = study.baselines.filter((each) => [given.x, given.y, z].every((name) => baselineValue(study, each, name) !== null)), of = (name) => known.map((each) => baselineValue(study, each, name));
   traces.push({ type: "scatter3d", mode: "markers+text", x: of(given.x), y: of(given.y), z: of(z), text: known.map((each) => literal(cut(each.name, 26))), customdata: known.map((each) => each.name), hoverinfo: "none", textfont: { size: 11, color: look("ink") }, marker: { symbol: "diamond", size: 4, color: look("ink") } });
   const side = (name) => ({ title: { text: title(study, name) }, gridcolor: look("soft"), color: look("ink") });
-  lay(place, {});
+  lay({});
   await draw(place, traces, { uirevision: `3d ${given.x} ${given.y} ${z}`, margin: { l: 0, r: 0, t: 0, b: 0 }, scene: { xaxis: side(given.x), yaxis: side(given.y), zaxis: side(z) } });
 }
 
@@ -140,7 +140,7 @@ export async function drawFront(host, study, summary) {
   const more = [...(study.baselines.length ? [["baseline", 0]] : []), ...(selected().trial ? [["selected", 0]] : []), ...(selected().pin ? [["pin", 0]] : []), ...(selected().view === "choose" ? [["chosen", 0]] : [])];
   fill(part("legend"), scored ? legend([...counts, ...more]) : null, scoreless(study));
   if (!scored) return;
-  if (selected().kind === "matrix") { lay(part("plot"), {}); fill(part("matrix"), matrix(study)); return; }
+  if (selected().kind === "matrix") { lay({}); again(part("plot")); fill(part("matrix"), matrix(study)); return; }
   const place = part("plot"), kind = selected().kind === "3d" && study.objectives.length > 2 ? "3d" : "2d";
   if (drawn && drawn !== kind) { (await plotly()).purge(place); delete place.dataset.listens; }
   drawn = kind;
@@ -151,7 +151,7 @@ export async function drawFront(host, study, summary) {
 /** Move the rings; nothing else is drawn. @param {import("./study.js").Study} study */
 export function mark(study) {
   const place = part("plot");
-  if (study && !place.hidden && selected().kind === "2d" && place.data) lay(place, { rings: rings(study) }, true);
+  if (study && !place.hidden && selected().kind === "2d" && place.data) ringed(place, rings(study));
 }
 
 /** What the sliders chose. @param {string} name */

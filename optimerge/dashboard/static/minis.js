@@ -18,16 +18,19 @@ export function mini(given) {
     canvas.width = width * ratio; canvas.height = height * ratio;
     const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
+    const across = (width - MARGIN.left - MARGIN.right) / (x1 - x0 || 1), up = (height - MARGIN.top - MARGIN.bottom) / (y1 - y0 || 1);
     for (const strong of [false, true]) {
       pen.fillStyle = look(strong ? "blue" : "soft");
+      const bright = new Path2D(), dim = new Path2D(), radius = strong ? 3 : 2;
       for (let at = 0; at < given.x.length; at++) {
         const x = given.x[at], y = given.y[at];
         if (x === null || y === null || given.strong[at] !== strong) continue;
-        pen.globalAlpha = given.dim[at] ? 0.06 : strong ? 1 : 0.35;
-        const px = MARGIN.left + ((x - x0) / (x1 - x0 || 1)) * (width - MARGIN.left - MARGIN.right);
-        const py = height - MARGIN.bottom - ((y - y0) / (y1 - y0 || 1)) * (height - MARGIN.top - MARGIN.bottom);
-        pen.beginPath(); pen.arc(px, py, strong ? 3 : 2, 0, 7); pen.fill();
+        const px = MARGIN.left + (x - x0) * across, py = height - MARGIN.bottom - (y - y0) * up, path = given.dim[at] ? dim : bright;
+        path.moveTo(px + radius, py);
+        path.arc(px, py, radius, 0, 7);
       }
+      pen.globalAlpha = 0.08; pen.fill(dim);
+      pen.globalAlpha = strong ? 1 : 0.55; pen.fill(bright);
     }
   };
   requestAnimationFrame(paint);

@@ -63,10 +63,15 @@ export function again(place, only = {}) {
   host.replaceChildren(svg("g", inside, names(at)), svg("g", inside, rings(at)));
 }
 
-/** @param {Partial<Over>} what @param {boolean} [only] whether the rings alone are new */
-export function lay(place, what, only = false) {
-  over = only ? { ...over, ...what } : { ...NOTHING, ...what };
-  again(place, { rings: only });
+/** What is to lie over the picture when it is drawn next. @param {Partial<Over>} what */
+export function lay(what) {
+  over = { ...NOTHING, ...what };
+}
+
+/** Other rings on the same picture. @param {Over["rings"]} rings */
+export function ringed(place, rings) {
+  over = { ...over, rings };
+  again(place, { rings: true });
 }
 
 /** The layers themselves, to be put about the picture. */
@@ -77,4 +82,5 @@ export function layers(place) {
 /** Follow zoom, pan and size. */
 export function follow(place) {
   for (const name of ["plotly_afterplot", "plotly_relayouting"]) place.on(name, () => again(place));
+  again(place);
 }

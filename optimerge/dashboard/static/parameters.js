@@ -3,7 +3,7 @@
 import { api } from "./api.js";
 import { columns, strip } from "./bars.js";
 import { inside, ranges } from "./brush.js";
-import { el, fill, select } from "./dom.js";
+import { calm, el, fill, select } from "./dom.js";
 import { percent, titled } from "./format.js";
 import { mini } from "./minis.js";
 import { drawParallel } from "./parallel.js";
@@ -65,6 +65,9 @@ function slices(study) {
       dim: at.map((each) => Boolean(brushed) && !brushed[each]), names: namesOf(parameter).length ? namesOf(parameter) : null, xname: parameter, yname: titled(study.objective(name)) })))];
 }
 
+/** After the lines and the front have followed the hand. */
+const later = calm((work) => work(), 90);
+
 /** @param {HTMLElement} host @param {import("./study.js").Study} study */
 export function drawParameters(host, study) {
   if (!host.querySelector("#parallel")) host.replaceChildren(el("h2", {}, "Parameters"), el("div", { id: "parallel" }), el("h2", {}, "What matters"), el("div", { id: "importance" }), el("h2", {}, "Slices"), el("div", { id: "slices" }));
@@ -72,6 +75,6 @@ export function drawParameters(host, study) {
   if (!enough) { host.replaceChildren(el("h2", {}, "Parameters"), el("p", { class: "soft" }, study.size ? "No trial that was scored differs in its parameters." : "Nothing was tried yet.")); return; }
   drawParallel(host.querySelector("#parallel"), study);
   const rest = () => { const place = host.querySelector("#importance"); if (!place) return; fill(place, importance(study)); fill(host.querySelector("#slices"), slices(study)); };
-  rest();
+  later(rest);
   fetchImportance(study, rest);
 }

@@ -1,7 +1,7 @@
 /** A trial's scores beside every parent and the best baseline: bars with their errors, differences. */
 
 import { el, svg, table } from "./dom.js";
-import { digitsOf, signed, titled } from "./format.js";
+import { bare, cut, digitsOf, signed, titled } from "./format.js";
 import { number } from "./number.js";
 
 const WIDTH = 220, HIGH = 12;
@@ -31,7 +31,7 @@ function one(found, name, score, study) {
   const room = rows.some(([, , each]) => each.stderr);
   const low = Math.min(0, ...known), high = Math.max(0, ...known);
   return el("div", { class: "score" }, el("h3", {}, titled({ name, direction: score.direction }), score.items ? el("span", { class: "soft" }, ` ${score.items} items`) : null),
-    el("div", { class: "bars" }, rows.map(([label, key, each, kind]) => [el("span", { class: "bar-name", title: label }, label), bar(each.value, each.stderr, low, high, kind),
+    el("div", { class: "bars" }, rows.map(([label, key, each, kind]) => [el("span", { class: "bar-name", title: label }, cut(bare(label), 18)), bar(each.value, each.stderr, low, high, kind),
       el("span", { class: "number" }, number(each.value, each.stderr, digits, { room })), verdict(found, name, key, digits) ?? el("span", {})])));
 }
 

@@ -2,7 +2,7 @@
 
 import { look } from "./dom.js";
 import { MANY } from "./crowd.js";
-import { cut } from "./format.js";
+import { bare, cut } from "./format.js";
 import { MARKS } from "./marks.js";
 import { selected } from "./state.js";
 
@@ -96,7 +96,7 @@ export function names(study, given) {
   const { x, y } = given;
   const some = study.baselines.filter((each) => baselineValue(study, each, y) !== null && (x === NUMBER || baselineValue(study, each, x) !== null));
   const others = ["front", "dominated"].map((kind) => seen(study, kind, given)).filter((at) => at.length <= MANY).flat();
-  return { names: some.map((each) => ({ text: cut(each.name, 26), x: x === NUMBER ? 0 : baselineValue(study, each, x), y: baselineValue(study, each, y) })), others: others.map((at) => [read(study, at, x), read(study, at, y)]) };
+  return { names: some.map((each) => ({ text: cut(bare(each.name), 26), x: x === NUMBER ? 0 : baselineValue(study, each, x), y: baselineValue(study, each, y) })), others: others.map((at) => [read(study, at, x), read(study, at, y)]) };
 }
 
 export function stairs(study, given, reference) {
