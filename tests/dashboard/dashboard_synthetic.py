@@ -396,9 +396,16 @@ class Synthetic:
             value = means[name] - means[soup]
             ends = {"value": value, "stderr": 0.006, "low": value - 0.012, "high": value + 0.012}
             return {
-                **{"model": name, "against": "baselines", "task": None, "rival": soup},
-                **{"ours": means[name], "theirs": means[soup], "difference": ends, "family": 40},
-                **{"p": 0.01, "p_corrected": 0.0001 if value > 0.02 else 1.0},
+                "model": name,
+                "against": "baselines",
+                "task": None,
+                "rival": soup,
+                "ours": means[name],
+                "theirs": means[soup],
+                "difference": ends,
+                "family": 40,
+                "p": 0.01,
+                "p_corrected": 0.0001 if value > 0.02 else 1.0,
                 "significant": value > 0.02,
             }
 
@@ -411,14 +418,21 @@ class Synthetic:
             "tasks": tasks,
             "models": [
                 {
-                    **{"name": n, "kind": kind, "about": about, "error": "", "gap": {}},
+                    "name": n,
+                    "kind": kind,
+                    "about": about,
+                    "error": "",
+                    "gap": {},
                     "search": {},
                     "test": {
                         k: {"value": v - 0.02, "stderr": 0.01 if k in tasks else 0.0, "items": 500}
                         for k, v in scores.items()
                     }
                     | ifeval,
-                    **{"on_front": True, "was_on_front": True, "dominated_by": [], "masks": {}},
+                    "on_front": True,
+                    "was_on_front": True,
+                    "dominated_by": [],
+                    "masks": {},
                     "p_front": {"search": 0.8, "test": 0.7},
                 }
                 for n, kind, scores, about in named

@@ -8,6 +8,7 @@ import { el, fill } from "./dom.js";
 import { drawFront, mark } from "./front.js";
 import { drawTable, markRow } from "./fronttable.js";
 import { drawHead, drawViews } from "./head.js";
+import { jumps } from "./jump.js";
 import { drawParameters } from "./parameters.js";
 import { drawProgress } from "./progress.js";
 import { plotly } from "./plot.js";
@@ -138,5 +139,6 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) turn
 let width = innerWidth, resized = 0;
 addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; clearTimeout(resized); resized = setTimeout(draw, 150); } });
 fill(place("view"), el("p", { class: "soft" }, "Reading the run…"));
+jumps(place("detail"), () => selected().trial);
 turn();
 drawDetail(place("detail"), null);
