@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import plotly
 from dashboard_synthetic import Synthetic
+from dashboard_tested import importance, verdict
 
 import optimerge.dashboard
 
@@ -126,9 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
         if what == "history":
             return 200, run.history()
         if what == "importance":
-            return 200, run.importance()
+            return 200, importance(run)
         if what == "verdict":
-            return 200, run.verdict()
+            return 200, verdict(run) if run.tested else {}
         if what == "certainty":
             return 200, {"p_front": {t["name"]: 0.74 for t in run.front()}, "p_beats": {}}
         if what == "choose":

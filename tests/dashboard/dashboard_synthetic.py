@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dashboard_layers import LONG, layers
+
 START = datetime(2026, 1, 5, 22, 0, tzinfo=UTC)
 NAMES = ("gsm8k", "humaneval", "jcommonsenseqa", "sparsity", "perplexity:wiki", "drift")
 PARENTS = ("base", "math-expert-instruct", "code-expert")
-LONG = "org/Some-Very-Long-Model-Name-7B-"
-"""What the parents of a run of long names begin with."""
 PARAMS = ("math.weight", "math.density", "code.weight", "code.density", "lambda")
 DOWN = ("sparsity", "perplexity:wiki", "drift")
 NASTY = '<img src=x onerror="document.title=1"> & <b>bold</b>'
@@ -225,6 +225,10 @@ class Synthetic:
             "code-expert": (0.29, 0.46, 0.58, 0.92, 13.9, 0.011),
             "soup:math-expert-instruct+code-expert": (0.47, 0.36, 0.62, 0.98, 12.9, 0.009),
         }
+        if self.long:  # a cluster, where names would cover each other
+            for i, name in enumerate(("uniform", "greedy_soup", "task_arithmetic", "ties")):
+                soup = values["soup:math-expert-instruct+code-expert"]
+                values[name] = tuple(v + 0.003 * (i + 1) for v in soup)  # type: ignore[assignment]
         return [
             {
                 "name": dict(zip(PARENTS, self.parent_names, strict=True)).get(name, name),
@@ -340,111 +344,11 @@ class Synthetic:
             },
             "seconds": {"wait": 0.012, "merge": 11.5, "score": 78.8},
             "params": row["params"],
-            "layers": self._layers(row["params"]),
+            "layers": layers(row["params"], self.long),
             "commands": {
                 "export": f"optimerge export runs/demo --trial {name} -o recipe.yaml",
                 "build": "optimerge build recipe.yaml merged",
             },
-        }
-
-    def _layers(self, params: dict[str, Any]) -> list[dict[str, Any]]:
-        many = 80 if self.long else 28
-        given = (("math", "math-expert-instruct"), ("code", "code-expert"))
-        models = [(k, f"{LONG}{m}-{n}") for n in range(3) for k, m in given] if self.long else given
-        return [
-            {
-                "model": m,
-                "parameter": p,
-                "part": part,
-                "values": [params[f"{k}.{p}"] * (1 - 1.2 * i / many) for i in range(many)],
-            }
-            for k, m in models
-            for p in ("weight", "density")
-            for part in (("",) if self.long else ("self_attn", "mlp"))
-        ]
-
-    def importance(self) -> dict[str, Any]:
-        share = (0.5, 0.2, 0.15, 0.1, 0.05)
-        weights = [{"parameter": p, "share": s} for p, s in zip(PARAMS, share, strict=True)]
-        known = {
-            "weights": weights,
-            "parents": [{"name": n, "share": 0.7 / (i + 1)} for i, n in enumerate(self.parent_names[1:])],
-            "layers": [0.1 / (1 + abs(i - 9)) for i in range(28)],
-            "unknown": [],
-            "trials": self.shown,
-            "reason": "",
-        }  # fmt: skip
-        none = {"weights": [], "parents": [], "layers": [], "reason": "all values are equal"}
-        return {
-            "version": self.shown,
-            "method": "fanova",
-            "objectives": {n: none if n == self.names[-1] else known for n in self.names},
-        }
-
-    def verdict(self) -> dict[str, Any]:
-        """Return what the test found: the first member beats the best baseline."""
-        if not self.tested:
-            return {}
-        tasks = [n for n in self.names if n in NAMES[:3]]
-        named = [(t["name"], "merge", t["scores"], "") for t in self.front()[:6]]
-        named += [(b["name"], b["kind"], b["search"], b["about"]) for b in self.baselines()]
-        means = {n: sum(s[t] for t in tasks) / len(tasks) - 0.02 for n, _, s, _ in named}
-        soup = self.baselines()[3]["name"]
-        ifeval = {"ifeval": {"value": 0.41, "stderr": 0.02, "items": 300}}
-
-        def compared(name: str) -> dict[str, Any]:
-            value = means[name] - means[soup]
-            ends = {"value": value, "stderr": 0.006, "low": value - 0.012, "high": value + 0.012}
-            return {
-                "model": name,
-                "against": "baselines",
-                "task": None,
-                "rival": soup,
-                "ours": means[name],
-                "theirs": means[soup],
-                "difference": ends,
-                "family": 40,
-                "p": 0.01,
-                "p_corrected": 0.0001 if value > 0.02 else 1.0,
-                "significant": value > 0.02,
-            }
-
-        gap = {"value": 0.021, "stderr": 0.009, "low": 0.003, "high": 0.039}
-        merges = [n for n, kind, _, _ in named if kind == "merge"]
-        return {
-            "headline": f"Trial {merges[0]} beats the best baseline {NASTY}.",
-            "objectives": {x["name"]: x["direction"] for x in self.listed()},
-            "reported": {"ifeval": "maximize"},
-            "tasks": tasks,
-            "models": [
-                {
-                    "name": n,
-                    "kind": kind,
-                    "about": about,
-                    "error": "",
-                    "gap": {},
-                    "search": {},
-                    "test": {
-                        k: {"value": v - 0.02, "stderr": 0.01 if k in tasks else 0.0, "items": 500}
-                        for k, v in scores.items()
-                    }
-                    | ifeval,
-                    "on_front": True,
-                    "was_on_front": True,
-                    "dominated_by": [],
-                    "masks": {},
-                    "p_front": {"search": 0.8, "test": 0.7},
-                }
-                for n, kind, scores, about in named
-            ],
-            "comparisons": {"test": [compared(n) for n in merges], "search": []},
-            "front": {"stays": merges[1:], "falls": merges[:1], "joins": [soup]},
-            "hypervolume": {},
-            "flattery": {"gap": gap, "parents": None, "excess": None, "flattered": True},
-            "looks": 2,
-            "skipped": {"slerp": "it needs two experts"},
-            "draws": 2000,
-            "flips": 10000,
         }
 
     def items(self, name: str, task: str, only: str, offset: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ if reason := missing():
 
 from dashboard_mock import Mock, mock
 from dashboard_synthetic import NASTY, Synthetic
+from dashboard_tested import verdict
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +58,7 @@ def test_every_column_of_the_front_has_one_number_of_decimals(browser: Page) -> 
         shown = column(browser, "#fronttable", number)
         assert len({len(each.split(" ")[0].partition(".")[2]) for each in shown}) == 1, shown[:5]
         assert len({" ± " in each for each in shown}) == 1
-    assert column(browser, "#fronttable", 2)[0].endswith(" ± 0.013")
+    assert re.fullmatch(r"0\.\d{3} ± 0\.013", column(browser, "#fronttable", 2)[0])
 
 
 def test_a_head_sorts_the_whole_front_by_mouse_and_by_keyboard(browser: Page, server: Mock) -> None:
@@ -83,7 +84,7 @@ def test_a_tested_run_says_what_the_test_found(browser: Page, server: Mock) -> N
     browser.open("run=r0")
     browser.until("return !!document.getElementById('headline')")
     assert NASTY in browser.text("#headline")
-    found = server.runs["r0"].verdict()
+    found = verdict(server.runs["r0"])
     best = max(found["models"], key=lambda m: sum(m["test"][t]["value"] for t in found["tasks"]))
     mean = sum(best["test"][t]["value"] for t in found["tasks"]) / 3
     row = browser.run(TEXTS, "#tested tbody tr:first-child td")
@@ -114,6 +115,7 @@ def test_names_in_the_picture_do_not_cover_each_other(browser: Page, width: int)
     browser.until("return document.querySelectorAll('#front-over text').length")
     assert "7B-base-v0.3" in " ".join(browser.run(TEXTS, "#front-over text"))
     boxes = browser.run(BOXES, "#front-over text")
+    assert len(boxes) == 8
     for at, (left, top, right, bottom) in enumerate(boxes):
         for other in boxes[at + 1 :]:
             wide = min(right, other[2]) - max(left, other[0])
