@@ -4,8 +4,9 @@ import { inside, ranges } from "./brush.js";
 import { choices, el, fill, look, say, select } from "./dom.js";
 import { cut, literal, titled } from "./format.js";
 import { MARKS, legend } from "./marks.js";
-import { mini } from "./minis.js";
+import { matrix } from "./matrix.js";
 import { axis, draw, narrow, plotly } from "./plot.js";
+import { scoreless } from "./scoreless.js";
 import { choose, selected } from "./state.js";
 import { hide, lines, show } from "./tip.js";
 import { again, follow, lay, layers, ringed } from "./over.js";
@@ -61,16 +62,6 @@ async function solid(place, study) {
   await draw(place, traces, { uirevision: `3d ${given.x} ${given.y} ${z}`, margin: { l: 0, r: 0, t: 0, b: 0 }, scene: { xaxis: side(given.x), yaxis: side(given.y), zaxis: side(z) } });
 }
 
-function matrix(study) {
-  const all = study.objectives.map((each) => each.name), scores = scoresOf(study);
-  const brushed = inside(study, ranges(selected().brush));
-  const at = [...study.of("dominated"), ...study.of("front")];
-  const column = (name) => at.map((each) => study.value(each, name, scores));
-  const pairs = all.flatMap((y, row) => all.slice(0, row).map((x) => [x, y]));
-  return el("div", { class: "minis" }, pairs.map(([x, y]) => mini({ x: column(x), y: column(y), strong: at.map((each) => study.kinds[each] === "front"), dim: at.map((each) => Boolean(brushed) && !brushed[each]),
-    xname: titled(study.objective(x)), yname: titled(study.objective(y)), onpick: () => choose({ x, y, kind: "2d" }) })));
-}
-
 function controls(study) {
   const now = selected(), given = axesOf(study), all = study.objectives.map((each) => [each.name, titled(each)]);
   const kinds = [["2d", "Two"], ...(all.length > 2 ? [["3d", "3-D"], ["matrix", "All pairs"]] : [])];
@@ -81,15 +72,6 @@ function controls(study) {
     select("Error bars", [["auto", "if few"], ["front", "of the front"], ["all", "of all"], ["none", "none"]], now.bars, (each) => choose({ bars: each })),
     kinds.length > 1 ? choices("Picture", kinds, now.kind, (kind) => choose({ kind })) : null,
     study.hasTest ? choices("Scores", [["search", "Search"], ["test", "Test"]], scoresOf(study), (scores) => choose({ scores })) : null);
-}
-
-function scoreless(study) {
-  const at = study.kinds.flatMap((kind, each) => (["failed", "running", "waiting"].includes(kind) || (kind === "pruned" && study.value(each, study.objectives[0]?.name) === null) ? [each] : []));
-  if (!at.length) return null;
-  const last = at.slice(-60).reverse();
-  return el("details", { "data-key": "scoreless" }, el("summary", { "data-key": "scoreless-summary" }, `${at.length} ${at.length === 1 ? "trial has" : "trials have"} no scores and no place in the picture`),
-    el("div", { class: "chips" }, last.map((each) => el("button", { type: "button", class: "chip", "data-key": `none:${study.columns.name[each]}`, title: study.columns.error?.[each] ?? "", onclick: () => choose({ trial: study.columns.name[each] }) }, `${MARKS[study.kinds[each]].text} ${study.columns.name[each]}`)),
-      at.length > last.length ? el("span", { class: "soft" }, `and ${at.length - last.length} before`) : null));
 }
 
 /** Walk along the front with the arrow keys. */
