@@ -39,13 +39,19 @@ export function valued(value, digits) {
 /** How parameters of several kinds are shown under each other: fractions alike, counts as they are, tiny ones with their digits.
  *  @param {any[]} values @returns {(value: any) => string} */
 export function likeness(values) {
-  const fractions = values.filter((each) => typeof each === "number" && !Number.isInteger(each)), digits = digitsOf([], fractions);
+  const fractions = values.filter((each) => typeof each === "number" && (!Number.isInteger(each) || Math.abs(each) === 1)), digits = digitsOf([], fractions);
   return (value) => {
     if (value === null || value === undefined) return "–";
     if (typeof value !== "number") return String(value);
-    const tiny = value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits, count = Number.isInteger(value) && (Math.abs(value) > 1 || !fractions.length);
+    const broken = fractions.some((each) => !Number.isInteger(each)), tiny = value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits, count = Number.isInteger(value) && (Math.abs(value) > 1 || !broken);
     return tiny || count ? plain(value) : valued(value, digits);
   };
+}
+
+/** How both ends of an axis are shown. @param {number} low @param {number} high @returns {(value: number) => string} */
+export function between(low, high) {
+  const digits = digitsOf([], [low, high]);
+  return (value) => valued(value, digits);
 }
 
 /** A value with its error: 0.612 ± 0.013. @param {?number} value @param {?number} [error] @param {number} [digits] else those that the error leaves */

@@ -1,7 +1,7 @@
 /** Small scatters on canvas: many points, no hover, fast. */
 
 import { el, look } from "./dom.js";
-import { likeness } from "./format.js";
+import { between } from "./format.js";
 
 const MARGIN = { left: 6, right: 6, top: 6, bottom: 6 };
 
@@ -10,7 +10,7 @@ export function mini(given) {
   const canvas = el("canvas", { class: "mini", "aria-hidden": "true" });
   const ends = (values) => { const known = values.filter((v) => v !== null); return known.length ? [Math.min(...known), Math.max(...known)] : [0, 1]; };
   const [x0, x1] = ends(given.x), [y0, y1] = ends(given.y);
-  const across = likeness([x0, x1]), up = likeness([y0, y1]);
+  const across = between(x0, x1), up = between(y0, y1);
   const end = (value) => given.names?.[value] ?? across(value);
   const paint = () => {
     const ratio = devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
