@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import plotly
-from dashboard_synthetic import PARAMS, Synthetic
+from dashboard_synthetic import Synthetic
+from dashboard_tested import importance, verdict
 
 import optimerge.dashboard
 
@@ -126,21 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
         if what == "history":
             return 200, run.history()
         if what == "importance":
-            share = [0.5, 0.2, 0.15, 0.1, 0.05]
-            weights = [{"parameter": p, "share": s} for p, s in zip(PARAMS, share, strict=True)]
-            return 200, {
-                "objectives": {
-                    **{
-                        n: {
-                            "weights": weights,
-                            "parents": [{"name": "math", "share": 0.7}],
-                            "reason": "",
-                        }
-                        for n in run.names[:-1]
-                    },
-                    run.names[-1]: {"weights": [], "parents": [], "reason": "all values are equal"},
-                }
-            }
+            return 200, importance(run)
+        if what == "verdict":
+            return 200, verdict(run) if run.tested else {}
         if what == "certainty":
             return 200, {"p_front": {t["name"]: 0.74 for t in run.front()}, "p_beats": {}}
         if what == "choose":

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dashboard_layers import LONG, layers
+
 START = datetime(2026, 1, 5, 22, 0, tzinfo=UTC)
 NAMES = ("gsm8k", "humaneval", "jcommonsenseqa", "sparsity", "perplexity:wiki", "drift")
 PARENTS = ("base", "math-expert-instruct", "code-expert")
@@ -25,6 +27,8 @@ class Synthetic:
     all_failed: bool = False
     tested: bool = False
     seed: int = 0
+    long: bool = False
+    """Whether parents have long names, and 80 layers and 6 experts are merged."""
     shown: int = field(init=False)
     rows: list[dict[str, Any]] = field(init=False)
     _fronts: dict[int, list[dict[str, Any]]] = field(init=False, default_factory=dict)
@@ -33,6 +37,10 @@ class Synthetic:
         self.shown = self.trials
         draw = random.Random(self.seed)
         self.rows = [self._row(number, draw) for number in range(self.trials + 20)]
+
+    @property
+    def parent_names(self) -> tuple[str, ...]:
+        return tuple(f"{LONG}{n}-v0.3" for n in PARENTS) if self.long else PARENTS
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -112,6 +120,8 @@ class Synthetic:
                 "ends": (START + timedelta(hours=9)).isoformat() if self.running else None,
                 "last_end": START.isoformat() if rows else None,
                 "left": 20 * 92.4 if self.running else None,
+                "proposing": 4.0,
+                "waiting": 0.012,
                 "tokens_per_second": 8123.4,
                 "now": [{"name": str(self.shown), "origin": "sampler", "since": START.isoformat()}]
                 if self.running
@@ -119,11 +129,19 @@ class Synthetic:
             },
             "stages": [
                 {"stage": s, "total": m * len(rows), "mean": m}
-                for s, m in (("wait", 2.1), ("propose", 4.0), ("merge", 11.5), ("score", 78.8))
+                for s, m in (
+                    *(("merge", 11.5), ("score", 78.8), ("answer", 70.0), ("metrics", 0.05)),
+                    *(("others", 8.7), ("wait", 0.012), ("propose", 4.0)),
+                )
             ]
             if rows
             else [],
             "tested": self.tested,
+            "watched": [{"name": "kl:base", "direction": "minimize"}],
+            "reported": [{"name": "ifeval", "direction": "maximize"}] if self.tested else [],
+            "constraints": ["gsm8k >= 0.5"],
+            "front": len(self.front()),
+            "commands": {"test": f"optimerge test runs/{self.id}"},
             "version": self.shown,
         }
 
@@ -164,11 +182,17 @@ class Synthetic:
             "error": [r["error"] for r in rows],
             "seconds": [92.4] * len(rows),
             "ended": [(START + timedelta(seconds=92 * i)).isoformat() for i in range(len(rows))],
-            "scores": {n: of("scores", n) for n in self.names},
-            "stderr": {n: of("stderr", n) for n in self.names},
-            "test": {n: tested(n, 0.02) for n in self.names} if test else {},
+            "scores": {n: of("scores", n) for n in self.names}
+            | {"kl:base": [0.05 if r["scores"] else None for r in rows]},
+            "stderr": {n: of("stderr", n) for n in self.names}
+            | {"kl:base": [0.002 if r["scores"] else None for r in rows]},
+            "test": {n: tested(n, 0.02) for n in self.names}
+            | {"ifeval": [0.41 if r["name"] in test else None for r in rows]}
+            if test
+            else {},
             "test_stderr": {
-                n: [0.01 if r["name"] in test else None for r in rows] for n in self.names
+                n: [0.01 if r["name"] in test else None for r in rows]
+                for n in (*self.names, "ifeval")
             }
             if test
             else {},
@@ -201,9 +225,14 @@ class Synthetic:
             "code-expert": (0.29, 0.46, 0.58, 0.92, 13.9, 0.011),
             "soup:math-expert-instruct+code-expert": (0.47, 0.36, 0.62, 0.98, 12.9, 0.009),
         }
+        if self.long:  # a cluster, where names would cover each other
+            for i, name in enumerate(("uniform", "greedy_soup", "task_arithmetic", "ties")):
+                soup = values["soup:math-expert-instruct+code-expert"]
+                values[name] = tuple(v + 0.003 * (i + 1) for v in soup)  # type: ignore[assignment]
         return [
             {
-                "name": name,
+                "name": dict(zip(PARENTS, self.parent_names, strict=True)).get(name, name),
+                "kind": "parent" if name in PARENTS else "baseline",
                 "about": "as given" if name in PARENTS else "uniform average of the experts",
                 "search": {n: row[NAMES.index(n)] for n in self.names},
                 "test": {n: row[NAMES.index(n)] - 0.005 for n in self.names} if self.tested else {},
@@ -276,8 +305,16 @@ class Synthetic:
             "error": row["error"],
             "recipe": recipe,
             "exported": f"# optimerge: trial {name}\n{recipe}",
-            "scores": scores,
-            "test": {},
+            "scores": scores
+            and {
+                **scores,
+                "kl:base": {"value": 0.05, "stderr": 0.002, "items": 300, "direction": "minimize"},
+            },
+            "test": {
+                "ifeval": {"value": 0.41, "stderr": 0.01, "items": 300, "direction": "maximize"}
+            }
+            if self.tested
+            else {},
             "parents": parents[:3],
             "best_baseline": parents[3],
             "comparisons": [
@@ -305,19 +342,9 @@ class Synthetic:
                 "l2": 8.21,
                 "seconds": 11.2,
             },
-            "seconds": {"wait": 2.1, "merge": 11.5, "score": 78.8},
+            "seconds": {"wait": 0.012, "merge": 11.5, "score": 78.8},
             "params": row["params"],
-            "layers": [
-                {
-                    "model": m,
-                    "parameter": p,
-                    "part": part,
-                    "values": [row["params"][f"{k}.{p}"] * (1 - i / 40) for i in range(28)],
-                }
-                for k, m in (("math", "math-expert-instruct"), ("code", "code-expert"))
-                for p in ("weight", "density")
-                for part in ("self_attn", "mlp")
-            ],
+            "layers": layers(row["params"], self.long),
             "commands": {
                 "export": f"optimerge export runs/demo --trial {name} -o recipe.yaml",
                 "build": "optimerge build recipe.yaml merged",
@@ -339,7 +366,9 @@ class Synthetic:
                 {
                     "document": i,
                     "choices": [],
-                    "prompt": f"Question {i}: what is {i} + {i}? {NASTY}\nAnswer:",
+                    "prompt": f"Question {i}: what is {i} + {i}? {NASTY}\n"
+                    + "  An example before it.\n" * (i % 3 * 6)
+                    + "Answer:",
                     "a": float(a),
                     "b": float(b),
                     "text_a": str(2 * i),

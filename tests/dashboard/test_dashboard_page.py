@@ -161,7 +161,7 @@ def test_sliders_move_the_choice(browser: Page, server: Mock) -> None:
         f"trial {best}",
     )
     x, y = browser.run(
-        "const t = document.getElementById('front-plot').data[9]; return [t.x[0], t.y[0]]"
+        "const ring = document.querySelector('[data-ring=chosen]').dataset; return [Number(ring.x), Number(ring.y)]"
     )
     assert (x, y) == (
         run.rows[int(best)]["scores"]["gsm8k"],

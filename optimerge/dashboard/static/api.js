@@ -39,6 +39,7 @@ export const api = {
   items: (run, name, task, against, only, offset) =>
     ask(`runs/${part(run)}/trials/${part(name)}/items/${part(task)}?against=${part(against)}&only=${only}&offset=${offset}`),
   importance: async (run) => (await ask(`runs/${part(run)}/importance`)).objectives,
+  verdict: (run) => ask(`runs/${part(run)}/verdict`),
   certainty: (run) => ask(`runs/${part(run)}/certainty`),
   /** @param {string} how @param {[string, string, number][]} limits of at_least or at_most, objective, value */
   choose: (run, how, limits, signal) => ask(`runs/${part(run)}/choose?${new URLSearchParams(

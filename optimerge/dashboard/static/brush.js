@@ -16,8 +16,16 @@ export function ranges(text) {
 /** @param {Ranges} found @returns {string} */
 export const written = (found) => (Object.keys(found).length ? JSON.stringify(found) : "");
 
+/** @type {WeakMap<import("./study.js").Study, any[]>} */
+const made = new WeakMap();
+
 /** The axes: parameters first, then objectives, each with its numbers. @param {import("./study.js").Study} study */
 export function axes(study) {
+  if (!made.has(study)) made.set(study, makeAxes(study));
+  return made.get(study);
+}
+
+function makeAxes(study) {
   const found = study.parameters().map((name) => {
     const column = study.columns.params[name];
     if (column.every((value) => value === null || typeof value === "number")) return { key: `p:${name}`, name, values: column, names: null };

@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { calm, el, fill, say } from "./dom.js";
-import { called, plain, titled } from "./format.js";
+import { called, titled, valued } from "./format.js";
 import { markChosen } from "./front.js";
 import { choose, selected } from "./state.js";
 
@@ -73,7 +73,7 @@ export function drawChoose(host, study) {
       el("div", {}, el("h3", {}, "What it must keep"), study.objectives.map((each) => {
         const [low, high] = ends(study, each.name), up = study.up(each.name) > 0, loose = up ? low : high;
         return slider(titled(each), { min: low, max: high, step: (high - low) / 100 || "any", value: limits[each.name] ?? loose, key: `limit:${each.name}`, what: up ? ", at least" : ", at most" },
-          (value) => (up ? Number(value) <= low : Number(value) >= high - 1e-12) ? "any" : `${up ? "≥" : "≤"} ${plain(Number(value))}`, (value) => limit(each.name, value));
+          (value) => (up ? Number(value) <= low : Number(value) >= high - 1e-12) ? "any" : `${up ? "≥" : "≤"} ${valued(Number(value), study.digits(each.name))}`, (value) => limit(each.name, value));
       }))));
   again();
 }

@@ -2,13 +2,13 @@
 
 import { api } from "./api.js";
 import { el, fill, table } from "./dom.js";
-import { called, plain, signed } from "./format.js";
+import { called, likeness } from "./format.js";
 import { selected } from "./state.js";
 
-const shown = (value) => (typeof value === "number" ? plain(value) : value === null || value === undefined ? "–" : String(value));
-
-function changed(each) {
-  return typeof each.a === "number" && typeof each.b === "number" ? signed(each.a - each.b) : each.a === each.b ? "" : "differs";
+function changed(each, shown) {
+  if (typeof each.a !== "number" || typeof each.b !== "number") return each.a === each.b ? "" : "differs";
+  const text = shown(each.a - each.b);
+  return each.a > each.b ? `+${text}` : text;
 }
 
 /** @param {string} text a unified difference */
@@ -22,7 +22,8 @@ export function differences(name, pin) {
   const place = el("div", {}, el("p", { class: "soft" }, "Reading…"));
   api.diff(selected().run, name, pin).then((found) => {
     const some = found.params.filter((each) => each.a !== each.b);
-    fill(place, some.length ? table(["Parameter", called(name), called(pin), "Difference"], some.map((each) => [each.name, shown(each.a), shown(each.b), changed(each)]), { scroll: "params", label: "Differences" }) : el("p", { class: "soft" }, "The parameters are the same."),
+    const shown = likeness(some.flatMap((each) => [each.a, each.b]));
+    fill(place, some.length ? table(["Parameter", called(name), called(pin), "Difference"], some.map((each) => [each.name, shown(each.a), shown(each.b), changed(each, shown)]), { scroll: "params", label: "Differences" }) : el("p", { class: "soft" }, "The parameters are the same."),
       found.recipe ? unified(found.recipe) : null);
   }, (error) => fill(place, el("p", { class: "bad" }, error.message)));
   return place;

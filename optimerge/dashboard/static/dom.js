@@ -29,10 +29,14 @@ export function svg(tag, props = {}, ...children) {
   return node;
 }
 
+/** Where boxes were scrolled to; asking them would make the browser lay the page out. @type {WeakMap<Element, [number, number]>} */
+const scrolls = new WeakMap();
+document.addEventListener("scroll", ({ target }) => { if (target instanceof Element && target.dataset.scroll) scrolls.set(target, [target.scrollTop, target.scrollLeft]); }, { capture: true, passive: true });
+
 /** Put nodes into a place and leave the keyboard and the scroll where they were. */
 export function fill(place, ...nodes) {
   const key = place.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  const scrolled = [...place.querySelectorAll("[data-scroll]")].map((each) => [each.dataset.scroll, each.scrollTop, each.scrollLeft]);
+  const scrolled = [...place.querySelectorAll("[data-scroll]")].filter((each) => scrolls.has(each)).map((each) => [each.dataset.scroll, ...scrolls.get(each)]);
   const open = new Set([...place.querySelectorAll("details[data-key]")].filter((each) => each.open).map((each) => each.dataset.key));
   place.replaceChildren(...nodes.flat(Infinity).filter(Boolean));
   for (const each of place.querySelectorAll("details[data-key]")) if (open.has(each.dataset.key)) each.open = true;

@@ -19,24 +19,59 @@ export function plain(value) {
   return fixed(value, size >= 100 ? 1 : size >= 10 ? 2 : size >= 0.1 || size === 0 ? 3 : size >= 0.01 ? 4 : 5);
 }
 
-/** A value to the digits that its error leaves: 0.612 ± 0.013. @param {?number} value @param {?number} [error] */
-export function withError(value, error) {
-  if (value === null || value === undefined) return "–";
-  if (!error) return plain(value);
-  const digits = Math.max(0, Math.min(8, 1 - Math.floor(Math.log10(error))));
-  return `${fixed(value, digits)} ± ${error.toFixed(digits)}`;
+/** Digits after the point that a column deserves: two of its typical error, else three of its size.
+ *  @param {(?number)[]} errors @param {(?number)[]} [values] @returns {number} */
+export function digitsOf(errors, values = []) {
+  const known = errors.filter((each) => each > 0).sort((a, b) => a - b);
+  if (known.length) return Math.max(0, Math.min(6, 1 - Math.floor(Math.log10(known[known.length >> 1]))));
+  let most = 0, whole = true;
+  for (const each of values) if (Number.isFinite(each)) { most = Math.max(most, Math.abs(each)); whole &&= Number.isInteger(each); }
+  if (whole && most > 1) return 0;
+  if (most >= 10) return most >= 1000 ? 0 : most >= 100 ? 1 : 2;
+  return most >= 0.05 || most === 0 ? 3 : Math.min(8, 2 - Math.floor(Math.log10(most)));
 }
 
-/** A difference with its sign: +0.031 ± 0.017. @param {?number} value @param {?number} [error] */
-export function signed(value, error) {
+/** A number with so many digits after the point, the same down a column. @param {?number} value @param {number} digits */
+export function valued(value, digits) {
+  return typeof value === "number" && Number.isFinite(value) ? fixed(value, digits) : plain(value);
+}
+
+/** How parameters of several kinds are shown under each other: fractions alike, counts as they are, tiny ones with their digits.
+ *  @param {any[]} values @returns {(value: any) => string} */
+export function likeness(values) {
+  const fractions = values.filter((each) => typeof each === "number" && (!Number.isInteger(each) || Math.abs(each) === 1)), digits = digitsOf([], fractions);
+  return (value) => {
+    if (value === null || value === undefined) return "–";
+    if (typeof value !== "number") return String(value);
+    const broken = fractions.some((each) => !Number.isInteger(each)), tiny = value !== 0 && Math.abs(value) < 0.5 * 10 ** -digits, count = Number.isInteger(value) && (Math.abs(value) > 1 || !broken);
+    return tiny || count ? plain(value) : valued(value, digits);
+  };
+}
+
+/** How both ends of an axis are shown. @param {number} low @param {number} high @returns {(value: number) => string} */
+export function between(low, high) {
+  const digits = digitsOf([], [low, high]);
+  return (value) => valued(value, digits);
+}
+
+/** A value with its error: 0.612 ± 0.013. @param {?number} value @param {?number} [error] @param {number} [digits] else those that the error leaves */
+export function withError(value, error, digits) {
   if (value === null || value === undefined) return "–";
-  const text = withError(value, error);
-  return value > 0 ? `+${text}` : text;
+  if (!error) return digits === undefined ? plain(value) : valued(value, digits);
+  const many = digits ?? digitsOf([error]);
+  return `${valued(value, many)} ± ${error.toFixed(many)}`;
+}
+
+/** A difference with its sign: +0.031 ± 0.017. @param {?number} value @param {?number} [error] @param {number} [digits] */
+export function signed(value, error, digits) {
+  const text = withError(value, error, digits);
+  return value > 0 && !/^[0.]+$/.test(text) ? `+${text}` : text;
 }
 
 /** @param {?number} seconds @returns {string} such as 1 h 32 min */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 0.1) return seconds <= 0 ? "0 s" : seconds < 0.001 ? "<1 ms" : `${Math.round(1000 * seconds)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   const minutes = Math.round(seconds / 60);
@@ -87,6 +122,9 @@ export function cut(name, length) {
   const head = Math.ceil((length - 1) / 2);
   return `${name.slice(0, head)}…${name.slice(name.length - (length - 1 - head))}`;
 }
+
+/** A model's name without whose it is, which seldom tells two apart. @param {string} name */
+export const bare = (name) => name.split("/").at(-1) || name;
 
 /** Text that plotly shows as it is: it takes tags and entities in labels. @param {string} text */
 export function literal(text) {

@@ -4,11 +4,13 @@ import { inside, ranges } from "./brush.js";
 import { choices, el, fill, look, say, select } from "./dom.js";
 import { cut, literal, titled } from "./format.js";
 import { MARKS, legend } from "./marks.js";
-import { mini } from "./minis.js";
+import { matrix } from "./matrix.js";
 import { axis, draw, narrow, plotly } from "./plot.js";
+import { scoreless } from "./scoreless.js";
 import { choose, selected } from "./state.js";
 import { hide, lines, show } from "./tip.js";
-import { KINDS, NUMBER, axesOf, baselineValue, baselines, corner, points, read, ring, scoresOf, stairs } from "./traces.js";
+import { again, follow, lay, layers, ringed } from "./over.js";
+import { KINDS, NUMBER, axesOf, baselineValue, baselines, corner, crowds, key, names, points, read, ring, scoresOf, stairs } from "./traces.js";
 
 let chosen = "";
 /** @type {?import("./study.js").Study} */
@@ -16,8 +18,11 @@ let shown = null;
 let reference = {};
 let drawn = "";
 
-/** Names by trace order, for what is marked after drawing. */
-const RINGS = { selected: 7, pin: 8, chosen: 9 };
+/** What is marked, with rings. */
+function rings(study) {
+  const now = selected(), given = axesOf(study);
+  return [["selected", now.trial], ["pin", now.pin], ["chosen", now.view === "choose" ? chosen : ""]].flatMap(([kind, name]) => ring(study, kind, name, given));
+}
 
 function title(study, name) {
   return name === NUMBER ? "trial" : `${literal(titled(study.objective(name)))}${scoresOf(study) === "test" ? " (test)" : ""}`;
@@ -33,16 +38,17 @@ async function flat(place, study) {
   const given = axesOf(study), now = selected();
   const brushed = inside(study, ranges(now.brush));
   const [shade, line] = stairs(study, given, reference);
-  const traces = [shade, line, ...KINDS.map((kind) => points(study, kind, given, brushed)), baselines(study, given, place),
-    ring(study, "selected", now.trial, given), ring(study, "pin", now.pin, given), ring(study, "chosen", now.view === "choose" ? chosen : "", given)];
+  const traces = [shade, line, ...KINDS.map((kind) => points(study, kind, given, brushed)), baselines(study, given), key(given.colour)];
+  const scale = given.colour ? ends(study, given.colour) : {};
+  lay({ crowds: crowds(study, given, brushed, scale), ...names(study, given), rings: rings(study) });
   const thirdTitle = given.colour ? literal(titled(study.objective(given.colour))) : "";
   await draw(place, traces, { uirevision: `${now.run} ${given.x} ${given.y} ${scoresOf(study)}`, xaxis: axis(title(study, given.x)), yaxis: axis(title(study, given.y)),
-    ...(given.colour ? { coloraxis: { colorscale: "Viridis", ...ends(study, given.colour), colorbar: narrow() ? { orientation: "h", y: 1.02, yanchor: "bottom", thickness: 8, title: { text: thirdTitle, side: "top" } } : { thickness: 10, outlinewidth: 0, title: { text: thirdTitle, side: "right" } } } } : {}) });
+    ...(given.colour ? { coloraxis: { colorscale: "Viridis", ...scale, colorbar: narrow() ? { orientation: "h", y: 1.02, yanchor: "bottom", thickness: 8, title: { text: thirdTitle, side: "top" } } : { thickness: 10, outlinewidth: 0, title: { text: thirdTitle, side: "right" } } } } : {}) });
 }
 
 async function solid(place, study) {
-  const given = axesOf(study), names = study.objectives.map((each) => each.name);
-  const z = given.colour || names.find((each) => each !== given.x && each !== given.y);
+  const given = axesOf(study), all = study.objectives.map((each) => each.name);
+  const z = given.colour || all.find((each) => each !== given.x && each !== given.y);
   const traces = KINDS.map((kind) => {
     const mark = MARKS[kind], at = study.of(kind).filter((each) => [given.x, given.y, z].every((name) => read(study, each, name) !== null));
     const symbol = { "square-open": "square-open", "triangle-down-open": "diamond-open" }[mark.symbol] ?? "circle";
@@ -52,38 +58,20 @@ async function solid(place, study) {
   const known = study.baselines.filter((each) => [given.x, given.y, z].every((name) => baselineValue(study, each, name) !== null)), of = (name) => known.map((each) => baselineValue(study, each, name));
   traces.push({ type: "scatter3d", mode: "markers+text", x: of(given.x), y: of(given.y), z: of(z), text: known.map((each) => literal(cut(each.name, 26))), customdata: known.map((each) => each.name), hoverinfo: "none", textfont: { size: 11, color: look("ink") }, marker: { symbol: "diamond", size: 4, color: look("ink") } });
   const side = (name) => ({ title: { text: title(study, name) }, gridcolor: look("soft"), color: look("ink") });
+  lay({});
   await draw(place, traces, { uirevision: `3d ${given.x} ${given.y} ${z}`, margin: { l: 0, r: 0, t: 0, b: 0 }, scene: { xaxis: side(given.x), yaxis: side(given.y), zaxis: side(z) } });
 }
 
-function matrix(study) {
-  const names = study.objectives.map((each) => each.name), scores = scoresOf(study);
-  const brushed = inside(study, ranges(selected().brush));
-  const at = [...study.of("dominated"), ...study.of("front")];
-  const column = (name) => at.map((each) => study.value(each, name, scores));
-  const pairs = names.flatMap((y, row) => names.slice(0, row).map((x) => [x, y]));
-  return el("div", { class: "minis" }, pairs.map(([x, y]) => mini({ x: column(x), y: column(y), strong: at.map((each) => study.kinds[each] === "front"), dim: at.map((each) => Boolean(brushed) && !brushed[each]),
-    xname: titled(study.objective(x)), yname: titled(study.objective(y)), onpick: () => choose({ x, y, kind: "2d" }) })));
-}
-
 function controls(study) {
-  const now = selected(), given = axesOf(study), names = study.objectives.map((each) => [each.name, titled(each)]);
-  const kinds = [["2d", "Two"], ...(names.length > 2 ? [["3d", "3-D"], ["matrix", "All pairs"]] : [])];
+  const now = selected(), given = axesOf(study), all = study.objectives.map((each) => [each.name, titled(each)]);
+  const kinds = [["2d", "Two"], ...(all.length > 2 ? [["3d", "3-D"], ["matrix", "All pairs"]] : [])];
   return el("div", { class: "controls" },
-    select("Across", [...names, [NUMBER, "trial"]], given.x, (x) => choose({ x, y: x === given.y ? given.x : given.y })),
-    select("Up", names, given.y, (y) => choose({ y, x: y === given.x ? given.y : given.x })),
-    names.length > 2 ? select("Colour", [["none", "none"], ...names], given.colour || "none", (colour) => choose({ colour })) : null,
+    select("Across", [...all, [NUMBER, "trial"]], given.x, (x) => choose({ x, y: x === given.y ? given.x : given.y })),
+    select("Up", all, given.y, (y) => choose({ y, x: y === given.x ? given.y : given.x })),
+    all.length > 2 ? select("Colour", [["none", "none"], ...all], given.colour || "none", (colour) => choose({ colour })) : null,
     select("Error bars", [["auto", "if few"], ["front", "of the front"], ["all", "of all"], ["none", "none"]], now.bars, (each) => choose({ bars: each })),
     kinds.length > 1 ? choices("Picture", kinds, now.kind, (kind) => choose({ kind })) : null,
     study.hasTest ? choices("Scores", [["search", "Search"], ["test", "Test"]], scoresOf(study), (scores) => choose({ scores })) : null);
-}
-
-function scoreless(study) {
-  const at = study.kinds.flatMap((kind, each) => (["failed", "running", "waiting"].includes(kind) || (kind === "pruned" && study.value(each, study.objectives[0]?.name) === null) ? [each] : []));
-  if (!at.length) return null;
-  const last = at.slice(-60).reverse();
-  return el("details", { "data-key": "scoreless" }, el("summary", { "data-key": "scoreless-summary" }, `${at.length} ${at.length === 1 ? "trial has" : "trials have"} no scores and no place in the picture`),
-    el("div", { class: "chips" }, last.map((each) => el("button", { type: "button", class: "chip", "data-key": `none:${study.columns.name[each]}`, title: study.columns.error?.[each] ?? "", onclick: () => choose({ trial: study.columns.name[each] }) }, `${MARKS[study.kinds[each]].text} ${study.columns.name[each]}`)),
-      at.length > last.length ? el("span", { class: "soft" }, `and ${at.length - last.length} before`) : null));
 }
 
 /** Walk along the front with the arrow keys. */
@@ -102,6 +90,7 @@ function walk(event) {
 function listen(place) {
   if (place.dataset.listens) return;
   place.dataset.listens = "yes";
+  follow(place);
   place.on("plotly_hover", (event) => { const name = event.points[0]?.customdata; if (name !== undefined && shown) show(event.event, lines(shown, name)); });
   place.on("plotly_unhover", hide);
   place.on("plotly_click", (event) => { const name = event.points[0]?.customdata; if (name !== undefined) { hide(); choose({ trial: name }); } });
@@ -111,7 +100,7 @@ function skeleton(host) {
   if (host.dataset.made) return;
   host.dataset.made = "yes";
   host.replaceChildren(el("div", { id: "front-controls" }), el("div", { id: "front-empty", class: "empty", hidden: true }),
-    el("div", { id: "front-plot", class: "plot", tabindex: "0", role: "application", "aria-label": "Scatter of the trials. Left and right arrow keys walk along the front; the table below has the numbers.", onkeydown: walk }), el("div", { id: "front-matrix", hidden: true }), el("div", { id: "front-legend" }));
+    layers(el("div", { id: "front-plot", class: "plot", tabindex: "0", role: "application", "aria-label": "Scatter of the trials. Left and right arrow keys walk along the front; the table below has the numbers.", onkeydown: walk })), el("div", { id: "front-matrix", hidden: true }), el("div", { id: "front-legend" }));
 }
 
 const part = (name) => document.getElementById(`front-${name}`);
@@ -133,7 +122,7 @@ export async function drawFront(host, study, summary) {
   const more = [...(study.baselines.length ? [["baseline", 0]] : []), ...(selected().trial ? [["selected", 0]] : []), ...(selected().pin ? [["pin", 0]] : []), ...(selected().view === "choose" ? [["chosen", 0]] : [])];
   fill(part("legend"), scored ? legend([...counts, ...more]) : null, scoreless(study));
   if (!scored) return;
-  if (selected().kind === "matrix") { fill(part("matrix"), matrix(study)); return; }
+  if (selected().kind === "matrix") { lay({}); again(part("plot")); fill(part("matrix"), matrix(study)); return; }
   const place = part("plot"), kind = selected().kind === "3d" && study.objectives.length > 2 ? "3d" : "2d";
   if (drawn && drawn !== kind) { (await plotly()).purge(place); delete place.dataset.listens; }
   drawn = kind;
@@ -141,14 +130,10 @@ export async function drawFront(host, study, summary) {
   listen(place);
 }
 
-/** Move the rings without drawing the points again. @param {import("./study.js").Study} study */
-export async function mark(study) {
+/** Move the rings; nothing else is drawn. @param {import("./study.js").Study} study */
+export function mark(study) {
   const place = part("plot");
-  if (!study || place.hidden || selected().kind !== "2d" || !place.data) return;
-  const given = axesOf(study), now = selected();
-  const names = { selected: now.trial, pin: now.pin, chosen: now.view === "choose" ? chosen : "" };
-  const rings = Object.entries(names).map(([kind, name]) => ring(study, kind, name, given));
-  await (await plotly()).restyle(place, { x: rings.map((each) => each.x), y: rings.map((each) => each.y) }, Object.values(RINGS));
+  if (study && !place.hidden && selected().kind === "2d" && place.data) ringed(place, rings(study));
 }
 
 /** What the sliders chose. @param {string} name */

@@ -1,7 +1,7 @@
 /** The top of the page: which run, how far it is, which view. */
 
 import { el, fill } from "./dom.js";
-import { duration, plain } from "./format.js";
+import { duration, valued } from "./format.js";
 import { left } from "./progress.js";
 import { choose, selected } from "./state.js";
 
@@ -12,7 +12,7 @@ function tile(name, value, title) {
 }
 
 /** @param {{runs: any[], summary: any, study: any, run: string}} seen */
-export function drawHead({ runs, summary, study, run }) {
+export function drawHead({ runs, summary, study, history, run }) {
   const box = document.getElementById("run"), key = runs.map((each) => `${each.id}${each.name}`).join();
   if (box.dataset.key !== key) {
     box.dataset.key = key;
@@ -30,7 +30,7 @@ export function drawHead({ runs, summary, study, run }) {
   const rest = left(summary), failed = summary.states.failed ?? 0;
   fill(document.getElementById("tiles"), tile("trials", goal && running ? `${ended} of ${goal}` : String(ended), `${Object.entries(summary.states).map(([name, count]) => `${count} ${name}`).join(", ")}; parents included`), failed ? tile("failed", String(failed)) : null,
     tile("on the front", String(study ? study.of("front").length : 0), "parents not counted"),
-    tile("hypervolume", plain(summary.hypervolume), "in units of the parents' range"),
+    tile("hypervolume", valued(summary.hypervolume ?? history?.hypervolume?.at(-1) ?? null, 3), "in units of the parents' range"),
     summary.activity.seconds_per_trial ? tile("a trial", duration(summary.activity.seconds_per_trial)) : null, rest === null || rest <= 0 ? null : tile("left", duration(rest)));
 }
 

@@ -1,36 +1,43 @@
-/** Where the names of marked points go so that they do not cover each other. */
+/** Where the names of marked points go so that they cover neither each other nor the marks. */
 
-// the sides first: error bars run through the middle
-const PLACES = [["top right", 0, -1.5], ["bottom right", 0, 0.5], ["top left", -1, -1.5], ["bottom left", -1, 0.5],
-  ["top center", -0.5, -1.5], ["bottom center", -0.5, 0.5], ["middle right", 0.12, -0.5], ["middle left", -1.12, -0.5]];
+const NEAR = [[8, -15], [8, 2], [-8, -15, 1], [-8, 2, 1], [0, -23, 0.5], [0, 9, 0.5], [10, -7], [-10, -7, 1]];
+const RINGS = [24, 38, 56, 78, 104], TURNS = 16, HIGH = 14;
+const overlap = (a, b) => Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
 
-/** @param {[number, number][]} points @param {string[]} names
- *  @param {[number, number, number, number]} range of the axes: x, x, y, y @param {number} width @param {number} height
- *  @returns {string[]} plotly's textposition of each */
-export function placed(points, names, [x0, x1, y0, y1], width, height) {
-  const taken = points.map(([x, y]) => {
-    const px = ((x - x0) / (x1 - x0 || 1)) * width, py = (1 - (y - y0) / (y1 - y0 || 1)) * height;
-    return [px - 7, py - 7, px + 7, py + 7];
-  });
-  return points.map((_, at) => {
-    const px = taken[at][0] + 7, py = taken[at][1] + 7, long = names[at].length * 6.6 + 4, high = 15;
-    let found = PLACES[0], least = Infinity, box = null;
-    for (const place of PLACES) {
-      const left = px + place[1] * long + (place[1] === 0.12 ? 6 : place[1] === -1.12 ? -6 : 0), top = py + place[2] * high;
-      const here = [left, top, left + long, top + high];
-      let cost = taken.reduce((sum, other, i) => sum + (i === at ? 0 : overlap(here, other)), 0);
-      cost += 4 * (outside(here[0], width) + outside(here[2], width)) * high + 4 * (outside(top, height) + outside(top + high, height)) * long;
-      if (cost < least) { least = cost; found = place; box = here; }
+/** Boxes that a name may take, the dearest last. */
+function* boxes([px, py], wide) {
+  for (const [dx, dy, back = 0] of NEAR) yield [0, [px + dx - back * wide, py + dy, px + dx - back * wide + wide, py + dy + HIGH]];
+  for (const ring of RINGS) {
+    for (let turn = 0; turn < TURNS; turn++) {
+      const cx = px + ring * Math.cos((2 * Math.PI * turn) / TURNS), cy = py - ring * Math.sin((2 * Math.PI * turn) / TURNS);
+      const left = cx - (1 - Math.cos((2 * Math.PI * turn) / TURNS)) * wide / 2;
+      yield [25 + ring, [left, cy - HIGH / 2, left + wide, cy + HIGH / 2]];
     }
-    taken.push(box);
-    return found[0];
+  }
+}
+
+/** @param {[number, number][]} marks in pixels @param {number[]} widths of their names @param {[number, number][]} others points that had better stay visible
+ *  @param {number} width @param {number} height
+ *  @returns {({box: number[], leader: ?number[]}|null)[]} null where there is no room */
+export function placed(marks, widths, others, width, height) {
+  const taken = marks.map(([x, y]) => [x - 7, y - 7, x + 7, y + 7]), soft = others.map(([x, y]) => [x - 4, y - 4, x + 4, y + 4]);
+  return marks.map((mark, at) => {
+    if (!(mark[0] >= -1 && mark[0] <= width + 1 && mark[1] >= -1 && mark[1] <= height + 1)) return null;  // out of the picture
+    let found = null, least = Infinity;
+    for (const [dear, box] of boxes(mark, widths[at])) {
+      if (dear >= least) break;
+      if (box[0] < -4 || box[2] > width + 10 || box[1] < -12 || box[3] > height + 4) continue;
+      if (taken.some((other, i) => (i !== at || dear) && overlap(box, other) > 2)) continue;
+      const cost = dear + soft.reduce((sum, other) => sum + 0.7 * overlap(box, other), 0);
+      if (cost < least) { least = cost; found = { box, leader: dear ? leader(mark, box) : null }; }
+    }
+    if (found) taken.push([found.box[0] - 3, found.box[1] - 1, found.box[2] + 3, found.box[3] + 1]);
+    return found;
   });
 }
 
-function overlap(a, b) {
-  return Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
-}
-
-function outside(value, size) {
-  return Math.max(0, -value, value - size);
+/** The thin line from a mark to its name. */
+function leader([px, py], [left, top, right, bottom]) {
+  const x = Math.max(left, Math.min(right, px)), y = Math.max(top + 2, Math.min(bottom - 2, py)), long = Math.hypot(x - px, y - py) || 1;
+  return [px + (6 * (x - px)) / long, py + (6 * (y - py)) / long, x, y];
 }

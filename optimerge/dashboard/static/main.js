@@ -8,12 +8,14 @@ import { el, fill } from "./dom.js";
 import { drawFront, mark } from "./front.js";
 import { drawTable, markRow } from "./fronttable.js";
 import { drawHead, drawViews } from "./head.js";
+import { jumps } from "./jump.js";
 import { drawParameters } from "./parameters.js";
 import { drawProgress } from "./progress.js";
 import { plotly } from "./plot.js";
 import { choose, onChange, selected } from "./state.js";
 import { Study } from "./study.js";
 import { themes } from "./theme.js";
+import { drawVerdict } from "./verdict.js";
 
 const EVERY = 2000, SURE_EVERY = 30000;
 const place = (name) => document.getElementById(name);
@@ -47,10 +49,18 @@ async function draw() {
   if (view === "compare") { await drawCompare(host, seen.runs); return; }
   if (!study || !summary) { host.replaceChildren(el("p", { class: "soft" }, "Reading the run…")); return; }
   if (WITH_FRONT.has(view)) await drawFront(place("front"), study, summary);
-  if (view === "front") drawTable(host, study);
+  if (view === "front") drawBelow(host);
   if (view === "progress") await drawProgress(host, study, summary, history);
   if (view === "parameters") drawParameters(host, study);
   if (view === "choose") drawChoose(host, study);
+}
+
+/** Below the front: what a test says of it, and both as tables. @param {HTMLElement} host */
+function drawBelow(host) {
+  if (!host.querySelector("#fronttable")) host.replaceChildren(el("div", { id: "verdict" }), el("div", { class: "below" }, el("div", { id: "fronttable" }), el("div", { id: "tested" })));
+  const part = (name) => host.querySelector(`#${name}`);
+  drawVerdict(part("verdict"), part("tested"), seen.summary);
+  drawTable(part("fronttable"), seen.study);
 }
 
 /** How sure the front is: it takes the server seconds, so it is asked rarely and told later. */
@@ -63,7 +73,7 @@ async function sure() {
     if (seen.run !== run) return;
     seen.chances = found.p_front;
     seen.study.chances = found.p_front;
-    if (selected().view === "front") drawTable(placeOf("front"), seen.study);
+    if (selected().view === "front") drawBelow(placeOf("front"));
   } catch { /* no probability is shown; the next reading says what is wrong */ }
 }
 
@@ -82,7 +92,7 @@ async function read() {
   if (changed) {
     const [columns, history] = await Promise.all([api.trials(run, seen.study?.version), api.history(run)]);
     if (seen.run !== run) return false;
-    if (columns) seen.study = new Study(columns, summary.objectives);
+    if (columns) seen.study = new Study(columns, summary.objectives, [...(summary.watched ?? []), ...(summary.reported ?? [])]);
     if (seen.study) seen.study.chances = seen.chances ?? {};
     seen.history = history;
   }
@@ -129,5 +139,6 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden) turn
 let width = innerWidth, resized = 0;
 addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; clearTimeout(resized); resized = setTimeout(draw, 150); } });
 fill(place("view"), el("p", { class: "soft" }, "Reading the run…"));
+jumps(place("detail"), () => selected().trial);
 turn();
 drawDetail(place("detail"), null);

@@ -5,7 +5,7 @@ import { el, look, svg } from "./dom.js";
 /** @type {Object<string, {text: string, symbol: string, colour: string, size: number, opacity: number}>} */
 export const MARKS = {
   front: { text: "on the front", symbol: "circle", colour: "blue", size: 10, opacity: 1 },
-  dominated: { text: "dominated", symbol: "circle", colour: "soft", size: 6, opacity: 0.35 },
+  dominated: { text: "dominated", symbol: "circle", colour: "soft", size: 6, opacity: 0.72 },
   infeasible: { text: "breaks a constraint", symbol: "square-open", colour: "purple", size: 8, opacity: 0.75 },
   pruned: { text: "raced out", symbol: "triangle-down-open", colour: "orange", size: 8, opacity: 0.75 },
   failed: { text: "failed", symbol: "x-thin-open", colour: "red", size: 8, opacity: 0.9 },
@@ -30,6 +30,14 @@ export function glyph(kind) {
   const paint = { fill: shape.open ? "none" : colour, stroke: colour, "stroke-width": 1.8, "fill-opacity": mark.opacity };
   const drawn = shape.d ? svg("path", { d: shape.d, ...paint }) : svg("circle", { cx: 8, cy: 8, r: shape.r, ...paint });
   return svg("svg", { class: "glyph", viewBox: "0 0 16 16", "aria-hidden": "true" }, drawn);
+}
+
+/** The outline of a ring, about 0, 0. @param {"selected"|"pin"|"chosen"} kind */
+export function ringShape(kind) {
+  if (kind === "selected") return "M-11 0a11 11 0 1 0 22 0a11 11 0 1 0 -22 0";
+  if (kind === "pin") return "M-10 -10H10V10H-10z";
+  const at = Array.from({ length: 10 }, (_, place) => { const long = place % 2 ? 6.5 : 14.5, turn = (place * Math.PI) / 5; return `${(long * Math.sin(turn)).toFixed(1)} ${(-long * Math.cos(turn)).toFixed(1)}`; });
+  return `M${at.join("L")}z`;
 }
 
 /** @param {[string, number][]} kinds with how many there are */

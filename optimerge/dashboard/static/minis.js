@@ -1,7 +1,7 @@
 /** Small scatters on canvas: many points, no hover, fast. */
 
 import { el, look } from "./dom.js";
-import { plain } from "./format.js";
+import { between } from "./format.js";
 
 const MARGIN = { left: 6, right: 6, top: 6, bottom: 6 };
 
@@ -10,27 +10,31 @@ export function mini(given) {
   const canvas = el("canvas", { class: "mini", "aria-hidden": "true" });
   const ends = (values) => { const known = values.filter((v) => v !== null); return known.length ? [Math.min(...known), Math.max(...known)] : [0, 1]; };
   const [x0, x1] = ends(given.x), [y0, y1] = ends(given.y);
-  const end = (value) => given.names?.[value] ?? plain(value);
+  const across = between(x0, x1), up = between(y0, y1);
+  const end = (value) => given.names?.[value] ?? across(value);
   const paint = () => {
     const ratio = devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
     if (!width) return;
     canvas.width = width * ratio; canvas.height = height * ratio;
     const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
+    const across = (width - MARGIN.left - MARGIN.right) / (x1 - x0 || 1), up = (height - MARGIN.top - MARGIN.bottom) / (y1 - y0 || 1);
     for (const strong of [false, true]) {
       pen.fillStyle = look(strong ? "blue" : "soft");
+      const bright = new Path2D(), dim = new Path2D(), radius = strong ? 3 : 2;
       for (let at = 0; at < given.x.length; at++) {
         const x = given.x[at], y = given.y[at];
         if (x === null || y === null || given.strong[at] !== strong) continue;
-        pen.globalAlpha = given.dim[at] ? 0.06 : strong ? 1 : 0.35;
-        const px = MARGIN.left + ((x - x0) / (x1 - x0 || 1)) * (width - MARGIN.left - MARGIN.right);
-        const py = height - MARGIN.bottom - ((y - y0) / (y1 - y0 || 1)) * (height - MARGIN.top - MARGIN.bottom);
-        pen.beginPath(); pen.arc(px, py, strong ? 3 : 2, 0, 7); pen.fill();
+        const px = MARGIN.left + (x - x0) * across, py = height - MARGIN.bottom - (y - y0) * up, path = given.dim[at] ? dim : bright;
+        path.moveTo(px + radius, py);
+        path.arc(px, py, radius, 0, 7);
       }
+      pen.globalAlpha = 0.08; pen.fill(dim);
+      pen.globalAlpha = strong ? 1 : 0.55; pen.fill(bright);
     }
   };
   requestAnimationFrame(paint);
-  const inside = [el("span", { class: "mini-y" }, given.yname, el("span", { class: "soft" }, `  ${plain(y0)} to ${plain(y1)}`)), canvas,
+  const inside = [el("span", { class: "mini-y" }, given.yname, el("span", { class: "soft" }, `  ${up(y0)} to ${up(y1)}`)), canvas,
     el("span", { class: "mini-x" }, el("span", { class: "soft" }, end(x0)), el("span", {}, given.xname), el("span", { class: "soft" }, end(x1)))];
   return given.onpick
     ? el("button", { type: "button", class: "minibox", "data-key": `mini:${given.xname}:${given.yname}`, "aria-label": `${given.yname} over ${given.xname}`, onclick: given.onpick }, inside)

@@ -2,12 +2,12 @@
 
 import { axes, inside, ranges, written } from "./brush.js";
 import { el, fill, look, svg } from "./dom.js";
-import { cut, plain, titled } from "./format.js";
+import { between, cut, titled } from "./format.js";
 import { choose, selected } from "./state.js";
 
 const HIGH = 300, TOP = 46, BOTTOM = 22, SIDE = 30, LEAST = 84;
 
-const label = (each, value) => (each.names ? each.names[Math.round(value)] ?? "" : plain(value));
+const label = (each, value) => (each.names ? each.names[Math.round(value)] ?? "" : between(each.low, each.high)(value));
 
 /** Width for so many axes; on a narrow screen it scrolls. */
 const widthFor = (host, count) => Math.max(host.clientWidth - 4, 2 * SIDE + (count - 1) * LEAST);

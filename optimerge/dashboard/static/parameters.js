@@ -1,8 +1,9 @@
 /** Parameters: parallel coordinates, what matters, slices. */
 
 import { api } from "./api.js";
+import { columns, strip } from "./bars.js";
 import { inside, ranges } from "./brush.js";
-import { el, fill, select, svg } from "./dom.js";
+import { calm, el, fill, select } from "./dom.js";
 import { percent, titled } from "./format.js";
 import { mini } from "./minis.js";
 import { drawParallel } from "./parallel.js";
@@ -14,7 +15,7 @@ const importances = { run: "", version: -1, found: null, trouble: "", busy: fals
 function shares(rows) {
   const most = Math.max(...rows.map((each) => each.share ?? 0), 1e-9);
   return el("div", { class: "stages" }, rows.slice(0, MOST).map((each) => [el("span", { title: each.parameter ?? each.name }, each.parameter ?? each.name),
-    svg("svg", { class: "barbox", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { class: "bar own", x: 0, y: 1, width: Math.max(0.5, (100 * (each.share ?? 0)) / most), height: 8 })),
+    strip((each.share ?? 0) / most),
     el("span", { class: "number" }, percent(each.share)), el("span", {})]), rows.length > MOST ? el("span", { class: "soft" }, `and ${rows.length - MOST} more`) : null);
 }
 
@@ -26,7 +27,8 @@ function importance(study) {
     const of = found[each.name];
     const parents = of?.parents?.filter((one) => one.share !== null) ?? [];
     return el("div", { class: "card" }, el("h3", {}, titled(each)), of?.weights?.length ? shares(of.weights) : el("p", { class: "soft" }, of?.reason || "Nothing is known yet."),
-      parents.length ? [el("h4", {}, "By parent"), shares(parents)] : null);
+      parents.length ? [el("h4", {}, "By parent"), shares(parents)] : null,
+      of?.layers?.some((share) => share !== null) ? [el("h4", {}, "By layer"), columns(of.layers, percent)] : null);
   }));
 }
 
@@ -63,6 +65,9 @@ function slices(study) {
       dim: at.map((each) => Boolean(brushed) && !brushed[each]), names: namesOf(parameter).length ? namesOf(parameter) : null, xname: parameter, yname: titled(study.objective(name)) })))];
 }
 
+/** After the lines and the front have followed the hand. */
+const later = calm((work) => work(), 90);
+
 /** @param {HTMLElement} host @param {import("./study.js").Study} study */
 export function drawParameters(host, study) {
   if (!host.querySelector("#parallel")) host.replaceChildren(el("h2", {}, "Parameters"), el("div", { id: "parallel" }), el("h2", {}, "What matters"), el("div", { id: "importance" }), el("h2", {}, "Slices"), el("div", { id: "slices" }));
@@ -70,6 +75,6 @@ export function drawParameters(host, study) {
   if (!enough) { host.replaceChildren(el("h2", {}, "Parameters"), el("p", { class: "soft" }, study.size ? "No trial that was scored differs in its parameters." : "Nothing was tried yet.")); return; }
   drawParallel(host.querySelector("#parallel"), study);
   const rest = () => { const place = host.querySelector("#importance"); if (!place) return; fill(place, importance(study)); fill(host.querySelector("#slices"), slices(study)); };
-  rest();
+  later(rest);
   fetchImportance(study, rest);
 }

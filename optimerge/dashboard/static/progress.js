@@ -1,9 +1,11 @@
 /** How the search goes: hypervolume, bests, rate, states, stages, failures. */
 
-import { choices, el, fill, look, svg, table } from "./dom.js";
-import { called, clock, counted, duration, plain, titled } from "./format.js";
+import { bests } from "./bests.js";
+import { choices, el, fill, look, table } from "./dom.js";
+import { called, clock, counted, duration } from "./format.js";
 import { MARKS, glyph } from "./marks.js";
 import { axis, draw } from "./plot.js";
+import { stages } from "./stages.js";
 import { choose } from "./state.js";
 
 let over = "trials";
@@ -18,30 +20,6 @@ export function left(summary) {
   return some.length ? Math.min(...some) : null;
 }
 
-/** A line of the best value so far. */
-function spark(values) {
-  const wide = 240, high = 48, low = Math.min(...values), top = Math.max(...values);
-  const x = (at) => (at / Math.max(1, values.length - 1)) * (wide - 8) + 4, y = (value) => high - 6 - ((value - low) / (top - low || 1)) * (high - 12);
-  const d = values.map((value, at) => (at ? `H${x(at).toFixed(1)}V${y(value).toFixed(1)}` : `M${x(0)} ${y(value).toFixed(1)}`)).join("");
-  return svg("svg", { class: "spark", viewBox: `0 0 ${wide} ${high}`, preserveAspectRatio: "none", "aria-hidden": "true" }, svg("path", { d }));
-}
-
-function bests(study, history) {
-  return el("div", { class: "cards" }, study.objectives.filter((each) => history.best?.[each.name]?.some((value) => value !== null)).map((each) => {
-    const values = history.best[each.name].filter((value) => value !== null);
-    return el("div", { class: "card" }, el("h3", {}, titled(each)), el("div", { class: "big" }, plain(values.at(-1))), spark(values), el("div", { class: "soft" }, `from ${plain(values[0])}`));
-  }));
-}
-
-function stages(summary) {
-  const some = (summary.stages ?? []).filter((each) => each.total > 0);
-  if (!some.length) return null;
-  const most = Math.max(...some.map((each) => each.mean));
-  return [el("h2", {}, "Where the time goes"), el("div", { class: "stages" }, some.map((each) => [el("span", {}, each.stage),
-    svg("svg", { class: "barbox", viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { class: "bar own", x: 0, y: 1, width: Math.max(0.5, (100 * each.mean) / most), height: 8 })),
-    el("span", { class: "number" }, duration(each.mean)), el("span", { class: "soft" }, `${duration(each.total)} in all`)])), el("p", { class: "soft" }, "Mean seconds of a trial; a proposal is made while the trial before is scored.")];
-}
-
 function states(summary) {
   const some = Object.entries(summary.states).filter(([, count]) => count);
   return el("ul", { class: "legend" }, some.map(([state, count]) => el("li", {}, glyph(state === "complete" ? "front" : MARKS[state] ? state : "dominated"), `${state === "pruned" ? "raced out" : state} ${count}`)));
@@ -53,9 +31,11 @@ function doing(working) {
 }
 
 function now(summary) {
-  const { activity } = summary, rest = left(summary);
-  const rows = [["now", activity.running ? doing(activity.now) : "no search is at work"], ["rate", activity.seconds_per_trial ? `${duration(activity.seconds_per_trial)} a trial${activity.tokens_per_second ? `, ${counted(Math.round(activity.tokens_per_second))} tokens a second` : ""}` : "–"],
-    ...(activity.running ? [["left", rest === null ? "–" : rest <= 0 ? "its time is up" : `about ${duration(rest)}`], ["time is up at", clock(activity.ends)]] : []), ["last trial ended", clock(activity.last_end)]];
+  const { activity } = summary, rest = left(summary), { tokens_per_second: tokens, waiting } = activity;
+  const ended = ["complete", "failed", "pruned"].reduce((sum, each) => sum + (summary.states[each] ?? 0), 0);
+  const rows = [["now", activity.running ? doing(activity.now) : "no search is at work"], ["trials ended", activity.goal ? `${ended} of ${activity.goal}` : String(ended)], ["rate", activity.seconds_per_trial ? `${duration(activity.seconds_per_trial)} a trial, the median of the last ones` : "–"],
+    ...(tokens ? [["device", `reads ${counted(Math.round(tokens))} tokens a second for log-likelihoods${typeof waiting === "number" ? `; stands idle ${duration(waiting)} before a trial` : ""}`]] : []),
+    ...(activity.running ? [["time left", rest === null ? "–" : rest <= 0 ? "its time is up" : `about ${duration(rest)}`], ...(activity.ends ? [["time is up at", clock(activity.ends)]] : [])] : []), ["last trial ended", clock(activity.last_end)]];
   return el("dl", { class: "facts" }, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, String(value))]));
 }
 
@@ -69,12 +49,12 @@ async function curve(place, history, run) {
 export async function drawProgress(host, study, summary, history) {
   if (!host.querySelector("#curve")) host.replaceChildren(el("div", { id: "progress-top" }), el("h2", {}, "Hypervolume"), el("div", { id: "over" }), el("div", { id: "curve", class: "plot low" }), el("div", { id: "progress-rest" }));
   const again = () => drawProgress(host, study, summary, history);
-  fill(host.querySelector("#progress-top"), el("h2", {}, "Now"), now(summary), states(summary));
+  fill(host.querySelector("#progress-top"), el("div", { class: "pair" }, el("div", {}, el("h2", {}, "Now"), now(summary), states(summary)), stages(summary.stages ?? [])));
   const any = history?.trial?.length;
   host.querySelector("#curve").hidden = !any;
   fill(host.querySelector("#over"), any ? choices("Over", [["trials", "by trials"], ["hours", "by hours"]], over, (each) => { over = each; again(); }) : el("p", { class: "soft" }, "It begins with the first trial that is scored."));
   const failures = summary.failures ?? [];
-  fill(host.querySelector("#progress-rest"), any ? [el("h2", {}, "Best so far"), bests(study, history)] : null, stages(summary),
+  fill(host.querySelector("#progress-rest"), any ? [el("h2", {}, "Best so far"), bests(study, history)] : null,
     failures.length ? [el("h2", {}, "Why trials failed"), table(["Times", "Reason"], failures.map((each) => [String(each.count), each.reason]), { scroll: "failures", label: "Failures" })] : null,
     failures.length ? el("button", { type: "button", class: "link", onclick: () => choose({ view: "front" }) }, "The failed trials are listed under the front.") : null);
   if (any) await curve(host.querySelector("#curve"), history, summary.id);

@@ -1,11 +1,16 @@
 /** A run's trials as the page looks at them: kinds, values, what lies where. */
 
+import { digitsOf } from "./format.js";
+
 /** @typedef {"parent"|"front"|"dominated"|"infeasible"|"pruned"|"failed"|"running"|"waiting"} Kind */
 /** @typedef {{name: string, direction: string, task: boolean}} Objective */
 
 export class Study {
-  /** @param {any} columns the answer of /trials @param {Objective[]} objectives */
-  constructor(columns, objectives) {
+  /** @param {any} columns the answer of /trials @param {Objective[]} objectives @param {{name: string, direction: string}[]} [others] scores that are not optimised */
+  constructor(columns, objectives, others = []) {
+    this.others = others;
+    /** @type {Map<string, number>} */
+    this.digitsKnown = new Map();
     this.version = columns.version;
     this.columns = columns.trials;
     this.objectives = objectives;
@@ -54,6 +59,29 @@ export class Study {
   error(at, objective, scores = "search") {
     const columns = scores === "test" ? this.columns.test_stderr : this.columns.stderr;
     return columns?.[objective]?.[at] ?? null;
+  }
+
+  /** Digits after the point of a score, the same wherever it is shown. @param {string} name */
+  digits(name) {
+    if (!this.digitsKnown.has(name)) {
+      const { scores, stderr, test, test_stderr } = this.columns;
+      const errors = [...(stderr?.[name] ?? []), ...(test_stderr?.[name] ?? [])];
+      this.digitsKnown.set(name, digitsOf(errors, [...(scores?.[name] ?? []), ...(test?.[name] ?? [])]));
+    }
+    return this.digitsKnown.get(name);
+  }
+
+  /** The objectives of which a mean makes sense: tasks where more is better. */
+  get tasks() {
+    return this.objectives.filter((each) => each.task && each.direction !== "minimize").map((each) => each.name);
+  }
+
+  /** The mean of the tasks with its error; null if a task is missing. @returns {?[number, number]} */
+  mean(at, scores = "search") {
+    const { tasks } = this, values = tasks.map((name) => this.value(at, name, scores));
+    if (!tasks.length || values.includes(null)) return null;
+    const square = tasks.reduce((sum, name) => sum + (this.error(at, name, scores) ?? 0) ** 2, 0);
+    return [values.reduce((sum, each) => sum + each, 0) / tasks.length, Math.sqrt(square) / tasks.length];
   }
 
   /** @param {string} name @returns {Objective|undefined} */

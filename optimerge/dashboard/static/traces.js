@@ -1,8 +1,8 @@
 /** What plotly is given for the front: points by kind, error bars, stairs, names, rings. */
 
 import { look } from "./dom.js";
-import { cut, literal } from "./format.js";
-import { placed } from "./labels.js";
+import { MANY } from "./crowd.js";
+import { bare, cut } from "./format.js";
 import { MARKS } from "./marks.js";
 import { selected } from "./state.js";
 
@@ -42,14 +42,29 @@ function bars(errors, colour) {
   return { type: "data", array: errors.map((each) => each ?? 0), visible: errors.some(Boolean), thickness: 1, width: 0, color: colour };
 }
 
-export function points(study, kind, { x, y, colour }, brushed) {
-  const mark = MARKS[kind], scores = scoresOf(study);
-  const at = study.of(kind).filter((each) => read(study, each, x) !== null && read(study, each, y) !== null);
+/** Whether so many points are drawn on canvas. */
+const crowded = (kind, at) => at.length > MANY && (kind === "front" || kind === "dominated");
+
+/** The trials of a kind that have a place in the picture. */
+function seen(study, kind, { x, y }) {
+  return study.of(kind).filter((each) => read(study, each, x) !== null && read(study, each, y) !== null);
+}
+
+/** What is drawn on canvas, of kinds with many points. @returns {import("./crowd.js").Crowd[]} */
+export function crowds(study, given, brushed, ends) {
+  return ["dominated", "front"].map((kind) => [kind, seen(study, kind, given)]).filter(([kind, at]) => crowded(kind, at)).map(([kind, at]) => ({
+    x: at.map((each) => read(study, each, given.x)), y: at.map((each) => read(study, each, given.y)), by: given.colour ? at.map((each) => study.value(each, given.colour, scoresOf(study))) : null,
+    ends: [ends.cmin ?? 0, ends.cmax ?? 1], colour: MARKS[kind].colour, radius: kind === "front" ? 4 : 2.2, alpha: kind === "front" ? 1 : 0.6, edge: kind === "front" ? "page" : "",
+    lit: brushed ? new Set(at.flatMap((each, place) => (brushed[each] ? [place] : []))) : null }));
+}
+
+export function points(study, kind, given, brushed) {
+  const { x, y, colour } = given, mark = MARKS[kind], scores = scoresOf(study);
+  const at = seen(study, kind, given), many = crowded(kind, at);
   const third = colour && (kind === "front" || kind === "dominated");
-  const fainter = study.size > 400 ? 0.6 : 1;
-  const trace = { type: "scatter", mode: "markers", x: at.map((each) => read(study, each, x)), y: at.map((each) => read(study, each, y)),
+  const trace = { type: "scatter", mode: many ? "none" : "markers", x: at.map((each) => read(study, each, x)), y: at.map((each) => read(study, each, y)),
     customdata: at.map((each) => study.columns.name[each]), hoverinfo: "none",
-    marker: { symbol: mark.symbol, size: mark.size, opacity: kind === "front" ? 1 : mark.opacity * fainter, line: { width: kind === "front" ? 1 : mark.symbol.endsWith("open") ? 1.6 : 0, color: kind === "front" ? look(third ? "soft" : "page") : look(mark.colour) },
+    marker: { symbol: mark.symbol, size: mark.size, opacity: mark.opacity, line: { width: kind === "front" || third ? 1 : mark.symbol.endsWith("open") ? 1.6 : 0, color: third ? look("soft") : kind === "front" ? look("page") : look(mark.colour) },
       color: third ? at.map((each) => study.value(each, colour, scores)) : look(mark.colour),
       ...(third ? { coloraxis: "coloraxis" } : {}) } };
   const wanted = selected().bars;
@@ -65,14 +80,23 @@ export function points(study, kind, { x, y, colour }, brushed) {
   return trace;
 }
 
+/** Where a marked trial or baseline lies; nothing if it has no place. */
 export function ring(study, kind, name, { x, y }) {
-  const mark = MARKS[kind], at = study.index.get(name);
-  const baseline = at === undefined ? study.baselines.find((each) => each.name === name) : null;
-  const px = at !== undefined ? read(study, at, x) : baseline ? baselineValue(study, baseline, x) : null;
-  const py = at !== undefined ? read(study, at, y) : baseline ? baselineValue(study, baseline, y) : null;
-  const there = name && px !== null && py !== null;
-  return { type: "scatter", mode: "markers", hoverinfo: "skip", x: there ? [px] : [], y: there ? [py] : [],
-    marker: { symbol: mark.symbol, size: mark.size, color: look(mark.colour), line: { width: 2.5, color: look(mark.colour) } } };
+  const at = study.index.get(name), baseline = at === undefined ? study.baselines.find((each) => each.name === name) : null;
+  const of = (axis) => (at !== undefined ? read(study, at, axis) : baseline ? baselineValue(study, baseline, axis) : null);
+  const px = name ? of(x) : null, py = name ? of(y) : null;
+  return px === null || py === null ? [] : [{ kind, name, x: px, y: py }];
+}
+
+/** An empty trace that keeps the key of the colours where canvas draws the points. */
+export const key = (colour) => ({ type: "scatter", mode: "markers", x: [null], y: [null], hoverinfo: "skip", marker: colour ? { color: [0], coloraxis: "coloraxis" } : {} });
+
+/** Names of parents and baselines, and the points that they shall not cover. */
+export function names(study, given) {
+  const { x, y } = given;
+  const some = study.baselines.filter((each) => baselineValue(study, each, y) !== null && (x === NUMBER || baselineValue(study, each, x) !== null));
+  const others = ["front", "dominated"].map((kind) => seen(study, kind, given)).filter((at) => at.length <= MANY).flat();
+  return { names: some.map((each) => ({ text: cut(bare(each.name), 26), x: x === NUMBER ? 0 : baselineValue(study, each, x), y: baselineValue(study, each, y) })), others: others.map((at) => [read(study, at, x), read(study, at, y)]) };
 }
 
 export function stairs(study, given, reference) {
@@ -96,15 +120,10 @@ export function stairs(study, given, reference) {
   return [shade, line];
 }
 
-export function baselines(study, { x, y }, place) {
+export function baselines(study, { x, y }) {
   const mark = MARKS.baseline;
   const some = study.baselines.filter((each) => baselineValue(study, each, y) !== null && (x === NUMBER || baselineValue(study, each, x) !== null));
-  const at = some.map((each) => [x === NUMBER ? 0 : baselineValue(study, each, x), baselineValue(study, each, y)]);
-  const names = some.map((each) => cut(each.name, 26));
-  const all = [...study.columns.name.keys()].map((each) => [read(study, each, x), read(study, each, y)]).filter(([a, b]) => a !== null && b !== null).concat(at);
-  const range = all.reduce(([a, b, c, d], [px, py]) => [Math.min(a, px), Math.max(b, px), Math.min(c, py), Math.max(d, py)], [Infinity, -Infinity, Infinity, -Infinity]);
-  const trace = { type: "scatter", mode: "markers+text", x: at.map((each) => each[0]), y: at.map((each) => each[1]), text: names.map(literal), customdata: some.map((each) => each.name), hoverinfo: "none", cliponaxis: false,
-    textposition: placed(at, names, range, Math.max(200, place.clientWidth - 90), Math.max(200, place.clientHeight - 70)), textfont: { size: 11, color: look("ink") },
+  const trace = { type: "scatter", mode: "markers", x: some.map((each) => (x === NUMBER ? 0 : baselineValue(study, each, x))), y: some.map((each) => baselineValue(study, each, y)), customdata: some.map((each) => each.name), hoverinfo: "none", cliponaxis: false,
     marker: { symbol: mark.symbol, size: mark.size, color: look(mark.colour), line: { width: 1, color: look("page") } } };
   const errorOf = (each) => (scoresOf(study) === "test" ? each.test_stderr : each.stderr);
   if (selected().bars !== "none") {
