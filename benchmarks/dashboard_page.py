@@ -50,8 +50,8 @@ look();
 FIRST = """
 const ready = arguments[0];
 const look = () => {
-  const points = document.querySelectorAll('#front-plot .scatterlayer .point').length;
-  if (points > 20 && document.querySelector('#view table'))
+  const picture = document.querySelector('#front-plot .xtitle, #front-plot .ytitle');
+  if (picture && document.querySelector('#view table'))
     requestAnimationFrame(() => setTimeout(() => ready(performance.now())));
   else requestAnimationFrame(look);
 };
@@ -79,7 +79,7 @@ def steps(objectives: list[str]) -> Iterator[Step]:
     yield Step(
         "error bars of all", "", [(_pick("Error bars", n), DRAWN) for n in ("all", "none", "front")]
     )
-    yield Step("a point: marked", "", [(_click(n), DRAWN) for n in (7, 31, 55)])
+    yield Step("a point: marked", "", [(_click(n), _MARKED) for n in (7, 31, 55)])
     yield Step(
         "a point: its recipe",
         "",
@@ -102,7 +102,7 @@ def steps(objectives: list[str]) -> Iterator[Step]:
     yield Step(
         "move a slider",
         "view=choose",
-        [(_slide(f"slide:weight:{n}", 1), DRAWN) for n in objectives[:4]],
+        [(_slide(f"slide:weight:{n}", 1), _CHOSEN) for n in objectives[:4]],
     )
     yield Step(
         "progress",
@@ -116,6 +116,11 @@ def steps(objectives: list[str]) -> Iterator[Step]:
     )
 
 
+_MARKED = (
+    "document.querySelector('[data-ring=selected]')?.dataset.name === "
+    "new URLSearchParams(location.hash.slice(1)).get('trial')"
+)
+_CHOSEN = "document.getElementById('choice').textContent !== window.last"
 _OTHER = "document.getElementById('recipe') && document.getElementById('recipe') !== window.last"
 _HASH = "const h = new URLSearchParams(location.hash.slice(1));"
 
@@ -130,6 +135,7 @@ def _pick(label: str, value: str) -> str:
 
 def _slide(key: str, value: float) -> str:
     return (
+        "window.last = document.getElementById('choice').textContent;"
         f"const e = document.querySelector('[data-key=\"{key}\"]'); e.value = {value};"
         "e.dispatchEvent(new Event('input', {bubbles: true}))"
     )
@@ -149,8 +155,8 @@ def _view(name: str) -> str:
 def _click(number: int) -> str:
     """Click a member of the front, as plotly tells it to the page."""
     return (
-        "const p = document.getElementById('front-plot'), t = p.data.find(t => t.mode === 'markers'"
-        f" && (t.customdata ?? []).length > {number}); p.emit('plotly_click', {{points: "
+        "const p = document.getElementById('front-plot'), t = p.data.find("
+        f"t => (t.customdata ?? []).length > {number}); p.emit('plotly_click', {{points: "
         f"[{{customdata: t.customdata[{number}]}}]}})"
     )
 
@@ -215,7 +221,7 @@ def measure(url: str, folder: Path) -> None:
         driver.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": False})
         for step in steps(objectives):
             opened.open(step.at)
-            opened.drawn()
+            opened.until("return !!document.querySelector('#front-plot .ytitle')")
             driver.execute_async_script(
                 "const ready = arguments[0]; requestIdleCallback(() => setTimeout(ready, 700))"
             )

@@ -5,6 +5,7 @@ import { choices, el, fill, look, say, select } from "./dom.js";
 import { cut, literal, titled } from "./format.js";
 import { MARKS, legend } from "./marks.js";
 import { matrix } from "./matrix.js";
+import { save } from "./picture.js";
 import { axis, draw, narrow, plotly } from "./plot.js";
 import { scoreless } from "./scoreless.js";
 import { choose, selected } from "./state.js";
@@ -43,7 +44,7 @@ async function flat(place, study) {
   lay({ crowds: crowds(study, given, brushed, scale), ...names(study, given), rings: rings(study) });
   const thirdTitle = given.colour ? literal(titled(study.objective(given.colour))) : "";
   await draw(place, traces, { uirevision: `${now.run} ${given.x} ${given.y} ${scoresOf(study)}`, xaxis: axis(title(study, given.x)), yaxis: axis(title(study, given.y)),
-    ...(given.colour ? { coloraxis: { colorscale: "Viridis", ...scale, colorbar: narrow() ? { orientation: "h", y: 1.02, yanchor: "bottom", thickness: 8, title: { text: thirdTitle, side: "top" } } : { thickness: 10, outlinewidth: 0, title: { text: thirdTitle, side: "right" } } } } : {}) });
+    ...(given.colour ? { coloraxis: { colorscale: "Viridis", ...scale, colorbar: narrow() ? { orientation: "h", y: 1.02, yanchor: "bottom", thickness: 8, title: { text: thirdTitle, side: "top" } } : { thickness: 10, outlinewidth: 0, title: { text: thirdTitle, side: "right" } } } } : {}) }, save);
 }
 
 async function solid(place, study) {

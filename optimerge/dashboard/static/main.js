@@ -85,19 +85,28 @@ async function read() {
   const run = seen.runs.some((each) => each.id === selected().run) ? selected().run : first.id;
   if (seen.run !== run) Object.assign(seen, { run, summary: null, study: null, history: null, sure: 0, chances: {} });
   if (selected().run !== run) choose({ run }, false);
-  const summary = await api.summary(run);
+  const [summary, columns] = await Promise.all([api.summary(run), api.trials(run, seen.study?.version)]);
   if (seen.run !== run) return false;
-  const changed = seen.summary?.version !== summary.version || !seen.study;
   const alive = seen.summary?.activity.running !== summary.activity.running;
-  if (changed) {
-    const [columns, history] = await Promise.all([api.trials(run, seen.study?.version), api.history(run)]);
-    if (seen.run !== run) return false;
-    if (columns) seen.study = new Study(columns, summary.objectives, [...(summary.watched ?? []), ...(summary.reported ?? [])]);
-    if (seen.study) seen.study.chances = seen.chances ?? {};
-    seen.history = history;
+  if (columns) {
+    seen.study = new Study(columns, summary.objectives, [...(summary.watched ?? []), ...(summary.reported ?? [])]);
+    seen.study.chances = seen.chances ?? {};
   }
   seen.summary = summary;
-  return changed || alive;
+  return Boolean(columns) || alive;
+}
+
+/** How it went so far: of thousands of trials that takes the server a moment, and the front does not wait for it. */
+async function grown() {
+  const { run, study } = seen;
+  if (!study || seen.history?.version === study.version) return;
+  try {
+    const history = await api.history(run);
+    if (seen.run !== run) return;
+    seen.history = history;
+    drawHead(seen);
+    if (selected().view === "progress") await draw();
+  } catch { /* the curve stays as it was; the next reading says what is wrong */ }
 }
 
 let reading = false, timer = 0;
@@ -109,7 +118,7 @@ async function turn() {
   try {
     const changed = await read();
     trouble("");
-    if (changed) { await draw(); await drawDetail(place("detail"), seen.study, true); sure(); }
+    if (changed) { await draw(); await drawDetail(place("detail"), seen.study, true); sure(); grown(); }
     else { drawHead(seen); if (selected().view === "progress" && seen.summary?.activity.running) await draw(); }
   } catch (error) {
     trouble(`${error.message} Trying again.`);

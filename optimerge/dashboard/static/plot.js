@@ -32,10 +32,11 @@ export function layout(more) {
     modebar: { bgcolor: "rgba(0,0,0,0)", color: look("soft"), activecolor: look("blue"), orientation: "h" }, dragmode: narrow() ? false : "zoom", ...more };
 }
 
-/** Draw, or draw again with the zoom kept while `uirevision` is the same. */
-export async function draw(place, traces, given) {
+/** Draw, or draw again with the zoom kept while `uirevision` is the same. `save`: what saves the picture, if plotly's own does not show all of it. */
+export async function draw(place, traces, given, save = null) {
   const Plotly = await plotly();
-  const buttons = given.scene ? ["orbitRotation", "resetCameraDefault3d", "toImage"] : ["zoom2d", "pan2d", "resetScale2d", "toImage"];
+  const camera = save ? { name: "save", title: "Download as a picture", icon: Plotly.Icons.camera, click: save } : "toImage";
+  const buttons = given.scene ? ["orbitRotation", "resetCameraDefault3d", camera] : ["zoom2d", "pan2d", "resetScale2d", camera];
   await Plotly.react(place, traces, layout(given), { displaylogo: false, responsive: true, doubleClick: "reset",
     displayModeBar: narrow() ? false : "hover", modeBarButtons: [buttons] });
   return place;

@@ -52,7 +52,7 @@ export async function drawProgress(host, study, summary, history) {
   fill(host.querySelector("#progress-top"), el("div", { class: "pair" }, el("div", {}, el("h2", {}, "Now"), now(summary), states(summary)), stages(summary.stages ?? [])));
   const any = history?.trial?.length;
   host.querySelector("#curve").hidden = !any;
-  fill(host.querySelector("#over"), any ? choices("Over", [["trials", "by trials"], ["hours", "by hours"]], over, (each) => { over = each; again(); }) : el("p", { class: "soft" }, "It begins with the first trial that is scored."));
+  fill(host.querySelector("#over"), any ? choices("Over", [["trials", "by trials"], ["hours", "by hours"]], over, (each) => { over = each; again(); }) : el("p", { class: "soft" }, history ? "It begins with the first trial that is scored." : "Reading how it went…"));
   const failures = summary.failures ?? [];
   fill(host.querySelector("#progress-rest"), any ? [el("h2", {}, "Best so far"), bests(study, history)] : null,
     failures.length ? [el("h2", {}, "Why trials failed"), table(["Times", "Reason"], failures.map((each) => [String(each.count), each.reason]), { scroll: "failures", label: "Failures" })] : null,
