@@ -12,11 +12,27 @@ const RAMP = Array.from({ length: STEPS + 1 }, (_, at) => {
   return `rgb(${VIRIDIS[low].map((each, i) => Math.round(each + share * (VIRIDIS[low + 1][i] - each))).join(",")})`;
 });
 
-/** @typedef {{x: number[], y: number[], by: ?(?number)[], ends: [number, number], colour: string, radius: number, alpha: number, edge: string, lit: ?Set<number>}} Crowd */
+/** @typedef {{x: number[], y: number[], by: ?(?number)[], ends: [number, number], colour: string, radius: number, alpha: number, edge: string, lit: ?Set<number>, errors: ?{x: ?(?number)[], y: (?number)[]}}} Crowd */
+
+/** Error bars of all, each a line across and one up; few are seen one by one. */
+function bars(pen, { x, y, errors, lit }, px, py) {
+  pen.strokeStyle = look("soft");
+  pen.lineWidth = 1;
+  for (let at = 0; at < x.length; at++) {
+    if (lit && !lit.has(at)) continue;
+    const ex = errors.x?.[at] ?? 0, ey = errors.y[at] ?? 0, cx = px(x[at]), cy = py(y[at]);
+    pen.beginPath();
+    if (ex) { pen.moveTo(px(x[at] - ex), cy); pen.lineTo(px(x[at] + ex), cy); }
+    if (ey) { pen.moveTo(cx, py(y[at] - ey)); pen.lineTo(cx, py(y[at] + ey)); }
+    pen.stroke();
+  }
+}
 
 /** @param {CanvasRenderingContext2D} pen @param {Crowd} crowd @param {(value: number) => number} px @param {(value: number) => number} py */
 export function paint(pen, crowd, px, py) {
   const { x, y, by, ends: [low, high], radius, lit } = crowd, plain = look(crowd.colour);
+  pen.globalAlpha = 0.5;
+  if (crowd.errors) bars(pen, crowd, px, py);
   pen.strokeStyle = crowd.edge ? look(crowd.edge) : "";
   pen.lineWidth = 0.7;
   for (const strong of lit ? [false, true] : [true]) {

@@ -4,7 +4,7 @@ import { api } from "./api.js";
 import { drawChoose, forget } from "./choose.js";
 import { drawCompare } from "./compare.js";
 import { drawDetail } from "./detail.js";
-import { el, fill } from "./dom.js";
+import { calm, el, fill } from "./dom.js";
 import { drawFront, mark } from "./front.js";
 import { drawTable, markRow } from "./fronttable.js";
 import { drawHead, drawViews } from "./head.js";
@@ -49,7 +49,7 @@ async function draw() {
   if (view === "compare") { await drawCompare(host, seen.runs); return; }
   if (!study || !summary) { host.replaceChildren(el("p", { class: "soft" }, "Reading the run…")); return; }
   if (WITH_FRONT.has(view)) await drawFront(place("front"), study, summary);
-  if (view === "front") drawBelow(host);
+  if (view === "front") { if (host.querySelector("#fronttable")) below(host); else drawBelow(host); }
   if (view === "progress") await drawProgress(host, study, summary, history);
   if (view === "parameters") drawParameters(host, study);
   if (view === "choose") drawChoose(host, study);
@@ -62,6 +62,9 @@ function drawBelow(host) {
   drawVerdict(part("verdict"), part("tested"), seen.summary);
   drawTable(part("fronttable"), seen.study);
 }
+
+/** The tables once more, after the picture has followed the hand. */
+const below = calm((host) => { if (selected().view === "front" && host.querySelector("#fronttable")) drawBelow(host); }, 60);
 
 /** How sure the front is: it takes the server seconds, so it is asked rarely and told later. */
 async function sure() {

@@ -12,33 +12,55 @@ const label = (each, value) => (each.names ? each.names[Math.round(value)] ?? ""
 /** Width for so many axes; on a narrow screen it scrolls. */
 const widthFor = (host, count) => Math.max(host.clientWidth - 4, 2 * SIDE + (count - 1) * LEAST);
 
-function lines(canvas, study, all, x, y, brushed) {
-  const ratio = devicePixelRatio || 1, wide = canvas.clientWidth;
-  canvas.width = wide * ratio; canvas.height = HIGH * ratio;
+/** Lines a frame: the first are there at once, and the hand need not wait for the rest. */
+const AT_ONCE = 80;
+let drawing = 0;
+
+/** Numbers from 0 in an order of which every beginning is spread over all of them. */
+function spread(some) {
+  const step = [997, 499, 251, 127, 61, 31, 7, 1].find((each) => some.length % each);
+  return some.length > AT_ONCE ? some.map((_, at) => some[(at * step) % some.length]) : some;
+}
+
+function sized(canvas) {
+  const ratio = devicePixelRatio || 1;
+  canvas.width = canvas.clientWidth * ratio; canvas.height = HIGH * ratio;
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
-  const trace = (at) => {
-    pen.beginPath();
-    let on = false;
-    all.forEach((each, place) => {
-      const value = each.values[at];
-      if (value === null || value === undefined) { on = false; return; }
-      if (on) pen.lineTo(x(place), y(each, value)); else pen.moveTo(x(place), y(each, value));
-      on = true;
-    });
-    pen.stroke();
-  };
-  const faint = study.size > 400 ? 0.05 : 0.22;
-  const some = study.kinds.map((_, at) => at).filter((at) => ["front", "dominated", "infeasible"].includes(study.kinds[at]));
-  const classes = [[(at) => brushed && !brushed[at], "soft", faint / 2.5, 1], [(at) => (!brushed || brushed[at]) && study.kinds[at] !== "front", brushed ? "sky" : "soft", brushed ? 0.5 : faint, 1],
-    [(at) => (!brushed || brushed[at]) && study.kinds[at] === "front", "blue", study.of("front").length > 100 ? 0.12 : 0.85, 1.6]];
-  for (const [has, colour, alpha, width] of classes) {
-    pen.strokeStyle = look(colour); pen.globalAlpha = alpha; pen.lineWidth = width;
-    some.filter(has).forEach(trace);
-  }
-  const at = study.index.get(selected().trial);
-  if (at !== undefined) { pen.strokeStyle = look("red"); pen.globalAlpha = 1; pen.lineWidth = 3; trace(at); }
+  return pen;
 }
+
+/** Draw the lines: the front's on the upper canvas, so that they stay on top whichever comes first. */
+function lines(lower, upper, study, trace, brushed) {
+  const under = sized(lower), above = sized(upper), some = scored(study);
+  const faint = study.size > 400 ? 0.05 : 0.22, front = (at) => study.kinds[at] === "front", lit = (at) => !brushed || brushed[at];
+  const classes = [[above, some.filter((at) => lit(at) && front(at)), "blue", study.of("front").length > 100 ? 0.12 : 0.85, 1.6],
+    [under, some.filter((at) => lit(at) && !front(at)), brushed ? "sky" : "soft", brushed ? 0.5 : faint, 1], [under, some.filter((at) => !lit(at)), "soft", faint / 2.5, 1]];
+  const todo = classes.flatMap(([pen, at, colour, alpha, width]) => spread(at).map((each) => [pen, each, look(colour), alpha, width]));
+  const mine = ++drawing;
+  const go = (from) => {
+    if (mine !== drawing) return;  // it is drawn anew
+    for (const [pen, at, colour, alpha, width] of todo.slice(from, from + AT_ONCE)) {
+      pen.strokeStyle = colour; pen.globalAlpha = alpha; pen.lineWidth = width;
+      pen.beginPath();
+      trace(at, (x, y) => pen.moveTo(x, y), (x, y) => pen.lineTo(x, y));
+      pen.stroke();
+    }
+    if (from + AT_ONCE < todo.length) requestAnimationFrame(() => go(from + AT_ONCE));
+  };
+  go(0);
+}
+
+/** What is selected, as a line of its own. */
+function marked(study, trace) {
+  const at = study.index.get(selected().trial);
+  if (at === undefined) return null;
+  let path = "";
+  trace(at, (x, y) => { path += `M${x} ${y}`; }, (x, y) => { path += `L${x} ${y}`; });
+  return svg("path", { class: "marked", d: path });
+}
+
+const scored = (study) => study.kinds.map((_, at) => at).filter((at) => ["front", "dominated", "infeasible"].includes(study.kinds[at]));
 
 /** @param {HTMLElement} host @param {import("./study.js").Study} study */
 export function drawParallel(host, study) {
@@ -49,7 +71,15 @@ export function drawParallel(host, study) {
   const x = (place) => SIDE + (all.length > 1 ? (place / (all.length - 1)) * (wide - 2 * SIDE) : 0);
   const y = (each, value) => high - BOTTOM - ((value - each.low) / (each.high - each.low || 1)) * (high - TOP - BOTTOM);
   const back = (each, py) => Math.min(each.high, Math.max(each.low, each.low + ((high - BOTTOM - py) / (high - TOP - BOTTOM)) * (each.high - each.low)));
-  const canvas = el("canvas", { class: "lines", "aria-hidden": "true", look: { width: `${wide}px`, height: `${high}px` } });
+  const [lower, upper] = [0, 1].map(() => el("canvas", { class: "lines", "aria-hidden": "true", look: { width: `${wide}px`, height: `${high}px` } }));
+  const trace = (at, move, line) => {
+    let on = false;
+    all.forEach((each, place) => {
+      const value = each.values[at], known = value !== null && value !== undefined;
+      if (known) (on ? line : move)(x(place), y(each, value));
+      on = known;
+    });
+  };
   const set = (key, pair) => { const next = { ...ranges(selected().brush) }; if (pair) next[key] = pair; else delete next[key]; choose({ brush: written(next) }, false); };
 
   const axis = (each, place) => {
@@ -80,14 +110,14 @@ export function drawParallel(host, study) {
       each.names ? ticks.map(([text, value]) => svg("text", { x: px + 5, y: y(each, value) + 4, class: "tick" }, cut(text, 12)))
         : ticks.map(([text, value], at) => svg("text", { x: px, y: y(each, value) + (at ? 15 : -5), "text-anchor": "middle", class: "tick" }, text)), span, hit);
   };
-  const overlay = svg("svg", { class: "axes", width: wide, height: high, role: "img", "aria-label": "Parallel coordinates of parameters and objectives; the ranges below do the same by keyboard" }, all.map(axis));
+  const overlay = svg("svg", { class: "axes", width: wide, height: high, role: "img", "aria-label": "Parallel coordinates of parameters and objectives; the ranges below do the same by keyboard" }, all.map(axis), marked(study, trace));
   const brushed = inside(study, found);
   const kept = brushed ? brushed.filter((each, at) => each && study.value(at, study.objectives[0].name) !== null).length : null;
   fill(host, el("div", { class: "row" }, el("span", { id: "kept" }, kept === null ? "Drag along an axis to keep a range; the front above follows." : `${kept} trials lie in the ranges.`),
     kept === null ? null : el("button", { type: "button", class: "small", "data-key": "unbrush", onclick: () => choose({ brush: "" }) }, "Show all again")),
-    el("div", { class: "wide", "data-scroll": "parallel", tabindex: "0" }, el("div", { class: "parallel", look: { width: `${wide}px`, height: `${high}px` } }, canvas, overlay)),
+    el("div", { class: "wide", "data-scroll": "parallel", tabindex: "0" }, el("div", { class: "parallel", look: { width: `${wide}px`, height: `${high}px` } }, lower, upper, overlay)),
     numbers(all, found, set));
-  lines(canvas, study, all, x, y, brushed);
+  lines(lower, upper, study, trace, brushed);
 }
 
 function numbers(all, found, set) {

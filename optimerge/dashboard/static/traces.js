@@ -42,6 +42,14 @@ function bars(errors, colour) {
   return { type: "data", array: errors.map((each) => each ?? 0), visible: errors.some(Boolean), thickness: 1, width: 0, color: colour };
 }
 
+const errorsOf = (study, at, name) => at.map((each) => study.error(each, name, scoresOf(study)));
+
+/** Whether these trials have error bars. */
+function barred(kind, at) {
+  const wanted = selected().bars;
+  return wanted === "all" || (kind === "front" && (wanted === "front" || (wanted === "auto" && at.length <= FEW)));
+}
+
 /** Whether so many points are drawn on canvas. */
 const crowded = (kind, at) => at.length > MANY && (kind === "front" || kind === "dominated");
 
@@ -55,6 +63,7 @@ export function crowds(study, given, brushed, ends) {
   return ["dominated", "front"].map((kind) => [kind, seen(study, kind, given)]).filter(([kind, at]) => crowded(kind, at)).map(([kind, at]) => ({
     x: at.map((each) => read(study, each, given.x)), y: at.map((each) => read(study, each, given.y)), by: given.colour ? at.map((each) => study.value(each, given.colour, scoresOf(study))) : null,
     ends: [ends.cmin ?? 0, ends.cmax ?? 1], colour: MARKS[kind].colour, radius: kind === "front" ? 4 : 2.2, alpha: kind === "front" ? 1 : 0.6, edge: kind === "front" ? "page" : "",
+    errors: barred(kind, at) ? { x: given.x === NUMBER ? null : errorsOf(study, at, given.x), y: errorsOf(study, at, given.y) } : null,
     lit: brushed ? new Set(at.flatMap((each, place) => (brushed[each] ? [place] : []))) : null }));
 }
 
@@ -67,10 +76,9 @@ export function points(study, kind, given, brushed) {
     marker: { symbol: mark.symbol, size: mark.size, opacity: mark.opacity, line: { width: kind === "front" || third ? 1 : mark.symbol.endsWith("open") ? 1.6 : 0, color: third ? look("soft") : kind === "front" ? look("page") : look(mark.colour) },
       color: third ? at.map((each) => study.value(each, colour, scores)) : look(mark.colour),
       ...(third ? { coloraxis: "coloraxis" } : {}) } };
-  const wanted = selected().bars;
-  if (wanted === "all" || (kind === "front" && (wanted === "front" || (wanted === "auto" && at.length <= FEW)))) {
-    trace.error_y = bars(at.map((each) => study.error(each, y, scores)), look("soft"));
-    if (x !== NUMBER) trace.error_x = bars(at.map((each) => study.error(each, x, scores)), look("soft"));
+  if (!many && barred(kind, at)) {
+    trace.error_y = bars(errorsOf(study, at, y), look("soft"));
+    if (x !== NUMBER) trace.error_x = bars(errorsOf(study, at, x), look("soft"));
   }
   if (brushed) {
     trace.selectedpoints = at.flatMap((each, place) => (brushed[each] ? [place] : []));
