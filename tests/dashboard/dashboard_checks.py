@@ -23,7 +23,7 @@ const ground = (node) => {
 const seen = (node) => {
   const box = node.getBoundingClientRect();
   return node.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && box.width > 2 && box.height > 2
-    && box.right > 0 && !node.closest(".unseen, :disabled, option");
+    && box.right > 0 && !node.closest(".unseen, :disabled, option, [aria-hidden=true]");
 };
 const texts = new Map();
 const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -54,7 +54,7 @@ const bad = [];
 const held = (node) => { for (let at = node.parentElement; at && at !== document.body; at = at.parentElement) {
   const style = getComputedStyle(at); if (at instanceof HTMLElement && style.overflowX !== "visible") return true; } return false; };
 for (const node of document.body.querySelectorAll("*")) {
-  if (!node.checkVisibility() || node.closest(".unseen, .skip, .js-plotly-plot")) continue;
+  if (!node.checkVisibility() || node.closest(".unseen, .skip, .js-plotly-plot, #js-plotly-tester")) continue;
   const box = node.getBoundingClientRect();
   if (box.width && (box.right > innerWidth + 1 || box.left < -1) && !held(node)) bad.push(`${node.tagName} ${node.className} ${box.left} to ${box.right}`);
 }
@@ -77,7 +77,9 @@ if (!node || node === document.body) return null;
 const again = window.reached.has(node);
 window.reached.add(node);
 const style = getComputedStyle(node), box = node.getBoundingClientRect();
-const ring = node.matches(":focus-visible") && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+let clear = 1;
+for (let at = node; at; at = at.parentElement) clear *= Number(getComputedStyle(at).opacity);
+const ring = clear > 0.9 && node.matches(":focus-visible") && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
 const inside = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
 return [again, ring, inside, `${node.tagName} ${node.dataset.key ?? node.id} ${(node.getAttribute("aria-label") ?? node.textContent).slice(0, 30)}`];
 """
@@ -116,6 +118,10 @@ def walked(page: Page) -> tuple[list[str], list[str], list[str]]:
         again, ring, inside, name = found
         if again:
             break
+        if not ring:  # it may be on its way
+            page.run("window.reached.delete(document.activeElement)")
+            page.driver.execute_async_script("setTimeout(arguments[0], 500)")
+            _, ring, inside, name = page.run(REACHED)
         if not ring:
             ringless.append(name)
         if not inside:

@@ -116,7 +116,7 @@ def test_the_choice_of_the_sliders_is_that_of_the_command(
             )
             for name in ("echo", "loss", "nonzero")
         }
-        pick = "weights:" + ",".join(f"{name}={value}" for name, value in weights.items())
+        pick = "weights:" + ",".join(f"{name}={value}" for name, value in weights.items() if value)
         text = said("export", real, "--pick", pick, "-o", "-")
         name = re.search(r"trial[: ]+(\d+)", text)
         assert name, text[:600]
