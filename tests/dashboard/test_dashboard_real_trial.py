@@ -207,8 +207,9 @@ def evidence(folder: Path, name: str) -> dict[str, Any]:
             metric: dict(zip(task["documents"], arrays[f"0.{place}"].tolist(), strict=True))
             for place, metric in enumerate(task["metrics"])
         }
-    lines = gzip.open(folder / "evidence" / f"items-{task['digest']}.jsonl.gz").read().splitlines()
-    return {**found, "prompts": {each["id"]: each["prompt"] for each in map(json.loads, lines)}}
+    with gzip.open(folder / "evidence" / f"items-{task['digest']}.jsonl.gz") as file:
+        lines = [json.loads(line) for line in file]
+    return {**found, "prompts": {each["id"]: each["prompt"] for each in lines}}
 
 
 def test_documents_won_and_lost_are_those_of_the_evidence(
