@@ -17,6 +17,8 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 SHOTS = Path(os.environ.get("OPTIMERGE_SCREENSHOTS") or Path(__file__).parents[2] / "screenshots")
+PATIENCE = 40
+"""Seconds that a page may take to show what is waited for."""
 HARMLESS = ("WebGL", "willReadFrequently", "GPU stall")
 
 
@@ -56,7 +58,7 @@ class Page:
         """Wait until a script returns something true, and return that."""
         from selenium.webdriver.support.ui import WebDriverWait
 
-        what = WebDriverWait(self.driver, 40, poll_frequency=0.1)
+        what = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.1)
         return what.until(lambda driver: driver.execute_script(script, *given), script)
 
     def text(self, selector: str) -> str:
