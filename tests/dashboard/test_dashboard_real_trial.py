@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,14 +103,21 @@ def test_the_commands_that_are_shown_do_what_they_say(
     assert (tmp_path / "merged" / "model.safetensors").is_file()
 
 
-def formatted(value: float, error: float | None) -> str:
-    """Return a score as the page is to write it: two digits of the error, or about three."""
-    if error:
-        digits = min(8, max(0, 1 - math.floor(math.log10(error))))
-        return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "\u2212")
-    if value == int(value):
-        return str(int(value))
-    return f"{value:.3f}" if 0.1 <= value < 10 else f"{value:.4f}"
+NUMBER = re.compile(r"([+\u2212]?)(\d+(?:\.(\d+))?)(?:\s*±\s*(\d+(?:\.\d+)?))?")
+
+
+def reads(text: str, value: float, error: float | None) -> bool:
+    """Whether a text is a score with its error: rounded rightly, two digits of the error or more."""
+    found = NUMBER.fullmatch(text.strip())
+    if found is None:
+        return False
+    sign, number, decimals, shown = found.groups()
+    places = len(decimals or "")
+    right = number == f"{abs(value):.{places}f}" and (sign == "\u2212") <= (value < 0)
+    if not error:
+        return right and shown is None and (places >= 3 or value == int(value))
+    enough = places >= 1 - math.floor(math.log10(error))
+    return right and enough and shown == f"{error:.{places}f}"
 
 
 def test_scores_stand_beside_those_of_parents_and_the_best_baseline(
@@ -131,9 +139,9 @@ def test_scores_stand_beside_those_of_parents_and_the_best_baseline(
     best = baselines.pop()
     for name in ("echo", "loss", "nonzero"):
         own = (member["values"][name], member["stderr"][name])
-        assert found[name, "this"][0] == formatted(*own)
+        assert reads(found[name, "this"][0], *own), found
         test = tested[member["name"], "merge"]["test"][name]
-        assert found[name, "this, test items"][0] == formatted(test["value"], test["stderr"])
+        assert reads(found[name, "this, test items"][0], test["value"], test["stderr"])
         for model, kind in (
             ("base", "parent"),
             ("red", "parent"),
@@ -142,7 +150,7 @@ def test_scores_stand_beside_those_of_parents_and_the_best_baseline(
         ):
             score = tested[model, kind]["search"][name]
             number, verdict = found[name, model]
-            assert number == formatted(score["value"], score["stderr"]), (name, model)
+            assert reads(number, score["value"], score["stderr"]), (name, model, number)
             gain = own[0] - score["value"] if name == "echo" else score["value"] - own[0]
             assert verdict, (name, model)
             if "\u2248" not in verdict:
@@ -160,7 +168,9 @@ def test_a_difference_is_that_of_the_documents(
     rows = shown.until(f"return (() => {{ {ROWS} }})().length ? (() => {{ {ROWS} }})() : null")
     verdict = next(v for objective, model, _, v in rows if (objective, model) == ("echo", "red"))
     sign = "\u2248" if abs(value) <= 1.96 * error else "\u25b2" if value > 0 else "\u25bc"
-    assert verdict == f"{sign} {'+' if value > 0 else ''}{formatted(value, error)}"
+    assert verdict.startswith(f"{sign} ")
+    assert reads(verdict.removeprefix(f"{sign} "), value, error)
+    assert ("+" in verdict) == (value > 0)
 
 
 def test_the_picture_changes_from_search_to_test_scores(
@@ -182,11 +192,13 @@ def test_the_picture_changes_from_search_to_test_scores(
     for member in members:
         name, score = member["name"], tests[member["name"]]["test"]
         assert drawn[name] == (score["echo"]["value"], score["loss"]["value"])
-        row = shown.run(
-            "return document.querySelector(`[data-key='row:${arguments[0]}']`).closest('tr').textContent",
+        cells = shown.run(
+            "return [...document.querySelector(`[data-key='row:${arguments[0]}']`).closest('tr').cells].map((e) => e.textContent)",
             name,
         )
-        assert formatted(score["echo"]["value"], score["echo"]["stderr"]) in row
+        for objective in ("echo", "loss", "nonzero"):
+            known = score[objective]["value"], score[objective]["stderr"]
+            assert any(reads(cell, *known) for cell in cells[1:]), (cells, known)
     shown.click('[data-key="Scores:search"]')
     shown.until(
         "return !document.querySelector('#front-plot .xtitle').textContent.includes('(test)')"
@@ -240,7 +252,7 @@ def test_documents_won_and_lost_are_those_of_the_evidence(
             "return document.querySelector(`[data-key='Items:${arguments[0]}']`)?.getAttribute('aria-pressed') === 'true'",
             kind,
         )
-        listed = "return [...document.querySelectorAll('.items li')].map((e) => [e.querySelector('.soft').textContent, e.querySelector('pre').textContent])"
+        listed = "return [...document.querySelectorAll('.items > li')].map((e) => [e.querySelector('.soft').textContent, e.querySelector('pre').textContent])"
         want = [[f"document {d}", prompts[d]] for d in which]
         shown.until(
             f"return JSON.stringify((() => {{ {listed} }})()) === arguments[0]",
