@@ -18,6 +18,16 @@ const ground = (node) => {
   }
   let found = matchMedia("(prefers-color-scheme: dark)").matches ? [18, 18, 18] : [255, 255, 255];
   for (const layer of layers.reverse()) found = over(layer, found);
+  if (!(node instanceof SVGElement)) return found;
+  const box = node.getBoundingClientRect(), x = box.left + box.width / 2, y = box.top + box.height / 2;
+  for (const below of node.ownerSVGElement.querySelectorAll("rect")) {  // cells that text stands on
+    const at = below.getBoundingClientRect(), style = getComputedStyle(below);
+    if (style.fill === "none" || below.compareDocumentPosition(node) !== Node.DOCUMENT_POSITION_FOLLOWING) continue;
+    if (x < at.left || x > at.right || y < at.top || y > at.bottom) continue;
+    const fill = parse(style.fill);
+    fill[3] *= Number(style.fillOpacity) * Number(style.opacity);
+    found = over(fill, found);
+  }
   return found;
 };
 const seen = (node) => {

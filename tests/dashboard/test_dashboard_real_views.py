@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from dashboard_browser import Page, missing
@@ -28,6 +29,13 @@ VIEWS = {
     "compare": "return document.querySelectorAll('#compare-volume .scatterlayer .trace').length === 2",
 }
 """The views, and what tells that they are drawn."""
+
+STAR = """
+const ring = document.querySelector('[data-ring=chosen]')?.dataset;
+if (ring) return [Number(ring.x), Number(ring.y)];
+const star = document.getElementById('front-plot').data.find((t) => String(t.marker?.symbol).startsWith('star'));
+return star ? [star.x[0], star.y[0]] : null;"""
+"""Where the mark of the choice is."""
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +105,12 @@ def test_the_choice_of_the_sliders_is_that_of_the_command(
 
     chosen = set()
     shown.open("run=r0&view=choose&x=echo&y=loss")
+    few = Keys.HOME + 3 * Keys.ARROW_RIGHT
     for way in (
         (Keys.END, Keys.HOME, Keys.HOME),
         (Keys.HOME, Keys.HOME, Keys.END),
         (Keys.END, Keys.END, Keys.ARROW_LEFT),
+        (few, Keys.END, few),
     ):
         for name, key in zip(("echo", "loss", "nonzero"), way, strict=True):
             shown.until(
@@ -126,10 +136,18 @@ def test_the_choice_of_the_sliders_is_that_of_the_command(
         )
         scores = next(each for each in as_json("front", real) if each["name"] == name[1])["values"]
         shown.until(
-            "return JSON.stringify((({x, y}) => [x[0], y[0]])(document.getElementById('front-plot').data.find((t) => String(t.marker?.symbol).startsWith('star')))) === arguments[0]",
+            f"return JSON.stringify((() => {{ {STAR} }})()) === arguments[0]",
             json.dumps([scores["echo"], scores["loss"]], separators=(",", ":")),
         )
         chosen.add(name[1])
+        sent = shown.requests()
+        assert all(each.startswith(shown.url) for each in sent)
+        asked = [parse_qs(urlsplit(each).query)["how"][0] for each in sent if "/choose?" in each]
+        told = [
+            (part.partition("=")[0], float(part.partition("=")[2]))
+            for part in asked[-1][8:].split(",")
+        ]
+        assert dict(told) == {name: value for name, value in weights.items() if value}
     assert len(chosen) > 1
 
 
