@@ -93,6 +93,7 @@ def test_a_search_is_followed_without_losing_what_is_looked_at(
         browser.until(
             "return document.getElementById('progress-top').textContent.includes('no search is at work')"
         )
+        browser.driver.get("about:blank")  # before the server ends
 
 
 def test_a_server_that_goes_is_missed_and_one_that_comes_is_taken(browser: Page, own: Path) -> None:
