@@ -11,11 +11,17 @@ import pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which tests were not run because something is missing on this machine."""
-    skipped = terminalreporter.stats.get("skipped", [])
-    missing = [each for each in skipped if isinstance(each.longrepr, tuple)]
-    for each in missing:
-        terminalreporter.write_line(f"not run: {each.nodeid}: {each.longrepr[2]}")
+    """Say which tests were not run because something is missing on this machine: a line a reason.
+
+    Modules that are skipped as a whole are said even where none of their tests was asked for.
+    """
+    reasons: dict[str, dict[str, None]] = {}
+    for each in terminalreporter.stats.get("skipped", []):
+        if isinstance(each.longrepr, tuple | list):
+            why = str(each.longrepr[2]).removeprefix("Skipped: ")
+            reasons.setdefault(why, {})[each.nodeid] = None
+    for why, which in reasons.items():
+        terminalreporter.write_line(f"not run: {', '.join(which)}: {why}")
 
 
 # Read when triton is first imported, which transformers does: its kernels run without a GPU.

@@ -15,7 +15,11 @@ from optimerge.dashboard.security import Guard
 from optimerge.dashboard.source import Sources
 
 sys.path.append(str(Path(__file__).parents[1] / "report"))
+from dashboard_browser import Page, page
+from dashboard_real import space_of
 from report_cases import made
+
+from optimerge.cli.main import run as command
 
 Open = Callable[..., TestClient]
 
@@ -54,3 +58,31 @@ def made_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def three(made_three: Path, tmp_path: Path) -> Path:
     """A copy of it."""
     return Path(shutil.copytree(made_three, tmp_path / "mine"))
+
+
+@pytest.fixture(scope="session")
+def real(made_family: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was really searched and tested: 24 trials, 3 objectives; not to be written to."""
+    folder = tmp_path_factory.mktemp("real") / "over night"
+    words = ["search", str(space_of(made_family)), "--run-dir", str(folder), "--trials", "24"]
+    assert command(words) == 0
+    assert command(["test", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A browser, for all tests of a module."""
+    with page("", tmp_path_factory.mktemp("chromium")) as made:
+        yield made
+
+
+@pytest.fixture
+def browser(chromium: Page) -> Iterator[Page]:
+    """The browser, of which a test must set `url`; at its end nothing was complained of or leaked."""
+    chromium.complaints(), chromium.requests()
+    chromium.scheme("light")
+    yield chromium
+    chromium.driver.get("about:blank")
+    assert chromium.complaints() == []
+    assert chromium.away() == []

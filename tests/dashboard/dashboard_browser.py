@@ -1,6 +1,11 @@
-"""Chromium without a screen, as the tests of the page start it."""
+"""Chromium without a screen, as the tests of the page start it.
+
+What `Page.shot` takes is kept as PNG files in the folder `screenshots/` of the repository, which
+git ignores, or where $OPTIMERGE_SCREENSHOTS says.
+"""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +16,9 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+SHOTS = Path(os.environ.get("OPTIMERGE_SCREENSHOTS") or Path(__file__).parents[2] / "screenshots")
+PATIENCE = 40
+"""Seconds that a page may take to show what is waited for."""
 HARMLESS = ("WebGL", "willReadFrequently", "GPU stall")
 
 
@@ -50,7 +58,7 @@ class Page:
         """Wait until a script returns something true, and return that."""
         from selenium.webdriver.support.ui import WebDriverWait
 
-        what = WebDriverWait(self.driver, 40, poll_frequency=0.1)
+        what = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.1)
         return what.until(lambda driver: driver.execute_script(script, *given), script)
 
     def text(self, selector: str) -> str:
@@ -105,8 +113,28 @@ class Page:
         chain.w3c_actions.pointer_action.move_to_location(x, y)
         chain.perform()
 
-    def shot(self, folder: Path, name: str) -> None:
-        self.driver.save_screenshot(str(folder / f"{name}.png"))
+    def scheme(self, name: str) -> None:
+        """Let the system prefer light or dark colours."""
+        features = [{"name": "prefers-color-scheme", "value": name}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def clipboard(self) -> str:
+        """Return what was copied, as its owner lets this page read it."""
+        kinds = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+        allowed = {"origin": self.url.rstrip("/"), "permissions": kinds}
+        self.driver.execute_cdp_cmd("Browser.grantPermissions", allowed)
+        script = "const done = arguments[0]; navigator.clipboard.readText().then(done, (e) => done(`${e}`))"
+        return str(self.driver.execute_async_script(script))
+
+    def shot(self, name: str) -> None:
+        """Keep a picture of the window."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(SHOTS / f"{name}.png"))
+
+    def away(self) -> list[str]:
+        """Return every address asked for since the last time that is not the dashboard's."""
+        sent = [url for url in self.requests() if url.startswith(("http", "ws", "ftp"))]
+        return [url for url in sent if not url.startswith(self.url)]
 
     def complaints(self) -> list[str]:
         """Return what the console says, but for what a machine without a GPU makes it say."""

@@ -41,12 +41,7 @@ def browser(opened: Page, server: Mock) -> Iterator[Page]:
     opened.complaints(), opened.requests()
     yield opened
     assert opened.complaints() == []
-    away = [
-        u
-        for u in opened.requests()
-        if u.startswith(("http", "ws")) and not u.startswith(server.url)
-    ]
-    assert away == []
+    assert opened.away() == []
 
 
 def test_a_click_shows_the_trial_and_the_address_brings_it_back(
@@ -67,7 +62,7 @@ def test_a_click_shows_the_trial_and_the_address_brings_it_back(
         run.one(member)["exported"],
     )  # type: ignore[index]
     assert browser.text("#detail h2") == f"trial {member}"
-    browser.shot(browser.downloads, "detail")
+    browser.shot("detail")
 
 
 def test_hovering_tells_the_numbers_with_their_errors(browser: Page, server: Mock) -> None:
@@ -140,7 +135,7 @@ def test_brushing_an_axis_dims_the_front(browser: Page, server: Mock) -> None:
     )
     front = {r["name"] for r in server.runs["r0"].front()}
     assert lit == sum(r["name"] in front for r in rows)
-    browser.shot(browser.downloads, "parameters")
+    browser.shot("parameters")
     browser.click('[data-key="unbrush"]')
     browser.until("return !document.getElementById('kept').textContent.includes('lie in')")
 
@@ -255,7 +250,7 @@ def test_runs_of_every_kind_make_sense(browser: Page) -> None:
     assert (
         browser.run("return document.querySelector('#front-plot .ytitle').textContent") == "drift ↓"
     )
-    browser.shot(browser.downloads, "large")
+    browser.shot("large")
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -265,7 +260,7 @@ def test_nothing_sticks_out_on_a_phone(browser: Page, view: str) -> None:
         "return document.querySelector('#recipe') && document.querySelector('#view').children.length"
     )
     assert browser.run("return document.documentElement.scrollWidth") <= 400
-    browser.shot(browser.downloads, f"phone-{view}")
+    browser.shot(f"phone-{view}")
 
 
 def test_a_run_that_cannot_be_read_is_said_and_comes_back(browser: Page, server: Mock) -> None:

@@ -72,7 +72,7 @@ def make(asked: Asked) -> Items:
         raise AskedError(f"metric={metric!r}: must be one of {', '.join(metrics) or 'none'}")
     ours = _values(task, metric)
     theirs = _values(rival, metric) if rival is not None else {}
-    sign = 1.0 if _larger_is_better(snapshot, task.task) else -1.0
+    sign = 1.0 if _larger_is_better(snapshot, trial, task, metric) else -1.0
     better = {d: _compared(a, theirs.get(d), sign) for d, a in ours.items()}
     left = [d for d in sorted(ours) if only in ("all", better[d])]
     prompts = _prompts(source, snapshot, task.digest)
@@ -124,12 +124,15 @@ def _evidence(snapshot: Snapshot, trial: Trial) -> Evidence:
 
 def _metric(trial: Trial, task: TaskEvidence, metrics: list[str]) -> str:
     """Return the metric whose mean is one of the trial's scores, else the first."""
-    scores = [score.value for score in trial.scores.values() if score.items]
-    for name in metrics:
-        mean = float(task.values[name].mean()) if len(task.documents) else float("nan")
-        if any(abs(mean - score) <= 1e-9 * max(1.0, abs(score)) for score in scores):
-            return name
-    return metrics[0] if metrics else ""
+    found = (name for name in metrics if _scores_of(trial, task, name))
+    return next(found, metrics[0] if metrics else "")
+
+
+def _scores_of(trial: Trial, task: TaskEvidence, metric: str) -> list[str]:
+    """Return the objectives whose score of the trial is the mean of the metric."""
+    mean = float(task.values[metric].mean()) if len(task.documents) else float("nan")
+    near = 1e-9 * max(1.0, abs(mean))
+    return [n for n, s in trial.scores.items() if s.items and abs(s.value - mean) <= near]
 
 
 def _values(task: TaskEvidence, metric: str) -> dict[int, float]:
@@ -140,11 +143,15 @@ def _values(task: TaskEvidence, metric: str) -> dict[int, float]:
     return dict(zip(task.documents, numbers, strict=True))
 
 
-def _larger_is_better(snapshot: Snapshot, task: str) -> bool:
-    """Whether the objectives on a task are maximised, or nothing says otherwise."""
+def _larger_is_better(snapshot: Snapshot, trial: Trial, task: TaskEvidence, metric: str) -> bool:
+    """Whether the objective of a metric is maximised, or nothing says otherwise.
+
+    A task may be scored by several metrics: accuracy up, log-loss down.
+    """
     on = tasks_of(snapshot.run.info.space)
-    found = [d for n, d in snapshot.objectives.items() if on.get(n) == task]
-    return found[:1] != ["minimize"]
+    of_task = [n for n in trial.scores if on.get(n) == task.task]
+    of_metric = [n for n in _scores_of(trial, task, metric) if n in of_task]
+    return [trial.scores[n].direction for n in (of_metric or of_task)[:1]] != ["minimize"]
 
 
 def _compared(a: float, b: float | None, sign: float) -> Literal["won", "lost", "same", ""]:

@@ -28,7 +28,7 @@ function ends(study, name) {
 async function ask(study, place) {
   const weights = weightsOf(study), limits = pairs(selected().limits);
   const how = selected().how && !selected().how.startsWith("weights:") ? selected().how
-    : Object.values(weights).some((each) => each > 0) ? `weights:${Object.entries(weights).map(([name, weight]) => `${name}=${weight}`).join(",")}` : "knee";
+    : Object.values(weights).some((each) => each > 0) ? `weights:${Object.entries(weights).filter(([, weight]) => weight > 0).map(([name, weight]) => `${name}=${weight}`).join(",")}` : "knee";
   asking?.abort();
   asking = new AbortController();
   try {

@@ -32,6 +32,14 @@ export function layout(more) {
     modebar: { bgcolor: "rgba(0,0,0,0)", color: look("soft"), activecolor: look("blue"), orientation: "h" }, dragmode: narrow() ? false : "zoom", ...more };
 }
 
+/** Pictures follow their place, also where a panel opens beside it: plotly itself only follows the window. */
+const follow = new ResizeObserver((seen) => {
+  for (const { target, contentRect } of seen) {
+    const had = target._fullLayout;
+    if (had && contentRect.width && Math.abs(had.width - target.clientWidth) > 1) window.Plotly.Plots.resize(target);
+  }
+});
+
 /** Draw, or draw again with the zoom kept while `uirevision` is the same. `save`: what saves the picture, if plotly's own does not show all of it. */
 export async function draw(place, traces, given, save = null) {
   const Plotly = await plotly();
@@ -39,5 +47,6 @@ export async function draw(place, traces, given, save = null) {
   const buttons = given.scene ? ["orbitRotation", "resetCameraDefault3d", camera] : ["zoom2d", "pan2d", "resetScale2d", camera];
   await Plotly.react(place, traces, layout(given), { displaylogo: false, responsive: true, doubleClick: "reset",
     displayModeBar: narrow() ? false : "hover", modeBarButtons: [buttons] });
+  follow.observe(place);
   return place;
 }
