@@ -33,7 +33,7 @@ const [act, done, ready] = arguments;
 const place = document.getElementById('front-plot');
 if (place?.on && !place.counted) {
   place.counted = true;
-  place.on('plotly_afterplot', () => { window.plots = (window.plots ?? 0) + 1; });
+  place.on('drawn', () => { window.plots = (window.plots ?? 0) + 1; });
 }
 window.plots = 0;
 const began = performance.now(), check = new Function(`return (${done})`);
@@ -110,7 +110,7 @@ def steps(objectives: list[str]) -> Iterator[Step]:
         [
             (
                 _view("progress"),
-                "document.querySelector('#view .scatterlayer path, #view .js-line')",
+                "document.querySelector('#curve .js-line')",
             )
         ],
     )
@@ -156,7 +156,7 @@ def _click(number: int) -> str:
     """Click a member of the front, as plotly tells it to the page."""
     return (
         "const p = document.getElementById('front-plot'), t = p.data.find("
-        f"t => (t.customdata ?? []).length > {number}); p.emit('plotly_click', {{points: "
+        f"t => (t.customdata ?? []).length > {number}); p.emit('take', {{points: "
         f"[{{customdata: t.customdata[{number}]}}]}})"
     )
 

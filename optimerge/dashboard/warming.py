@@ -1,7 +1,5 @@
 """Makes what takes seconds before it is asked for: a view that is opened first is quick too."""
 
-import os
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +13,13 @@ SLOW = (history, importance, certainty, verdict)
 """Addresses whose answers take seconds, the first time and of large runs."""
 GRACE = 2.0
 """Seconds that the answer that is being made has at the end."""
-_NICE = 10
+QUIET = 3.0
+"""Seconds after the start that belong to whoever opens the page."""
 
 
 @contextmanager
 def warming(sources: Sources) -> Iterator[None]:
-    """Make the slow answers of every run beside the block, one by one, at a low priority.
+    """Make the slow answers of every run beside the block, one by one.
 
     The end of the block waits a moment for the one that is being made, and leaves it to the end of
     the process then.
@@ -36,8 +35,7 @@ def warming(sources: Sources) -> Iterator[None]:
 
 
 def _warm(sources: Sources, ended: threading.Event) -> None:
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)  # of this thread only
+    ended.wait(QUIET)
     for key in sources.all:
         for each in SLOW:
             if ended.is_set():

@@ -86,8 +86,8 @@ class Page:
         for (const trace of place.data) {
           const at = (trace.customdata ?? []).indexOf(arguments[0]);
           if (at < 0) continue;
-          const x = place._fullLayout.xaxis, y = place._fullLayout.yaxis;
-          return [box.left + x._offset + x.d2p(trace.x[at]), box.top + y._offset + y.d2p(trace.y[at])];
+          const { x, y, box: { l, t } } = place.frame;
+          return [box.left + l + x.at(trace.x[at]), box.top + t + y.at(trace.y[at])];
         }"""
         x, y = self.run(script, name)
         return round(x), round(y)

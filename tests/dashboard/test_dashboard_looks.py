@@ -221,8 +221,8 @@ def test_points_of_a_large_front_are_pointed_at_and_selected(browser: Page, serv
     member = max(server.runs["r3"].front(), key=lambda row: row["scores"]["gsm8k"])["name"]
     script = """
     const place = document.getElementById('front-plot'), box = place.getBoundingClientRect(), trace = place.data[5];
-    const at = trace.customdata.indexOf(arguments[0]), x = place._fullLayout.xaxis, y = place._fullLayout.yaxis;
-    return [trace.mode, box.left + x._offset + x.d2p(trace.x[at]), box.top + y._offset + y.d2p(trace.y[at])]"""
+    const at = trace.customdata.indexOf(arguments[0]), { x, y, box: { l, t } } = place.frame;
+    return [trace.mode, box.left + l + x.at(trace.x[at]), box.top + t + y.at(trace.y[at])]"""
     mode, x, y = browser.run(script, member)
     assert mode == "none"
     browser.press(round(x), round(y))

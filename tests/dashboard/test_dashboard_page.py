@@ -92,17 +92,22 @@ def test_new_trials_come_in_and_selection_zoom_and_scroll_stay(browser: Page, se
     try:
         browser.open("run=r0&trial=3", height=600)
         browser.drawn()
-        browser.run("return Plotly.relayout('front-plot', {'xaxis.range': [0.4, 0.6]})")
+        left, top, wide, high = browser.run(
+            "const b = document.querySelector('#front-plot .nsewdrag').getBoundingClientRect(); return [b.left, b.top, b.width, b.height].map(Math.round)"
+        )
+        ranges = "const { x, y } = document.getElementById('front-plot').frame; return [x.range, y.range]"
+        whole = browser.run(ranges)
+        browser.press(left + wide // 3, top + high // 4, (left + wide // 2, top + high // 2))
+        zoomed = browser.run(ranges)
+        for (low, most), (first, last) in zip(whole, zoomed, strict=True):
+            assert low < first < last < most
         browser.run("scrollTo(0, 120)")
         points = "return document.getElementById('front-plot').data.reduce((n, t) => n + (t.customdata?.length ?? 0), 0)"
         before = browser.run(points)
         run.shown = 40
         browser.until("return document.getElementById('tiles').textContent.includes('40 of')")
         browser.until(f"return (() => {{ {points} }})() > {before}")
-        assert browser.run("return document.getElementById('front-plot').layout.xaxis.range") == [
-            0.4,
-            0.6,
-        ]
+        assert browser.run(ranges) == zoomed
         assert browser.run("return scrollY") == 120
         assert browser.text("#detail h2") == "trial 3"
     finally:

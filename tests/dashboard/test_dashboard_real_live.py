@@ -22,7 +22,7 @@ COUNT = """return [...document.querySelectorAll('#front-legend .legend li')]
   .map((e) => Number(e.textContent.match(/(?:on the front|dominated|constraint|raced out) (\\d+)/)?.[1] ?? 0))
   .reduce((a, b) => a + b, 0)"""
 """Trials of the search that are in the picture, as its legend counts them."""
-RANGE = "return document.getElementById('front-plot').layout.xaxis.range"
+RANGE = "return document.getElementById('front-plot').frame.x.range"
 ENDED = "return document.querySelector('#tiles b').textContent"
 HEAD = "return document.getElementById('state').textContent === arguments[0]"
 TRIALS = 400

@@ -33,8 +33,7 @@ VIEWS = {
 STAR = """
 const ring = document.querySelector('[data-ring=chosen]')?.dataset;
 if (ring) return [Number(ring.x), Number(ring.y)];
-const star = document.getElementById('front-plot').data.find((t) => String(t.marker?.symbol).startsWith('star'));
-return star ? [star.x[0], star.y[0]] : null;"""
+return null;"""
 """Where the mark of the choice is."""
 
 
@@ -185,7 +184,7 @@ def test_nothing_sticks_out(shown: Page, real: Path, view: str, width: int) -> N
     shown.run("for (const each of document.querySelectorAll('details')) each.open = true")
     shown.until("return !!document.querySelector('#counts button')")
     assert sticking_out(shown) == []
-    plots = "return [...document.querySelectorAll('.plot')].filter((e) => e.checkVisibility() && e._fullLayout).map((e) => [e.clientWidth, e._fullLayout.width])"
+    plots = "return [...document.querySelectorAll('.plot')].filter((e) => e.checkVisibility() && e.frame).map((e) => [e.clientWidth, e.frame.width])"
     shown.until(
         f"return (() => {{ {plots} }})().every(([place, drawn]) => Math.abs(place - drawn) <= 1)"
     )
@@ -226,20 +225,20 @@ def test_three_dimensions_are_drawn_or_it_is_said_why_not(shown: Page, real: Pat
     shown.drawn()
     shown.click('[data-key="Picture:3d"]')
     shown.until(
-        "return document.getElementById('front-plot').data?.some((t) => t.type === 'scatter3d')"
+        "return document.getElementById('front-solid').data?.some((t) => t.type === 'scatter3d')"
         " || /WebGL/.test(document.getElementById('front').textContent)"
     )
     if shown.run("return !!document.createElement('canvas').getContext('webgl')"):
-        shown.until("return !!document.querySelector('#front-plot canvas')")
+        shown.until("return !!document.querySelector('#front-solid canvas')")
         scored = [t for t in open_run(real).trials() if t.scores and t.name.isdigit()]
         names = shown.run(
-            "return document.getElementById('front-plot').data.flatMap((t) => t.customdata ?? [])"
+            "return document.getElementById('front-solid').data.flatMap((t) => t.customdata ?? [])"
         )
         assert {t.name for t in scored} <= set(names)
     else:
         assert (
             shown.run(
-                "return document.getElementById('front-plot').textContent + document.getElementById('front').textContent"
+                "return document.getElementById('front-solid').textContent + document.getElementById('front').textContent"
             )
             .lower()
             .count("webgl")

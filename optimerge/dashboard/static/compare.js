@@ -2,7 +2,7 @@
 
 import { api } from "./api.js";
 import { el, fill, look, select, table } from "./dom.js";
-import { clock, literal, titled } from "./format.js";
+import { called, clock, titled, valued } from "./format.js";
 import { axis, draw, narrow } from "./plot.js";
 import { choose, selected } from "./state.js";
 
@@ -47,11 +47,11 @@ export async function drawCompare(host, runs) {
   const y = objectives.includes(selected().y) && selected().y !== x ? selected().y : objectives.find((each) => each !== x) ?? x;
   const place = (run) => found.runs.findIndex((each) => each.id === run.id) % COLOURS.length;
   fill(part("key"), el("ul", { class: "legend" }, found.runs.map((run) => el("li", {}, el("span", { class: `swatch ${COLOURS[place(run)]}`, "aria-hidden": "true" }, "●■◆▲✚★"[place(run)]), run.name))));
-  const options = found.objectives.map((each) => [each.name, titled(each)]), say = (name) => literal(titled(found.objectives.find((each) => each.name === name)));
+  const options = found.objectives.map((each) => [each.name, titled(each)]), say = (name) => titled(found.objectives.find((each) => each.name === name));
   fill(part("axes"), single ? null : el("div", { class: "controls" }, select("Across", options, x, (each) => choose({ x: each, y: each === y ? x : y })), select("Up", options, y, (each) => choose({ y: each, x: each === x ? y : x }))));
-  await draw(part("front"), found.runs.map((run) => ({ type: "scatter", mode: "markers", name: literal(run.name), x: single ? run.front.name : run.front.scores[x], y: run.front.scores[y],
-    text: run.front.name.map((each) => `${literal(run.name)}: ${literal(each)}`), hovertemplate: "%{text}<br>%{x:.3f}, %{y:.3f}<extra></extra>", marker: { color: look(COLOURS[place(run)]), symbol: SYMBOLS[place(run)], size: narrow() ? 8 : 9, opacity: 0.85 } })),
-  { uirevision: `${on} ${x} ${y}`, xaxis: axis(single ? "trial" : say(x)), yaxis: axis(say(y)) });
-  await draw(part("volume"), found.runs.map((run) => ({ type: "scatter", mode: "lines", name: literal(run.name), line: { shape: "hv", width: 2, color: look(COLOURS[place(run)]), dash: DASHES[place(run)] }, x: run.history.trial.map((_, at) => at + 1), y: run.history.hypervolume, hovertemplate: `${literal(run.name)} %{y:.3f}<extra></extra>` })),
+  draw(part("front"), found.runs.map((run) => ({ mode: "markers", x: single ? run.front.name.map((_, at) => at + 1) : run.front.scores[x], y: run.front.scores[y],
+    told: (at) => `${run.name}: ${called(run.front.name[at])}, ${single ? "" : `${valued(run.front.scores[x][at], 3)}, `}${valued(run.front.scores[y][at], 3)}`, marker: { color: look(COLOURS[place(run)]), symbol: SYMBOLS[place(run)], size: narrow() ? 8 : 9, opacity: 0.85 } })),
+  { uirevision: `${on} ${x} ${y}`, xaxis: axis(single ? "on the front" : say(x)), yaxis: axis(say(y)) });
+  draw(part("volume"), found.runs.map((run) => ({ mode: "lines", line: { shape: "hv", width: 2, color: look(COLOURS[place(run)]), dash: DASHES[place(run)] }, x: run.history.trial.map((_, at) => at + 1), y: run.history.hypervolume, told: (at) => `${run.name}, after ${at + 1}: ${valued(run.history.hypervolume[at], 3)}` })),
     { uirevision: `${on}`, xaxis: axis("trials ended, parents first"), yaxis: axis("hypervolume", { rangemode: "tozero" }) });
 }

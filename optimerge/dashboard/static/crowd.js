@@ -1,4 +1,4 @@
-/** Thousands of points on canvas: plotly keeps their places for the pointer and draws none of them. */
+/** Thousands of points on canvas: the picture keeps their places for the pointer and draws none of them. */
 
 import { look } from "./dom.js";
 
@@ -7,7 +7,8 @@ export const MANY = 250;
 
 const VIRIDIS = [[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141], [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37]];
 const STEPS = 64;
-const RAMP = Array.from({ length: STEPS + 1 }, (_, at) => {
+/** From low to high. */
+export const RAMP = Array.from({ length: STEPS + 1 }, (_, at) => {
   const place = (at / STEPS) * (VIRIDIS.length - 1), low = Math.min(VIRIDIS.length - 2, Math.floor(place)), share = place - low;
   return `rgb(${VIRIDIS[low].map((each, i) => Math.round(each + share * (VIRIDIS[low + 1][i] - each))).join(",")})`;
 });

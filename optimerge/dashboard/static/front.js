@@ -6,7 +6,7 @@ import { cut, literal, titled } from "./format.js";
 import { MARKS, legend } from "./marks.js";
 import { matrix } from "./matrix.js";
 import { save } from "./picture.js";
-import { axis, draw, narrow, plotly } from "./plot.js";
+import { axis, draw, solid } from "./plot.js";
 import { scoreless } from "./scoreless.js";
 import { choose, selected } from "./state.js";
 import { hide, lines, show } from "./tip.js";
@@ -17,7 +17,6 @@ let chosen = "";
 /** @type {?import("./study.js").Study} */
 let shown = null;
 let reference = {};
-let drawn = "";
 
 /** What is marked, with rings. */
 function rings(study) {
@@ -26,7 +25,7 @@ function rings(study) {
 }
 
 function title(study, name) {
-  return name === NUMBER ? "trial" : `${literal(titled(study.objective(name)))}${scoresOf(study) === "test" ? " (test)" : ""}`;
+  return name === NUMBER ? "trial" : `${titled(study.objective(name))}${scoresOf(study) === "test" ? " (test)" : ""}`;
 }
 
 /** The ends of the colours: those of what is coloured. */
@@ -35,19 +34,18 @@ function ends(study, name) {
   return known.length > 1 ? { cmin: Math.min(...known), cmax: Math.max(...known) } : {};
 }
 
-async function flat(place, study) {
+function flat(place, study) {
   const given = axesOf(study), now = selected();
   const brushed = inside(study, ranges(now.brush));
   const [shade, line] = stairs(study, given, reference);
   const traces = [shade, line, ...KINDS.map((kind) => points(study, kind, given, brushed)), baselines(study, given), key(given.colour)];
   const scale = given.colour ? ends(study, given.colour) : {};
   lay({ crowds: crowds(study, given, brushed, scale), ...names(study, given), rings: rings(study) });
-  const thirdTitle = given.colour ? literal(titled(study.objective(given.colour))) : "";
-  await draw(place, traces, { uirevision: `${now.run} ${given.x} ${given.y} ${scoresOf(study)}`, xaxis: axis(title(study, given.x)), yaxis: axis(title(study, given.y)),
-    ...(given.colour ? { coloraxis: { colorscale: "Viridis", ...scale, colorbar: narrow() ? { orientation: "h", y: 1.02, yanchor: "bottom", thickness: 8, title: { text: thirdTitle, side: "top" } } : { thickness: 10, outlinewidth: 0, title: { text: thirdTitle, side: "right" } } } } : {}) }, save);
+  draw(place, traces, { uirevision: `${now.run} ${given.x} ${given.y} ${scoresOf(study)}`, xaxis: axis(title(study, given.x)), yaxis: axis(title(study, given.y)),
+    ...(given.colour ? { coloraxis: { ...scale, colorbar: { title: { text: titled(study.objective(given.colour)) } } } } : {}) }, save);
 }
 
-async function solid(place, study) {
+async function three(place, study) {
   const given = axesOf(study), all = study.objectives.map((each) => each.name);
   const z = given.colour || all.find((each) => each !== given.x && each !== given.y);
   const traces = KINDS.map((kind) => {
@@ -58,9 +56,9 @@ async function solid(place, study) {
   });
   const known = study.baselines.filter((each) => [given.x, given.y, z].every((name) => baselineValue(study, each, name) !== null)), of = (name) => known.map((each) => baselineValue(study, each, name));
   traces.push({ type: "scatter3d", mode: "markers+text", x: of(given.x), y: of(given.y), z: of(z), text: known.map((each) => literal(cut(each.name, 26))), customdata: known.map((each) => each.name), hoverinfo: "none", textfont: { size: 11, color: look("ink") }, marker: { symbol: "diamond", size: 4, color: look("ink") } });
-  const side = (name) => ({ title: { text: title(study, name) }, gridcolor: look("soft"), color: look("ink") });
+  const side = (name) => ({ title: { text: literal(title(study, name)) }, gridcolor: look("soft"), color: look("ink") });
   lay({});
-  await draw(place, traces, { uirevision: `3d ${given.x} ${given.y} ${z}`, margin: { l: 0, r: 0, t: 0, b: 0 }, scene: { xaxis: side(given.x), yaxis: side(given.y), zaxis: side(z) } });
+  await solid(place, traces, { xaxis: side(given.x), yaxis: side(given.y), zaxis: side(z) }, `${given.x} ${given.y} ${z}`);
 }
 
 function controls(study) {
@@ -91,17 +89,17 @@ function walk(event) {
 function listen(place) {
   if (place.dataset.listens) return;
   place.dataset.listens = "yes";
-  follow(place);
-  place.on("plotly_hover", (event) => { const name = event.points[0]?.customdata; if (name !== undefined && shown) show(event.event, lines(shown, name)); });
-  place.on("plotly_unhover", hide);
-  place.on("plotly_click", (event) => { const name = event.points[0]?.customdata; if (name !== undefined) { hide(); choose({ trial: name }); } });
+  const point = (event) => { const name = event.points[0]?.customdata; if (name !== undefined && shown) show(event.event, lines(shown, name)); };
+  const take = (event) => { const name = event.points[0]?.customdata; if (name !== undefined) { hide(); choose({ trial: name }); } };
+  for (const [ours, plotlys, what] of [["point", "plotly_hover", point], ["leave", "plotly_unhover", hide], ["take", "plotly_click", take]]) place.on(place.chart ? ours : plotlys, what);
+  if (place.chart) follow(place);
 }
 
 function skeleton(host) {
   if (host.dataset.made) return;
   host.dataset.made = "yes";
   host.replaceChildren(el("div", { id: "front-controls" }), el("div", { id: "front-empty", class: "empty", hidden: true }),
-    layers(el("div", { id: "front-plot", class: "plot", tabindex: "0", role: "application", "aria-label": "Scatter of the trials. Left and right arrow keys walk along the front; the table below has the numbers.", onkeydown: walk })), el("div", { id: "front-matrix", hidden: true }), el("div", { id: "front-legend" }));
+    layers(el("div", { id: "front-plot", class: "plot", tabindex: "0", role: "application", "aria-label": "Scatter of the trials. Left and right arrow keys walk along the front; the table below has the numbers.", onkeydown: walk })), el("div", { id: "front-solid", class: "plot", hidden: true }), el("div", { id: "front-matrix", hidden: true }), el("div", { id: "front-legend" }));
 }
 
 const part = (name) => document.getElementById(`front-${name}`);
@@ -113,8 +111,8 @@ export async function drawFront(host, study, summary) {
   reference = Object.fromEntries((summary?.objectives ?? []).map((each, at) => [each.name, corner(summary.reference?.[at], each)]));
   const scored = study && [...study.of("front"), ...study.of("dominated"), ...study.of("infeasible"), ...study.of("pruned")].length + study.baselines.length > 0;
   part("empty").hidden = Boolean(scored);
-  part("plot").hidden = !scored || selected().kind === "matrix";
-  part("matrix").hidden = !scored || selected().kind !== "matrix";
+  const kind = study && study.objectives.length > 2 ? selected().kind : "2d";
+  for (const [name, is] of [["plot", "2d"], ["solid", "3d"], ["matrix", "matrix"]]) part(name).hidden = !scored || (kind === is ? false : !(is === "2d" && !["3d", "matrix"].includes(kind)));
   if (!study) return;
   fill(part("controls"), scored ? controls(study) : null);
   const failed = study.of("failed").length;
@@ -123,18 +121,18 @@ export async function drawFront(host, study, summary) {
   const more = [...(study.baselines.length ? [["baseline", 0]] : []), ...(selected().trial ? [["selected", 0]] : []), ...(selected().pin ? [["pin", 0]] : []), ...(selected().view === "choose" ? [["chosen", 0]] : [])];
   fill(part("legend"), scored ? legend([...counts, ...more]) : null, scoreless(study));
   if (!scored) return;
-  if (selected().kind === "matrix") { lay({}); again(part("plot")); fill(part("matrix"), matrix(study)); return; }
-  const place = part("plot"), kind = selected().kind === "3d" && study.objectives.length > 2 ? "3d" : "2d";
-  if (drawn && drawn !== kind) { (await plotly()).purge(place); delete place.dataset.listens; }
-  drawn = kind;
-  await (kind === "3d" ? solid : flat)(place, study);
-  listen(place);
+  if (!part("plot").hidden) { flat(part("plot"), study); listen(part("plot")); return; }
+  lay({});
+  again(part("plot"));
+  if (kind === "matrix") { fill(part("matrix"), matrix(study)); return; }
+  await three(part("solid"), study);
+  listen(part("solid"));
 }
 
 /** Move the rings; nothing else is drawn. @param {import("./study.js").Study} study */
 export function mark(study) {
   const place = part("plot");
-  if (study && !place.hidden && selected().kind === "2d" && place.data) ringed(place, rings(study));
+  if (study && !place.hidden && place.frame) ringed(place, rings(study));
 }
 
 /** What the sliders chose. @param {string} name */

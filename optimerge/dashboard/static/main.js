@@ -11,7 +11,6 @@ import { drawHead, drawViews } from "./head.js";
 import { jumps } from "./jump.js";
 import { drawParameters } from "./parameters.js";
 import { drawProgress } from "./progress.js";
-import { plotly } from "./plot.js";
 import { choose, onChange, selected } from "./state.js";
 import { Study } from "./study.js";
 import { themes } from "./theme.js";
@@ -143,7 +142,6 @@ onChange(async (now, changed) => {
   }
 });
 
-plotly().catch((error) => trouble(error.message));  // it is large: let it come while the run is read
 themes(place("theme"), draw);
 place("skip").addEventListener("click", (event) => { event.preventDefault(); place("main").focus(); });
 addEventListener("keydown", (event) => { if (event.key === "Escape" && selected().trial && !event.target.closest?.("select, input")) choose({ trial: "" }); });

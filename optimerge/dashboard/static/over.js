@@ -1,5 +1,5 @@
 /** What lies over the picture: crowds of points, the names of parents and baselines, rings about what is marked.
- *  It follows plotly's axes and costs no drawing of theirs. */
+ *  It follows the axes and costs no drawing of theirs. */
 
 import { paint } from "./crowd.js";
 import { el, look, svg } from "./dom.js";
@@ -19,12 +19,11 @@ function wide(text) {
   return ruler.measureText(text).width + 2;
 }
 
-/** How plotly's picture lies now; null before it is drawn. */
+/** How the picture lies now; null before it is drawn. */
 function frame(place) {
-  const now = place._fullLayout;
-  if (!now?.xaxis?.d2p || !now._size) return null;
-  const { l, t, w, h } = now._size;
-  return { l, t, w, h, x: (value) => now.xaxis.d2p(value), y: (value) => now.yaxis.d2p(value) };
+  if (!place.frame) return null;
+  const { x, y, box } = place.frame;
+  return { ...box, x: x.at, y: y.at };
 }
 
 function crowds(canvas, place, at) {
@@ -81,6 +80,6 @@ export function layers(place) {
 
 /** Follow zoom, pan and size. */
 export function follow(place) {
-  for (const name of ["plotly_afterplot", "plotly_relayouting"]) place.on(name, () => again(place));
+  place.on("drawn", () => again(place));
   again(place);
 }

@@ -13,7 +13,7 @@ const label = (each, value) => (each.names ? each.names[Math.round(value)] ?? ""
 const widthFor = (host, count) => Math.max(host.clientWidth - 4, 2 * SIDE + (count - 1) * LEAST);
 
 /** Lines a frame: the first are there at once, and the hand need not wait for the rest. */
-const AT_ONCE = 80;
+const AT_ONCE = 60;
 let drawing = 0;
 
 /** Numbers from 0 in an order of which every beginning is spread over all of them. */
@@ -120,11 +120,14 @@ export function drawParallel(host, study) {
   lines(lower, upper, study, trace, brushed);
 }
 
+/** The same by keyboard; its many fields are made when they are asked for. */
 function numbers(all, found, set) {
-  return el("details", { "data-key": "ranges" }, el("summary", { "data-key": "ranges-summary" }, "Ranges as numbers"), el("div", { class: "ranges" }, all.filter((each) => !each.names).map((each) => {
+  const fields = () => el("div", { class: "ranges" }, all.filter((each) => !each.names).map((each) => {
     const pair = found[each.key] ?? [each.low, each.high];
     const input = (side) => el("input", { type: "number", step: "any", "data-key": `range:${each.key}:${side}`, "aria-label": `${each.name} ${side ? "at most" : "at least"}`, value: String(Number(pair[side].toPrecision(5))),
       onchange: (event) => { const next = [...pair]; next[side] = Number(event.target.value); set(each.key, next[0] <= each.low && next[1] >= each.high ? null : next); } });
     return el("div", { class: "range" }, el("span", {}, each.objective ? titled(each.objective) : each.name), input(0), el("span", {}, "to"), input(1));
-  })));
+  }));
+  const open = Boolean(document.querySelector('details[data-key="ranges"]')?.open);
+  return el("details", { "data-key": "ranges", ontoggle: ({ target }) => { if (target.open && target.children.length === 1) target.append(fields()); } }, el("summary", { "data-key": "ranges-summary" }, "Ranges as numbers"), open ? fields() : null);
 }

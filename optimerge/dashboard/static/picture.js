@@ -1,10 +1,10 @@
-/** The front as a PNG: what plotly draws, and what lies under and over it. */
+/** The front as a PNG: the picture, and what lies under and over it. */
 
 import { look } from "./dom.js";
 import { selected } from "./state.js";
 
-const SCALE = 2;
-const STYLES = ["fill", "stroke", "stroke-width", "font-size", "font-family", "paint-order", "opacity"];
+const SCALE = 2, DRAWN = "text, line, path";
+const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-family", "font-weight", "paint-order", "opacity"];
 
 function loaded(source) {
   return new Promise((done, failed) => {
@@ -17,8 +17,8 @@ function loaded(source) {
 
 /** An SVG of the page as an image: its style is written into it, as no style sheet comes along. */
 function standing(host, width, height) {
-  const copy = host.cloneNode(true), parts = host.querySelectorAll("text, line, path");
-  copy.querySelectorAll("text, line, path").forEach((each, at) => {
+  const copy = host.cloneNode(true), parts = host.querySelectorAll(DRAWN);
+  copy.querySelectorAll(DRAWN).forEach((each, at) => {
     const style = getComputedStyle(parts[at]);
     for (const name of STYLES) each.style.setProperty(name, style.getPropertyValue(name));
   });
@@ -28,10 +28,10 @@ function standing(host, width, height) {
   return loaded(`data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`);
 }
 
-/** Save the picture with everything that is seen in it. @param {any} place where plotly has drawn */
+/** Save the picture with everything that is seen in it. @param {HTMLElement} place */
 export async function save(place) {
   const width = place.clientWidth, height = place.clientHeight, crowd = document.getElementById("front-crowd"), over = document.getElementById("front-over");
-  const drawn = await loaded(await window.Plotly.toImage(place, { format: "png", width, height, scale: SCALE }));
+  const drawn = await standing(place.querySelector("svg.chart"), width, height);
   const canvas = Object.assign(document.createElement("canvas"), { width: width * SCALE, height: height * SCALE }), pen = canvas.getContext("2d");
   pen.fillStyle = look("page");
   pen.fillRect(0, 0, canvas.width, canvas.height);

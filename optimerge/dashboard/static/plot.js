@@ -1,6 +1,8 @@
-/** plotly.js with the colours of the page: one way to draw and to draw again. */
+/** One way to draw and to draw again: charts of our own, and plotly.js for what is solid. */
 
+import { chart, render } from "./chart.js";
 import { look } from "./dom.js";
+import { hide, show } from "./tip.js";
 
 /** @type {Promise<any>|null} */
 let loading = null;
@@ -18,35 +20,34 @@ export function plotly() {
 }
 
 /** What every axis has. @param {string} title */
-export function axis(title, more = {}) {
-  return { title: { text: title, standoff: 8 }, gridcolor: look("line"), zeroline: false, linecolor: look("line"),
-    ticks: "outside", ticklen: 4, tickcolor: look("line"), automargin: true, nticks: 7, ...more };
-}
+export const axis = (title, more = {}) => ({ title: { text: title }, ...more });
 
 export const narrow = () => innerWidth < 620;
 
-/** What every picture has. */
-export function layout(more) {
-  return { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: "closest",
-    font: { family: "system-ui, sans-serif", size: 12, color: look("ink") }, margin: { l: 56, r: 14, t: 26, b: 46 },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: look("soft"), activecolor: look("blue"), orientation: "h" }, dragmode: narrow() ? false : "zoom", ...more };
-}
-
-/** Pictures follow their place, also where a panel opens beside it: plotly itself only follows the window. */
+/** Pictures follow their place, also where a panel opens beside it. */
 const follow = new ResizeObserver((seen) => {
-  for (const { target, contentRect } of seen) {
-    const had = target._fullLayout;
-    if (had && contentRect.width && Math.abs(had.width - target.clientWidth) > 1) window.Plotly.Plots.resize(target);
+  for (const { target } of seen) {
+    if (!target.clientWidth) continue;
+    if (target._fullLayout) { if (Math.abs(target._fullLayout.width - target.clientWidth) > 1) window.Plotly.Plots.resize(target); continue; }
+    if (target.frame && (target.frame.width !== target.clientWidth || target.frame.height !== target.clientHeight)) render(target);
   }
 });
 
-/** Draw, or draw again with the zoom kept while `uirevision` is the same. `save`: what saves the picture, if plotly's own does not show all of it. */
-export async function draw(place, traces, given, save = null) {
-  const Plotly = await plotly();
-  const camera = save ? { name: "save", title: "Download as a picture", icon: Plotly.Icons.camera, click: save } : "toImage";
-  const buttons = given.scene ? ["orbitRotation", "resetCameraDefault3d", camera] : ["zoom2d", "pan2d", "resetScale2d", camera];
-  await Plotly.react(place, traces, layout(given), { displaylogo: false, responsive: true, doubleClick: "reset",
-    displayModeBar: narrow() ? false : "hover", modeBarButtons: [buttons] });
+/** Draw, or draw again with the zoom kept while `uirevision` is the same. `save`: what saves the picture. */
+export function draw(place, traces, given, save = null) {
+  const first = !place.chart;
+  chart(place, traces, given, { narrow: narrow(), save });
+  if (!first) return;
   follow.observe(place);
-  return place;
+  place.on("point", ({ event, points: [{ trace, at }] }) => { if (trace.told) show(event, [document.createTextNode(trace.told(at))]); });
+  place.on("leave", hide);
+}
+
+/** Draw in three dimensions, which plotly does. */
+export async function solid(place, traces, scene, uirevision) {
+  const Plotly = await plotly();
+  await Plotly.react(place, traces, { scene, uirevision, margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", showlegend: false, font: { family: "system-ui, sans-serif", size: 12, color: look("ink") },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: look("soft"), activecolor: look("blue"), orientation: "h" } },
+  { displaylogo: false, responsive: true, displayModeBar: narrow() ? false : "hover", modeBarButtons: [["orbitRotation", "resetCameraDefault3d", "toImage"]] });
+  follow.observe(place);
 }

@@ -2,7 +2,7 @@
 
 import { bests } from "./bests.js";
 import { choices, el, fill, look, table } from "./dom.js";
-import { called, clock, counted, duration } from "./format.js";
+import { called, clock, counted, duration, valued } from "./format.js";
 import { MARKS, glyph } from "./marks.js";
 import { axis, draw } from "./plot.js";
 import { stages } from "./stages.js";
@@ -39,10 +39,10 @@ function now(summary) {
   return el("dl", { class: "facts" }, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, String(value))]));
 }
 
-async function curve(place, history, run) {
+function curve(place, history, run) {
   const x = over === "hours" ? history.hours : history.trial.map((_, at) => at + 1);
-  await draw(place, [{ type: "scatter", mode: "lines", line: { shape: "hv", color: look("blue"), width: 2 }, x, y: history.hypervolume, hovertemplate: "%{y:.4f}<extra></extra>" }],
-    { uirevision: `${run} ${over}`, hovermode: "x unified", hoverlabel: { bgcolor: look("card"), font: { color: look("ink") } }, xaxis: axis(over === "hours" ? "hours" : "trials ended, parents first"), yaxis: axis("hypervolume", { rangemode: "tozero" }) });
+  draw(place, [{ mode: "lines", line: { shape: "hv", color: look("blue"), width: 2 }, x, y: history.hypervolume, told: (at) => `${called(history.trial[at])}: hypervolume ${valued(history.hypervolume[at], 3)}` }],
+    { uirevision: `${run} ${over}`, xaxis: axis(over === "hours" ? "hours" : "trials ended, parents first"), yaxis: axis("hypervolume", { rangemode: "tozero" }) });
 }
 
 /** @param {HTMLElement} host */
@@ -57,5 +57,5 @@ export async function drawProgress(host, study, summary, history) {
   fill(host.querySelector("#progress-rest"), any ? [el("h2", {}, "Best so far"), bests(study, history)] : null,
     failures.length ? [el("h2", {}, "Why trials failed"), table(["Times", "Reason"], failures.map((each) => [String(each.count), each.reason]), { scroll: "failures", label: "Failures" })] : null,
     failures.length ? el("button", { type: "button", class: "link", onclick: () => choose({ view: "front" }) }, "The failed trials are listed under the front.") : null);
-  if (any) await curve(host.querySelector("#curve"), history, summary.id);
+  if (any) curve(host.querySelector("#curve"), history, summary.id);
 }
