@@ -34,6 +34,15 @@ def own(real: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(real, tmp_path / "over night"))
 
 
+def wait_until_stopped(pid: int) -> None:
+    """A signal takes its time on a machine that has other work."""
+    for _ in range(200):
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("T"):
+            return
+        time.sleep(0.05)
+    raise AssertionError("still at work")
+
+
 def test_a_search_is_followed_without_losing_what_is_looked_at(
     browser: Page, own: Path, made_family: Path
 ) -> None:
@@ -63,6 +72,7 @@ def test_a_search_is_followed_without_losing_what_is_looked_at(
             now = "return [...document.querySelectorAll('#progress-top dd')][0]?.textContent ?? ''"
             browser.until(f"return /^trial \\d+ for/.test((() => {{ {now} }})())")
             search.send_signal(signal.SIGSTOP)  # what it does now it will do for a while
+            wait_until_stopped(search.pid)
             working = [t.name for t in open_run(own).trials() if t.state == "running"]
             if working:
                 browser.until(
