@@ -18,15 +18,18 @@ SAID = {
     ("empty", "front"): "No trial has ended yet. Points appear here as they are scored.",
     ("empty", "progress"): "It begins with the first trial that is scored.",
     ("empty", "parameters"): "Nothing was tried yet.",
-    ("empty", "choose"): "There is nothing to choose from yet.",
+    ("empty", "choose"): "No merge is on the front: there is nothing to choose from.",
     ("failed", "front"): "4 trials have no scores and no place in the picture",
     ("failed", "progress"): "<script>alert(1)</script> & out of memory",
     ("failed", "parameters"): "No trial that was scored differs in its parameters.",
-    ("failed", "choose"): "There is nothing to choose from yet.",
+    ("failed", "choose"): "No merge is on the front: there is nothing to choose from.",
     ("single", "front"): "The front: ",
     ("single", "progress"): "Best so far",
     ("single", "parameters"): "needs 20 complete trials",
-    ("single", "choose"): "There is nothing to choose from yet.",  # a parent is the best
+    (
+        "single",
+        "choose",
+    ): "No merge is on the front: there is nothing to choose from.",  # a parent is the best
     ("six", "front"): "The front: ",
     ("six", "progress"): "Best so far",
     ("six", "parameters"): "needs 20 complete trials",

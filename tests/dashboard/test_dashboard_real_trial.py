@@ -185,6 +185,7 @@ def test_the_picture_changes_from_search_to_test_scores(
     shown.until(
         "return document.querySelector('#front-plot .xtitle')?.textContent.includes('(test)')"
     )
+    shown.until("return document.getElementById('view').dataset.tabled.endsWith(',test')")
     points = shown.run(
         "return document.getElementById('front-plot').data.flatMap((t) => (t.customdata ?? []).map((n, i) => [n, t.x[i], t.y[i]]))"
     )

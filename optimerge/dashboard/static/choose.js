@@ -53,8 +53,8 @@ function slider(label, given, shown, oninput) {
 export function drawChoose(host, study) {
   const key = `${selected().run} ${study.objectives.map((each) => each.name).join(" ")}`;
   const answer = host.querySelector("#choice") ?? el("div", { id: "choice", "aria-live": "polite" });
-  if (!study.of("front").length) { made = ""; host.replaceChildren(el("h2", {}, "Choose"), el("p", { class: "soft" }, "There is nothing to choose from yet.")); return; }
-  const again = calm(() => ask(study, answer), 60);
+  if (!study.of("front").length) { made = ""; host.replaceChildren(el("h2", {}, "Choose"), el("p", { class: "soft" }, "No merge is on the front: there is nothing to choose from.")); return; }
+  const again = calm(() => ask(study, answer), 25);
   if (made === key && host.contains(answer)) { again(); return; }  // a hand may be on a slider
   made = key;
   const sliders = (change) => (name, value) => { change(name, value); again(); };

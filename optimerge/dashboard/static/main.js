@@ -14,6 +14,7 @@ import { drawProgress } from "./progress.js";
 import { choose, onChange, selected } from "./state.js";
 import { Study } from "./study.js";
 import { themes } from "./theme.js";
+import { axesOf } from "./traces.js";
 import { drawVerdict } from "./verdict.js";
 
 const EVERY = 2000, SURE_EVERY = 30000;
@@ -58,12 +59,15 @@ async function draw() {
 function drawBelow(host) {
   if (!host.querySelector("#fronttable")) host.replaceChildren(el("div", { id: "verdict" }), el("div", { class: "below" }, el("div", { id: "fronttable" }), el("div", { id: "tested" })));
   const part = (name) => host.querySelector(`#${name}`);
+  host.dataset.tabled = tabled();
   drawVerdict(part("verdict"), part("tested"), seen.summary);
   drawTable(part("fronttable"), seen.study);
 }
 
-/** The tables once more, after the picture has followed the hand. */
-const below = calm((host) => { if (selected().view === "front" && host.querySelector("#fronttable")) drawBelow(host); }, 60);
+/** What the tables show. */
+const tabled = () => [seen.run, seen.study.version, seen.sure, seen.summary.tested, axesOf(seen.study).x, selected().scores].join();
+/** The tables once more where they changed, after the picture has followed the hand. */
+const below = calm((host) => { if (selected().view === "front" && host.querySelector("#fronttable") && host.dataset.tabled !== tabled()) drawBelow(host); }, 60);
 
 /** How sure the front is: it takes the server seconds, so it is asked rarely and told later. */
 async function sure() {

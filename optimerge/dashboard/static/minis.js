@@ -4,6 +4,21 @@ import { MANY } from "./crowd.js";
 import { el, look } from "./dom.js";
 import { between } from "./format.js";
 
+/** Pictures a frame: the page follows the hand while they come in. */
+const AT_ONCE = 2;
+/** @type {(() => void)[]} */
+const waiting = [];
+
+function next() {
+  for (const paint of waiting.splice(0, AT_ONCE)) paint();
+  if (waiting.length) requestAnimationFrame(next);
+}
+
+/** Paint when it is its turn. @param {() => void} paint */
+function queue(paint) {
+  if (waiting.push(paint) === 1) requestAnimationFrame(next);
+}
+
 const MARGIN = { left: 6, right: 6, top: 6, bottom: 6 };
 
 /** @param {{x: (?number)[], y: (?number)[], strong: boolean[], dim: boolean[], xname: string, yname: string, names?: ?string[], onpick?: () => void}} given of which `names` are those of the numbers across */
@@ -15,7 +30,7 @@ export function mini(given) {
   const end = (value) => given.names?.[value] ?? across(value);
   const paint = () => {
     const ratio = devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
-    if (!width) return;
+    if (!width) return;  // it has gone
     canvas.width = width * ratio; canvas.height = height * ratio;
     const pen = canvas.getContext("2d");
     pen.scale(ratio, ratio);
@@ -35,7 +50,7 @@ export function mini(given) {
       }
     }
   };
-  requestAnimationFrame(paint);
+  queue(paint);
   const inside = [el("span", { class: "mini-y" }, given.yname, el("span", { class: "soft" }, `  ${up(y0)} to ${up(y1)}`)), canvas,
     el("span", { class: "mini-x" }, el("span", { class: "soft" }, end(x0)), el("span", {}, given.xname), el("span", { class: "soft" }, end(x1)))];
   return given.onpick

@@ -66,7 +66,7 @@ function slices(study) {
 }
 
 /** After the lines and the front have followed the hand. */
-const later = calm((work) => work(), 90);
+const later = calm((work) => work(), 160);
 
 /** @param {HTMLElement} host @param {import("./study.js").Study} study */
 export function drawParameters(host, study) {
