@@ -1,4 +1,4 @@
-"""Makes docs/pictures/dashboard.png: the dashboard on the demo's run, with one trial selected.
+"""Makes docs/pictures/dashboard*.png: the dashboard on the demo's run.
 
     python runs/dashboard_picture.py                    # runs the demo and tests its front first
     python runs/dashboard_picture.py --run RUN          # a run that is there
@@ -18,16 +18,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "dashboard.png"
+from PIL import Image
+
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 OPTIMERGE = (sys.executable, "-m", "optimerge")
-WIDTH, HEIGHT = 1500, 1000
+WIDTH = 1500
 
 
 def main() -> None:
-    """Make the picture."""
+    """Make the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--run", type=Path, help="A run to show instead of a new demo.")
-    parser.add_argument("--to", type=Path, default=PICTURE)
+    parser.add_argument("--to", type=Path, default=PICTURES, help="Folder to write them to.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         run = given.run
@@ -35,9 +37,12 @@ def main() -> None:
             run = Path(folder) / "demo"
             subprocess.run([*OPTIMERGE, "demo", "--run-dir", str(run)], check=True)
             subprocess.run([*OPTIMERGE, "test", str(run)], check=True)
-        given.to.parent.mkdir(parents=True, exist_ok=True)
+        given.to.mkdir(parents=True, exist_ok=True)
         with served(run) as url:
-            take(f"{url}#run=r0&trial={best_mean(url)}", given.to)
+            trial = best_mean(url)
+            take(f"{url}#run=r0&trial={trial}", 1000, given.to / "dashboard.png")
+            whole = f"{url}#run=r0&view=parameters"
+            take(whole, 1450, given.to / "dashboard-parameters.png")
 
 
 @contextmanager
@@ -56,22 +61,26 @@ def served(run: Path) -> Iterator[str]:
 
 def best_mean(url: str) -> str:
     """Return the name of the trial that a person looks at first: the best mean of the tasks."""
-    for address in ("verdict", "choose?how=mean"):  # the first is slow, and the page asks for it
+    # The first two take seconds, and the page asks for them: then they are there at once.
+    for address in ("verdict", "importance", "choose?how=mean"):
         with urllib.request.urlopen(f"{url}api/runs/r0/{address}", timeout=300) as answer:
             found = json.load(answer)
     return str(found["trial"])
 
 
-def take(url: str, to: Path) -> None:
+def take(url: str, high: int, to: Path) -> None:
     """Write what a browser shows at an address."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         sys.exit("no Chromium on this machine")
     with tempfile.TemporaryDirectory() as profile:
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-        flags += [f"--user-data-dir={profile}", f"--window-size={WIDTH},{HEIGHT}"]
+        flags += [f"--user-data-dir={profile}", f"--window-size={WIDTH},{high}"]
         flags += ["--force-device-scale-factor=1", "--virtual-time-budget=15000"]
         subprocess.run([browser, *flags, f"--screenshot={to}", url], check=True)
+    with Image.open(to) as shot:  # a page has few colours: a third of the bytes
+        small = shot.convert("RGB").quantize(200, method=Image.Quantize.MEDIANCUT)
+    small.save(to, optimize=True)
 
 
 if __name__ == "__main__":
