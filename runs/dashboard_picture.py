@@ -79,7 +79,7 @@ def take(url: str, high: int, to: Path) -> None:
         flags += ["--force-device-scale-factor=1", "--virtual-time-budget=15000"]
         subprocess.run([browser, *flags, f"--screenshot={to}", url], check=True)
     with Image.open(to) as shot:  # a page has few colours: a third of the bytes
-        small = shot.convert("RGB").quantize(200, method=Image.Quantize.MEDIANCUT)
+        small = shot.convert("RGB").quantize(255, method=Image.Quantize.MAXCOVERAGE)
     small.save(to, optimize=True)
 
 
