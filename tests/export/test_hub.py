@@ -95,6 +95,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+@pytest.mark.slow
 def test_all_bytes_arrive_and_nobody_else_sees_them(build: Build, hub: Hub, tmp_path: Path) -> None:
     done = build()
     assert done.returncode == 0, done.stderr

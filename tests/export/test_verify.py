@@ -92,6 +92,7 @@ def test_random_masks_differ_and_both_are_scored(session: Any, tmp_path: Path) -
     assert "as it must be" in "\n".join(lines(found))
 
 
+@pytest.mark.slow
 def test_what_is_not_random_is_equal_and_a_changed_entry_is_found(
     session: Any, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def parsed(data: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in data.splitlines()]
 
 
+@pytest.mark.slow
 def test_cut_at_every_byte_all_whole_lines_before_the_cut_are_there(
     whole: bytes, tmp_path: Path
 ) -> None:

@@ -124,6 +124,7 @@ def test_the_command_writes_the_page_beside_the_run(
     assert (folder / "report.html").read_bytes() == page(gather(load_run(folder).kept))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_or_chosen_is_one_sentence(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -250,6 +250,7 @@ def test_members_that_break_a_constraint_are_no_rivals(
         assert list(frozen.constraints) == ["nonzero <= 0.5"]  # of stopped ones too
 
 
+@pytest.mark.slow
 def test_what_is_no_bounded_mean_is_scored_whole_and_decides_who_is_a_rival(
     racing_family: Path, tmp_path: Path, opened: Any, searched: Any
 ) -> None:

@@ -122,6 +122,7 @@ def check(run: Run, reported: list[str], trials: int = TRIALS) -> None:
 
 
 @everywhere
+@pytest.mark.slow
 def test_several_share_the_work_and_the_trials_of_one_that_is_killed(
     drivers: list[Driver], where: str
 ) -> None:
