@@ -72,10 +72,11 @@ def on_test(one: Tested, other: Tested, objectives: Mapping[str, Direction]) -> 
         if name not in one.test or name not in other.test:
             continue
         ours, theirs = one.test_items.get(name), other.test_items.get(name)
-        alike = ours is not None and theirs is not None
-        if alike and [len(v) for v in ours.values] == [len(v) for v in theirs.values]:  # type: ignore[union-attr]
-            assert ours is not None
-            assert theirs is not None
+        if (
+            ours is not None
+            and theirs is not None
+            and [len(v) for v in ours.values] == [len(v) for v in theirs.values]
+        ):
             sign = to_loss(1.0, direction)
             parts = [
                 (weight, sign * (b - a))
