@@ -73,10 +73,20 @@ class Page:
         return self.driver.find_element("css selector", selector)
 
     def click(self, selector: str) -> None:
-        self.until("return !!document.querySelector(arguments[0])", selector)
-        element = self.find(selector)
-        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+        """Click an element; one that was drawn anew meanwhile is looked for again."""
+        from selenium.common.exceptions import StaleElementReferenceException
+
+        for left in reversed(range(10)):
+            self.until("return !!document.querySelector(arguments[0])", selector)
+            try:
+                element = self.find(selector)
+                self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+                element.click()
+            except StaleElementReferenceException:
+                if not left:
+                    raise
+            else:
+                return
 
     def at(self, name: str) -> tuple[int, int]:
         """Return where a trial lies in the window."""

@@ -48,11 +48,11 @@ async function draw() {
   const host = placeOf(view);
   if (view === "compare") { await drawCompare(host, seen.runs); return; }
   if (!study || !summary) { host.replaceChildren(el("p", { class: "soft" }, "Reading the run…")); return; }
+  if (view === "choose") drawChoose(host, study);  // the server answers while the picture is drawn
   if (WITH_FRONT.has(view)) await drawFront(place("front"), study, summary);
   if (view === "front") { if (host.querySelector("#fronttable")) below(host); else drawBelow(host); }
   if (view === "progress") await drawProgress(host, study, summary, history);
   if (view === "parameters") drawParameters(host, study);
-  if (view === "choose") drawChoose(host, study);
 }
 
 /** Below the front: what a test says of it, and both as tables. @param {HTMLElement} host */
