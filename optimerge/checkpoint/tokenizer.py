@@ -18,6 +18,9 @@ from optimerge.errors import CheckpointError
 
 FAST, SETTINGS, SPECIAL = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
 SLOW = ("tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "*.tiktoken", "*.bpe.model")
+_HIGHEST = 1 << 24
+"""Ids from which a vocabulary is a mistake: the largest there are hold some 300 000 tokens, and to
+write one takes the library time and memory by its highest id."""
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 
 
@@ -105,6 +108,12 @@ def _completed(file: Path, settings: Mapping[str, Any]) -> str:
             f"{str(file)!r} is no tokenizer ({error}); copy or download it again"
         ) from error
     known = tokenizer.get_vocab(with_added_tokens=True)
+    token = max(known, key=known.__getitem__, default="")
+    if token and known[token] >= _HIGHEST:
+        raise CheckpointError(
+            f"{str(file)!r} gives token {token[:40]!r} the id {known[token]}, which no vocabulary "
+            "reaches; copy or download it again"
+        )
     try:
         decoder = settings.get("added_tokens_decoder") or {}
         listed = [decoder[key] for key in sorted(decoder, key=int)]

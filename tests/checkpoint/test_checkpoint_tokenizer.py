@@ -132,6 +132,18 @@ def test_no_tokenizer_and_a_broken_one(tmp_path: Path) -> None:
         read_tokenizer(tmp_path)
 
 
+def test_an_id_beyond_all_vocabularies_is_refused(tmp_path: Path) -> None:
+    """The library would count up to it, for a third of a minute."""
+    folder = write(tmp_path / "model", BOS)
+    content = json.loads((folder / "tokenizer.json").read_text())
+    content["model"]["vocab"]["th"] = 1 << 31
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(
+        CheckpointError, match=r"tokenizer\.json' gives token 'th' the id 2147483648"
+    ):
+        read_tokenizer(folder)
+
+
 def test_reading_needs_neither_torch_nor_transformers(tmp_path: Path) -> None:
     import subprocess
     import sys
