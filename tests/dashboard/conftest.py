@@ -2,11 +2,12 @@
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dashboard_opened import Open
 from starlette.testclient import TestClient
 
 from optimerge.dashboard.app import make_app
@@ -20,8 +21,6 @@ from dashboard_real import space_of
 from report_cases import made
 
 from optimerge.cli.main import run as command
-
-Open = Callable[..., TestClient]
 
 
 @pytest.fixture

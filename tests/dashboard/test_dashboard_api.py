@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Open
 from dashboard_kinds import all_failed, empty, finished, running, single, six
+from dashboard_opened import Open
 from report_cases import made
 
 from optimerge.cli.main import run as command

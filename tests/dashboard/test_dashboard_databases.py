@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Open
+from dashboard_opened import Open
 from report_cases import COPY, made, tell
 
 sys.path.append(str(Path(__file__).parents[1] / "search"))

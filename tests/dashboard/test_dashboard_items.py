@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Open
+from dashboard_opened import Open
 from report_cases import COPY, tell
 
 from optimerge.records.attributes import trial_attributes

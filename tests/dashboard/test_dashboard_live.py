@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from conftest import Open
+from dashboard_opened import Open
 from report_cases import COPY, made, tell
 
 from optimerge.dashboard.app import make_app

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import Open
+from dashboard_opened import Open
 from report_cases import COPY, made, tell
 
 from optimerge.dashboard.security import Guard, is_loopback

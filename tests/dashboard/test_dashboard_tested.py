@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Open
+from dashboard_opened import Open
 
 from optimerge.api.run import load_run
 from optimerge.cli.main import run as command
