@@ -13,7 +13,7 @@ const label = (each, value) => (each.names ? each.names[Math.round(value)] ?? ""
 const widthFor = (host, count) => Math.max(host.clientWidth - 4, 2 * SIDE + (count - 1) * LEAST);
 
 /** Lines a frame: the first are there at once, and the hand need not wait for the rest. */
-const AT_ONCE = 40;
+const AT_ONCE = 20;
 let drawing = 0;
 
 /** Numbers from 0 in an order of which every beginning is spread over all of them. */
