@@ -17,7 +17,7 @@ from optimerge.dashboard.source import Sources
 
 sys.path.append(str(Path(__file__).parents[1] / "report"))
 from dashboard_browser import Page, page
-from dashboard_real import space_of
+from dashboard_real import Served, space_of
 from report_cases import made
 
 from optimerge.cli.main import run as command
@@ -85,3 +85,10 @@ def browser(chromium: Page) -> Iterator[Page]:
     chromium.driver.get("about:blank")
     assert chromium.complaints() == []
     assert chromium.away() == []
+
+
+@pytest.fixture
+def shown(browser: Page, server: Served) -> Page:
+    """The browser at the dashboard that the module's fixture `server` serves."""
+    browser.url = server.url
+    return browser

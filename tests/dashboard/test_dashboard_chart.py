@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from dashboard_browser import Page, missing, page
+from dashboard_browser import Page, missing
 
 if reason := missing():
     pytest.skip(reason, allow_module_level=True)
@@ -30,19 +30,11 @@ def server() -> Iterator[Mock]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def opened(server: Mock, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    with page(server.url, tmp_path_factory.mktemp("chart")) as made:
-        yield made
-
-
 @pytest.fixture
-def front(opened: Page) -> Iterator[Page]:
-    opened.complaints()
-    opened.open("run=r1")
-    opened.drawn()
-    yield opened
-    assert opened.complaints() == []
+def front(shown: Page) -> Page:
+    shown.open("run=r1")
+    shown.drawn()
+    return shown
 
 
 def test_a_drag_zooms_and_twice_shows_all_again(front: Page) -> None:

@@ -47,12 +47,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield made
 
 
-@pytest.fixture
-def shown(browser: Page, server: Served) -> Page:
-    browser.url = server.url
-    return browser
-
-
 def key(kind: str) -> str:
     return f"r{list(KINDS).index(kind)}"
 

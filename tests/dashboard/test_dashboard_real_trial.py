@@ -46,12 +46,6 @@ def members(real: Path) -> list[dict[str, Any]]:
     return [each for each in as_json("front", real) if not each["parent"]]
 
 
-@pytest.fixture
-def shown(browser: Page, server: Served) -> Page:
-    browser.url = server.url
-    return browser
-
-
 def test_a_clicked_point_shows_the_recipe_that_is_exported(
     shown: Page, real: Path, members: list[dict[str, Any]], tmp_path: Path
 ) -> None:

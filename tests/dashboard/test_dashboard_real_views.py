@@ -55,12 +55,6 @@ def server(real: Path, other: Path) -> Iterator[Served]:
         yield made
 
 
-@pytest.fixture
-def shown(browser: Page, server: Served) -> Page:
-    browser.url = server.url
-    return browser
-
-
 def first(real: Path) -> str:
     return str(next(each["name"] for each in as_json("front", real) if not each["parent"]))
 

@@ -85,7 +85,7 @@ export function chart(place, traces, given, how) {
 }
 
 /** Show so much of it; null: all. @param {any} place @param {?{x: [number, number], y: [number, number]}} zoomed */
-export function zoom(place, zoomed) {
+function zoom(place, zoomed) {
   place.chart.zoomed = zoomed;
   render(place);
 }

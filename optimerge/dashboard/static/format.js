@@ -9,7 +9,7 @@ function fixed(value, digits) {
 }
 
 /** A number alone: about three significant digits. @param {?number} value @returns {string} */
-export function plain(value) {
+function plain(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value < 0 ? `${MINUS}∞` : "∞";
   const size = Math.abs(value);

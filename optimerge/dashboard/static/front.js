@@ -11,7 +11,7 @@ import { scoreless } from "./scoreless.js";
 import { choose, selected } from "./state.js";
 import { hide, lines, show } from "./tip.js";
 import { again, follow, lay, layers, ringed } from "./over.js";
-import { KINDS, NUMBER, axesOf, baselineValue, baselines, corner, crowds, key, names, points, read, ring, scoresOf, stairs } from "./traces.js";
+import { KINDS, NUMBER, axesOf, baselineValue, baselines, corner, crowds, names, points, read, ring, scoresOf, stairs } from "./traces.js";
 
 let chosen = "";
 /** @type {?import("./study.js").Study} */
@@ -38,7 +38,7 @@ function flat(place, study) {
   const given = axesOf(study), now = selected();
   const brushed = inside(study, ranges(now.brush));
   const [shade, line] = stairs(study, given, reference);
-  const traces = [shade, line, ...KINDS.map((kind) => points(study, kind, given, brushed)), baselines(study, given), key(given.colour)];
+  const traces = [shade, line, ...KINDS.map((kind) => points(study, kind, given, brushed)), baselines(study, given)];
   const scale = given.colour ? ends(study, given.colour) : {};
   lay({ crowds: crowds(study, given, brushed, scale), ...names(study, given), rings: rings(study) });
   draw(place, traces, { uirevision: `${now.run} ${given.x} ${given.y} ${scoresOf(study)}`, xaxis: axis(title(study, given.x)), yaxis: axis(title(study, given.y)),

@@ -8,7 +8,7 @@ import { hide, show } from "./tip.js";
 let loading = null;
 
 /** Load plotly once. @returns {Promise<any>} */
-export function plotly() {
+function plotly() {
   loading ??= new Promise((done, failed) => {
     const script = document.createElement("script");
     script.src = "/plotly.js";

@@ -71,11 +71,10 @@ export function points(study, kind, given, brushed) {
   const { x, y, colour } = given, mark = MARKS[kind], scores = scoresOf(study);
   const at = seen(study, kind, given), many = crowded(kind, at);
   const third = colour && (kind === "front" || kind === "dominated");
-  const trace = { type: "scatter", mode: many ? "none" : "markers", x: at.map((each) => read(study, each, x)), y: at.map((each) => read(study, each, y)),
-    customdata: at.map((each) => study.columns.name[each]), hoverinfo: "none",
+  const trace = { mode: many ? "none" : "markers", x: at.map((each) => read(study, each, x)), y: at.map((each) => read(study, each, y)),
+    customdata: at.map((each) => study.columns.name[each]),
     marker: { symbol: mark.symbol, size: mark.size, opacity: mark.opacity, line: { width: kind === "front" || third ? 1 : mark.symbol.endsWith("open") ? 1.6 : 0, color: third ? look("soft") : kind === "front" ? look("page") : look(mark.colour) },
-      color: third ? at.map((each) => study.value(each, colour, scores)) : look(mark.colour),
-      ...(third ? { coloraxis: "coloraxis" } : {}) } };
+      color: third ? at.map((each) => study.value(each, colour, scores)) : look(mark.colour) } };
   if (!many && barred(kind, at)) {
     trace.error_y = bars(errorsOf(study, at, y), look("soft"));
     if (x !== NUMBER) trace.error_x = bars(errorsOf(study, at, x), look("soft"));
@@ -96,9 +95,6 @@ export function ring(study, kind, name, { x, y }) {
   return px === null || py === null ? [] : [{ kind, name, x: px, y: py }];
 }
 
-/** An empty trace that keeps the key of the colours where canvas draws the points. */
-export const key = (colour) => ({ type: "scatter", mode: "markers", x: [null], y: [null], hoverinfo: "skip", marker: colour ? { color: [0], coloraxis: "coloraxis" } : {} });
-
 /** Names of parents and baselines, and the points that they shall not cover. */
 export function names(study, given) {
   const { x, y } = given;
@@ -110,28 +106,27 @@ export function names(study, given) {
 export function stairs(study, given, reference) {
   const { x, y } = given;
   const good = [...study.of("front"), ...study.of("dominated"), ...study.of("parent").filter((at) => study.columns.on_front[at])].map((at) => [read(study, at, x), read(study, at, y), at]).filter(([a, b]) => a !== null && b !== null);
-  if (x === NUMBER || !good.length) return [{ type: "scatter", x: [], y: [], hoverinfo: "skip" }, { type: "scatter", x: [], y: [], hoverinfo: "skip" }];
+  if (x === NUMBER || !good.length) return [{ x: [], y: [] }, { x: [], y: [] }];
   const steps = study.stairs(good, x, y), cx = [], cy = [];
-  const rising = study.up(x) * study.up(y) < 0;
   steps.forEach(([a, b], place) => {
     // between two members what is reached is the worse of both in each objective
     if (place) { const before = steps[place - 1]; const horizontalFirst = study.up(x) < 0; cx.push(horizontalFirst ? a : before[0]); cy.push(horizontalFirst ? before[1] : b); }
     cx.push(a); cy.push(b);
   });
-  const line = { type: "scatter", mode: "lines", x: cx, y: cy, hoverinfo: "skip", line: { color: look("blue"), width: 1.4, dash: study.objectives.length > 2 ? "dot" : "solid" } };
+  const line = { mode: "lines", x: cx, y: cy, hoverinfo: "skip", line: { color: look("blue"), width: 1.4, dash: study.objectives.length > 2 ? "dot" : "solid" } };
   const rx = reference?.[x], ry = reference?.[y];
-  if (study.objectives.length !== 2 || typeof rx !== "number" || typeof ry !== "number" || scoresOf(study) === "test") return [{ type: "scatter", x: [], y: [], hoverinfo: "skip" }, line];
+  if (study.objectives.length !== 2 || typeof rx !== "number" || typeof ry !== "number" || scoresOf(study) === "test") return [{ x: [], y: [] }, line];
   const first = study.up(x) > 0 ? [rx, cy[0]] : [cx[0], ry];
   const last = study.up(x) > 0 ? [cx.at(-1), ry] : [rx, cy.at(-1)];
-  const shade = { type: "scatter", mode: "lines", hoverinfo: "skip", fill: "toself", fillcolor: look("shade"), line: { width: 0 },
-    x: [rx, first[0], ...cx, last[0], rx], y: [ry, first[1], ...cy, last[1], ry], meta: rising };
+  const shade = { mode: "lines", hoverinfo: "skip", fill: "toself", fillcolor: look("shade"), line: { width: 0 },
+    x: [rx, first[0], ...cx, last[0], rx], y: [ry, first[1], ...cy, last[1], ry] };
   return [shade, line];
 }
 
 export function baselines(study, { x, y }) {
   const mark = MARKS.baseline;
   const some = study.baselines.filter((each) => baselineValue(study, each, y) !== null && (x === NUMBER || baselineValue(study, each, x) !== null));
-  const trace = { type: "scatter", mode: "markers", x: some.map((each) => (x === NUMBER ? 0 : baselineValue(study, each, x))), y: some.map((each) => baselineValue(study, each, y)), customdata: some.map((each) => each.name), hoverinfo: "none", cliponaxis: false,
+  const trace = { mode: "markers", x: some.map((each) => (x === NUMBER ? 0 : baselineValue(study, each, x))), y: some.map((each) => baselineValue(study, each, y)), customdata: some.map((each) => each.name),
     marker: { symbol: mark.symbol, size: mark.size, color: look(mark.colour), line: { width: 1, color: look("page") } } };
   const errorOf = (each) => (scoresOf(study) === "test" ? each.test_stderr : each.stderr);
   if (selected().bars !== "none") {
