@@ -48,7 +48,13 @@ class TrialError(OptimergeError):
     """One candidate that cannot be built or scored."""
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like a given one, or "" if none is like it."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return near[0] if near else ""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest known name, or "" if none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, known)
+    return f"; did you mean {near!r}?" if near else ""

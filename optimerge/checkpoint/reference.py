@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optimerge.checkpoint.hub import Holds, hub_folder, is_whole_model, is_whole_with_code
-from optimerge.errors import CheckpointError
+from optimerge.errors import CheckpointError, nearest
 
 _HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
 
@@ -106,10 +106,26 @@ def resolve(
         raise CheckpointError(
             f"{reference!r} is no folder (relative names are looked for in "
             f"{' and '.join([*places, str(Path.cwd())])}) and cannot be a model of the Hub; "
-            "correct the path"
+            f"correct the path{_near(model.path, relative_to)}"
         )
     whole = holds or (is_whole_with_code if with_code else is_whole_model)
-    return hub_folder(reference, model.path, model.revision, whole, with_code=with_code)
+    try:
+        return hub_folder(reference, model.path, model.revision, whole, with_code=with_code)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}{_near(model.path, relative_to)}") from error
+
+
+def _near(name: str, relative_to: Path | None) -> str:
+    """Return "; did you mean 'x'?" if a folder beside the one that is not there is called alike."""
+    path = Path(name).expanduser()
+    for start in (relative_to or Path.cwd(), Path.cwd()):
+        try:
+            beside = [each.name for each in (start / path).parent.iterdir() if each.is_dir()]
+        except OSError:
+            continue
+        if near := nearest(path.name, beside):
+            return f"; did you mean {str(path.with_name(near))!r}?"
+    return ""
 
 
 def _local(name: str, relative_to: Path | None) -> Path | None:

@@ -41,4 +41,21 @@ def given_up(front: Front, trial: Trial) -> str:
             parts.append(f"{less:.4g} of {name} ({called(pool[best])} has {value:.4g})")
     if not parts:
         return "it gives up nothing: no member of the front is better in any objective"
-    return "it gives up " + ", ".join(parts)
+    return "it gives up " + ", ".join(parts) + _below_base(front, trial)
+
+
+def _below_base(front: Front, trial: Trial) -> str:
+    """Return "; it is worse than the base in x (0.50, base 0.51)", of objectives to maximise.
+
+    In what is minimised, changes and drift, the base is the least by definition.
+    """
+    base = next((t for t in front.trials if t.origin == "base"), None)
+    if base is None or trial is base:
+        return ""
+    mine, bases = losses_of([trial, base], front.objectives)
+    worse = [
+        f"{name} ({trial.scores[name].value:.4g}, base {base.scores[name].value:.4g})"
+        for column, (name, direction) in enumerate(front.objectives.items())
+        if direction == "maximize" and mine[column] > bases[column]
+    ]
+    return f"; it is worse than the base in {', '.join(worse)}" if worse else ""

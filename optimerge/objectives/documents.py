@@ -201,6 +201,8 @@ def _draw(prepared: Sequence[Prepared], seed: int, strict: bool, searched: Searc
         if note := _cut_note(each):
             each.notes.append(note)
             log.warning("%s", note)
+        if note := _none_left_note(each):
+            each.notes.append(note)
 
 
 def _barred(spec: TaskObjective, part: Part, searched: Searched) -> set[int]:
@@ -240,6 +242,17 @@ def _cut_note(prepared: Prepared) -> str:
     return (
         f"objective {objective_name(spec)!r}: {names} has fewer documents than asked for, so "
         f"{' and '.join(asked)}; lower them, or give --strict to refuse this"
+    )
+
+
+def _none_left_note(prepared: Prepared) -> str:
+    """Return a sentence if the search takes all documents of all tasks; "" if it does not."""
+    searched = sum(len(part.items.search) for part in prepared.parts)
+    if not searched or any(part.items.test for part in prepared.parts):
+        return ""
+    return (
+        f"objective {objective_name(prepared.spec)!r}: the search scores on all {searched} "
+        "documents, so none is left for `optimerge test`; give search_items to keep some"
     )
 
 

@@ -90,7 +90,7 @@ class TaskLibrary:
             place = "task" if self.include_path is None else f"task of {self.include_path} or"
             raise TaskError(
                 f"objective {objective_name(spec)!r}: no {place} of lm-eval is called {spec.task!r}"
-                f"{self._hint() or self._near(spec.task) or _LIST}"
+                f"{self._hint() or self._near(spec.task) or self._where()}"
             )
         built_in.add_members(index, spec.task)
         return index[spec.task]
@@ -114,6 +114,10 @@ class TaskLibrary:
         yield from entry.tags if entry.kind.name == "TAG" else ()
         yield from built_in.members(entry.cfg or {})
 
+    def _where(self) -> str:
+        own = "" if self.include_path else ", `include_path: FOLDER` adds your own"
+        return f"; `lm-eval ls tasks` lists them{own}"
+
     def _hint(self) -> str:
         """Say what is wrong with include_path: lm-eval passes over files it cannot read."""
         from lm_eval.tasks._yaml_loader import load_yaml
@@ -129,9 +133,6 @@ class TaskLibrary:
             except Exception as error:
                 return f"; {file} cannot be read, mend it: {line(error)}"
         return ""
-
-
-_LIST = "; `lm-eval ls tasks` lists them"
 
 
 def _cannot_load(spec: TaskObjective, entry: Any, error: Exception) -> str:

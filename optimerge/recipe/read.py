@@ -109,9 +109,22 @@ def _yaml_problem(error: Exception) -> str:
 
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe file."""
-    recipe = validate(Recipe, read_yaml(path), str(path))
+    data = read_yaml(path)
+    _refuse_space(data, path)
+    recipe = validate(Recipe, data, str(path))
     check_recipe(recipe, str(path))
     return recipe
+
+
+def _refuse_space(data: Any, path: Path) -> None:
+    """RecipeError if what should be a recipe is a search space: a range stands in it."""
+    if isinstance(data, dict) and ({"low", "high"} <= data.keys() or "choices" in data):
+        raise RecipeError(
+            f"{path}: is a search space, for it holds ranges; `optimerge search {path}` it, and "
+            "`optimerge export` of the run gives a recipe"
+        )
+    for part in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        _refuse_space(part, path)
 
 
 def parse_recipe(text: str, file: str = "recipe") -> Recipe:

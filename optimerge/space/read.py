@@ -34,9 +34,9 @@ def read_space(path: str | Path) -> SearchSpace:
 def make_space(data: dict[str, Any], path: Path) -> SearchSpace:
     """Check a search space given as plain data; `path` names it and anchors relative paths."""
     file = str(path)
-    blocks = validate(Blocks, {k: data[k] for k in BLOCKS if k in data}, file)
     template = deepcopy({k: v for k, v in data.items() if k not in BLOCKS})
-    _known_keys(template, file)
+    _known_keys(template, file)  # first: a misspelt block is not called missing
+    blocks = validate(Blocks, {k: data[k] for k in BLOCKS if k in data}, file)
     if blocks.layer_map:
         _lay_out(template, blocks.layer_map, file)
     ranges = dict(_take_ranges(template, (), file))

@@ -82,6 +82,13 @@ def test_paths_that_are_not_there(name, tmp_path, cache):
     )
 
 
+@pytest.mark.parametrize("name", ["zoo/srt", "./zoo/srt", "zoo/srt@v1"])
+def test_a_misspelt_folder_is_told_its_neighbour(name, tmp_path, cache):
+    (tmp_path / "zoo" / "sort").mkdir(parents=True)
+    (tmp_path / "zoo" / "add").mkdir()
+    refused(name, name, "did you mean 'zoo/sort'?", relative_to=tmp_path)
+
+
 def test_offline(cache):
     refused(
         "org/name",

@@ -1,5 +1,6 @@
 """A task with fewer documents than asked for: one note, or refusal with --strict."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,18 @@ def test_check_and_search_say_it_once_and_go_on(
     assert run(["search", str(space), "--run-dir", str(folder), "--trials", "4"]) == 0
     err = " ".join(capsys.readouterr().err.split())
     assert err.count("echo has fewer documents than asked for") == 1
+
+
+def test_a_task_that_leaves_nothing_to_test_on_is_told_before_the_night(
+    family: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = family / "space.yaml"
+    file.write_text(re.sub(r", (search|test)_items: \d+", "", file.read_text()))
+    words = "on all 60 documents, so none is left for `optimerge test`; give search_items"
+    assert run(["check", str(file)]) == 0
+    assert capsys.readouterr().out.count(words) == 1
+    assert run(["search", str(file), "--run-dir", str(tmp_path / "run"), "--trials", "4"]) == 0
+    assert " ".join(capsys.readouterr().err.split()).count(words) == 1
 
 
 @pytest.mark.parametrize("command", [["check"], ["search"], ["search", "--dry-run"]])

@@ -24,6 +24,15 @@ def test_the_reason_says_why_and_what_is_given_up():
     )
 
 
+def test_a_choice_that_is_worse_than_the_base_is_told_so():
+    base = trial(None, [0.6, 0.5, 0.0], "base")
+    front = front_of([base, trial(0, [0.5, 0.7, 0.2]), trial(1, [0.7, 0.6, 0.3])])
+    worse = "; it is worse than the base in maths (0.5, base 0.6)"
+    assert make_choice(front, "trial:0").reason.endswith(worse)
+    assert "worse" not in make_choice(front, "trial:1").reason
+    assert "worse" not in make_choice(front, "trial:base").reason
+
+
 def test_nothing_given_up_is_said():
     alone = [trial(0, [0.9, 0.9, 0.0]), trial(1, [0.5, 0.5, 1.0])]
     assert make_choice(front_of(alone), "knee").reason.endswith(

@@ -73,8 +73,9 @@ def test_unknown_task(load: Load, tasks: Path, asked: str, meant: str) -> None:
 
 
 def test_unknown_task_like_none(load: Load) -> None:
-    says(lambda: load("xyzzy"), "'xyzzy'", "`lm-eval ls tasks` lists them")
-    says(lambda: load("xyzzy", include_path=None), "no task of lm-eval is called 'xyzzy'")
+    says(lambda: load("xyzzy"), "'xyzzy'", "; `lm-eval ls tasks` lists them")
+    own = "lists them, `include_path: FOLDER` adds your own"
+    says(lambda: load("xyzzy", include_path=None), "no task of lm-eval is called 'xyzzy'", own)
 
 
 def test_include_path_without_tasks(load: Load, tmp_path: Path) -> None:

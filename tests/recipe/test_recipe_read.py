@@ -39,6 +39,16 @@ def test_the_order_of_keys_in_a_written_recipe_is_the_usual_one() -> None:
     assert list(recipe_data(parse_recipe(GOOD)))[:3] == ["merge_method", "base_model", "models"]
 
 
+@pytest.mark.parametrize(
+    "part", ["{low: 0, high: 1}", "[0.1, {low: 0, high: 1}]", "{choices: [0, 1]}"]
+)
+def test_a_search_space_is_no_recipe(part: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(GOOD.replace("weight: 0.5", f"weight: {part}"))
+    with pytest.raises(RecipeError, match=r"mine.yaml: is a search space, .*`optimerge export`"):
+        read_recipe(file)
+
+
 def test_references_can_be_replaced() -> None:
     moved = with_references(parse_recipe(GOOD), {"a": "/models/a", "base": "/models/base"})
     assert moved.references() == ("/models/base", "/models/a", "b")

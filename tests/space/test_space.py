@@ -129,7 +129,11 @@ def test_a_fixed_space_is_not_conditional() -> None:
             "did you mean 'task_arithmetic'?",
         ),
         ("density: {", "densty: {", "has no parameter 'densty'; did you mean 'density'?"),
-        ("objectives:", "objektives:", "the key 'objectives' is missing"),
+        (
+            "objectives:",
+            "objektives:",
+            "did you mean 'objectives'?",
+        ),
         ("  - sparsity: nonzero", "  - sparsity: zero", "objectives[1].sparsity"),
         (
             "search_items: 10",
