@@ -24,6 +24,8 @@ from optimerge.methods.registry import all_methods
 GOLDEN = DATA / "golden_export"
 RECIPES: dict[str, Any] = json.loads((GOLDEN / "recipes.json").read_text())
 DIGESTS: dict[str, dict[str, str]] = json.loads((GOLDEN / "digests.json").read_text())
+if torch.backends.cpu.get_cpu_capability() == "AVX512":
+    DIGESTS |= json.loads((GOLDEN / "digests_avx512.json").read_text())
 MERGEKIT = os.environ.get("OPTIMERGE_MERGEKIT", "")
 
 
