@@ -24,7 +24,7 @@ from optimerge.merge.hands import Hands, make_hands
 from optimerge.merge.homes import DeviceMap, Homes, find_homes
 from optimerge.merge.kernels.choose import kernels_for
 from optimerge.merge.kernels.facts import Memory
-from optimerge.merge.place import Dtypes, Placer
+from optimerge.merge.placer import Dtypes, Placer
 from optimerge.merge.plan import MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model, resize
 from optimerge.merge.rounding import Rounding, originals

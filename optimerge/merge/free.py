@@ -39,7 +39,9 @@ def limit() -> int | None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", text)
     if not found:
-        raise OptimergeError(f"{MEMORY_VARIABLE}={text!r} is no size; give bytes, or a size as 800M or 20G")
+        raise OptimergeError(
+            f"{MEMORY_VARIABLE}={text!r} is no size; give bytes, or a size as 800M or 20G"
+        )
     return int(float(found[1]) * _UNITS[found[2]])
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.read import TensorReader
 from optimerge.merge.homes import Homes
-from optimerge.merge.place import Dtypes, Placer
+from optimerge.merge.placer import Dtypes, Placer
 from optimerge.merge.plan import TensorPlan
 from optimerge.merge.stats import Change
 from optimerge.merge.tiers import Store

@@ -14,7 +14,7 @@ from optimerge.merge.kernels.program import BLOCK, STEPS
 from optimerge.merge.probe import bytes_an_entry
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.stats import PART
-from optimerge.merge.steps import Place, all_steps, place_of, ring_bytes, sources_of, step_bytes
+from optimerge.merge.steps import FilePlace, all_steps, place_of, ring_bytes, sources_of, step_bytes
 from optimerge.merge.tensor import Mode, part_of
 from optimerge.merge.tiers import Tier
 from optimerge.merge.vocabulary import Vocabulary
@@ -127,7 +127,7 @@ def _held(
     checkpoints: Sequence[Checkpoint],
     sources: "Mapping[str, Mapping[str, TensorInfo]]",
     work: Work,
-) -> "dict[tuple[Place, bool], int]":
+) -> "dict[tuple[FilePlace, bool], int]":
     """Return the bytes of each tensor that is kept; models that share one count it once."""
     found, rounding = {}, work.rounding
     for model in checkpoints:

@@ -16,7 +16,7 @@ from optimerge.merge.fused import Fused
 from optimerge.merge.kernels.later import LaterNorms
 from optimerge.merge.kernels.many import Job, ManyKernels
 from optimerge.merge.kernels.program import Kernels, Source
-from optimerge.merge.place import Direct, Dtypes, Placer, sound
+from optimerge.merge.placer import Direct, Dtypes, Placer, finite_change
 from optimerge.merge.plan import TensorPlan
 from optimerge.merge.rounded import Weight
 from optimerge.merge.stats import Change
@@ -27,12 +27,12 @@ from optimerge.methods.protocol import Selection
 from optimerge.methods.registry import method_named
 
 
-def together(place: Placer, weights: Store) -> "Together | None":
+def together(placer: Placer, weights: Store) -> "Together | None":
     """Return what merges candidates so; None where weights are streamed or the back end cannot."""
-    if place.fused is None or not isinstance(weights, Weights):
+    if placer.fused is None or not isinstance(weights, Weights):
         return None
-    many = place.fused.kernels
-    return Together(place, place.fused, many, weights) if isinstance(many, ManyKernels) else None
+    many = placer.fused.kernels
+    return Together(placer, placer.fused, many, weights) if isinstance(many, ManyKernels) else None
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Ready:
 
 @dataclass(frozen=True)
 class Together:
-    """Merges candidates into the resident model; `place` says how a tensor is merged alone."""
+    """Merges candidates into the resident model; `placer` says how a tensor is merged alone."""
 
-    place: Placer
+    placer: Placer
     fused: Fused
-    """Of `place`."""
+    """Of `placer`."""
     many: ManyKernels
     """Its back end."""
     held: Weights
@@ -71,11 +71,11 @@ class Together:
         for tensor, select in work:
             known = self._remembered(tensor, dtypes)
             if known is None:
-                present = self.place.read(self.held, tensor, dtypes, files)
+                present = self.placer.read(self.held, tensor, dtypes, files)
                 known = self._made(tensor, dtypes, present)
                 if known is None:
                     args = self.held, tensor, dtypes, select, present
-                    found[tensor.name] = self.place.merge(*args)
+                    found[tensor.name] = self.placer.merge(*args)
                     continue
             ready.append((tensor, known))
         order: list[int] = []
@@ -83,9 +83,9 @@ class Together:
         for index, change in zip(order, changes, strict=True):
             tensor, known = ready[index]
             counted = change if known.direct.against is not None else None
-            found[tensor.name] = counted or self.place.change(self.held, tensor, dtypes)
+            found[tensor.name] = counted or self.placer.change(self.held, tensor, dtypes)
         for tensor, _ in work:
-            yield sound(tensor, found[tensor.name])
+            yield finite_change(tensor, found[tensor.name])
 
     def _jobs(self, ready: Sequence[tuple[TensorPlan, Ready]], order: list[int]) -> Iterator[Job]:
         """Yield the merges, and append to `order` which they are.
@@ -111,19 +111,19 @@ class Together:
 
     def _remembered(self, tensor: TensorPlan, dtypes: Dtypes) -> Ready | None:
         known = self._last.get(tensor.name)
-        if known is None or known.target is not self.place.targets.get(tensor.name):
+        if known is None or known.target is not self.placer.targets.get(tensor.name):
             return None
         return known if known.of == self._of(tensor, dtypes) else None
 
     def _made(self, tensor: TensorPlan, dtypes: Dtypes, present: Sequence[Weight]) -> Ready | None:
         """Return what a tensor's merge needs, None if it is to be merged alone."""
-        direct = self.place.direct(self.held, tensor, dtypes, present)
+        direct = self.placer.direct(self.held, tensor, dtypes, present)
         if direct is None:
             return None
         sources = self.fused.sources(tensor, present)
         if not all(source.values.data_ptr() in self._stored for source in sources):
             return None
-        target = self.place.targets[tensor.name]
+        target = self.placer.targets[tensor.name]
         made = Ready(self._of(tensor, dtypes), target, sources, direct)
         self._last[tensor.name] = made
         return made

@@ -248,18 +248,18 @@ def test_a_model_is_recognised_only_at_its_own_depth(tiny: Tiny) -> None:
 def test_what_did_not_change_is_not_written_again(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from optimerge.merge import place
+    from optimerge.merge import placer
 
     engine = load_engine(opened(tiny("llama", True)), layers=(1, 7))
     engine.apply(parse_recipe(text_of([("red", 0, 3)])))
     written_names: list[str] = []
-    real = place.inputs_of
+    real = placer.inputs_of
 
     def spy(tensor: Any, *rest: Any) -> Any:
         written_names.append(tensor.name)
         return real(tensor, *rest)
 
-    monkeypatch.setattr(place, "inputs_of", spy)
+    monkeypatch.setattr(placer, "inputs_of", spy)
     engine.apply(parse_recipe(text_of([("red", 0, 3)])))
     assert written_names == []
     engine.apply(parse_recipe(text_of([("red", 0, 2), ("blue", 2, 3)])))

@@ -87,7 +87,7 @@ class Placer:
         TrialError if the result holds NaN or infinite weights: they are in the model then.
         """
         present = self.read(held, tensor, dtypes, files)
-        return sound(tensor, self.merge(held, tensor, dtypes, select, present))
+        return finite_change(tensor, self.merge(held, tensor, dtypes, select, present))
 
     def read(
         self,
@@ -168,7 +168,7 @@ class Placer:
         return dtypes if self.align is None else (dtypes, *(s.model for s in tensor.sources))
 
 
-def sound(tensor: TensorPlan, found: Change | None) -> Change | None:
+def finite_change(tensor: TensorPlan, found: Change | None) -> Change | None:
     """Return a tensor's change; TrialError if the merge gave NaN or infinite weights."""
     if found is not None and not isfinite(found.l1):
         raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")
