@@ -12,8 +12,8 @@ from typing import Any
 
 from optimerge.checkpoint.config import INNER
 from optimerge.checkpoint.copying import copy_content
-from optimerge.checkpoint.depth import with_layers
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.layer_count import with_layers
 
 COPIED = (
     *("generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json"),
