@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
-from optimerge.merge.fused import Fused, fusible
+from optimerge.merge.fused import Fused, fusible, merge_apart
 from optimerge.merge.homes import Homes
 from optimerge.merge.plan import InputTensor, TensorPlan
 from optimerge.merge.rounded import Weight, dense, moved
@@ -113,27 +113,22 @@ class Placer:
         select: Selection,
         present: Sequence[Weight],
     ) -> Change | None:
-        """Merge what was read into the model, whatever comes out; None if it is not used."""
-        import torch
+        """Merge what was read into the model, whatever comes out; None if it is not used.
 
+        In the dtype that a build writes, also where the model keeps a tensor in a wider one.
+        """
         math, out = torch_dtype(dtypes.math), torch_dtype(dtypes.out)
         target = self.targets.get(tensor.name)
         if target is None:  # merged all the same, for its draws from the random stream
             merged(tensor, math, present, select, self.measured)
             return None
-        if self.fused is None or not fusible(tensor, math, present, out):
-            result = merged(tensor, math, present, select, self.measured)
-            # What a build writes: the model may keep a tensor in more precision than that.
-            target.write(result.to(out or result.dtype))
-            del result  # before the comparison, which takes memory too
-            return self.change(held, tensor, dtypes)
-        if direct := self.direct(held, tensor, dtypes, present):
+        if self.fused is not None and (direct := self.direct(held, tensor, dtypes, present)):
             found = self.fused.merge(tensor, present, *direct)
             return found or self.change(held, tensor, dtypes)
-        first = present[0]
-        result = torch.empty(first.shape, dtype=out or torch.float32, device=first.device)
-        self.fused.merge(tensor, present, result, None, self._kind(tensor, dtypes))
+        kind = self._kind(tensor, dtypes)
+        result = merge_apart(tensor, math, out, present, select, self.fused, self.measured, kind)
         target.write(result)
+        del result  # before the comparison, which takes memory too
         return self.change(held, tensor, dtypes)
 
     def direct(

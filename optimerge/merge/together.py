@@ -66,28 +66,28 @@ class Together:
         files: Mapping[str, TensorReader] | None = None,
     ) -> Iterator[Change | None]:
         """Merge all, then yield each tensor's change as `Placer` returns it, or its TrialError."""
-        found: dict[str, Change | None] = {}
-        ready: list[tuple[TensorPlan, Ready]] = []
+        changes: dict[str, Change | None] = {}
+        at_once: list[tuple[TensorPlan, Ready]] = []
         for tensor, select in work:
-            known = self._remembered(tensor, dtypes)
-            if known is None:
+            ready = self._remembered(tensor, dtypes)
+            if ready is None:
                 present = self.placer.read(self.held, tensor, dtypes, files)
-                known = self._made(tensor, dtypes, present)
-                if known is None:
-                    args = self.held, tensor, dtypes, select, present
-                    found[tensor.name] = self.placer.merge(*args)
+                ready = self._made(tensor, dtypes, present)
+                if ready is None:
+                    alone = self.placer.merge(self.held, tensor, dtypes, select, present)
+                    changes[tensor.name] = alone
                     continue
-            ready.append((tensor, known))
+            at_once.append((tensor, ready))
         order: list[int] = []
-        changes = self.many.merge_many(self._jobs(ready, order)) if ready else []
-        for index, change in zip(order, changes, strict=True):
-            tensor, known = ready[index]
-            counted = change if known.direct.against is not None else None
-            found[tensor.name] = counted or self.placer.change(self.held, tensor, dtypes)
+        merged = self.many.merge_many(self._jobs(at_once, order)) if at_once else []
+        for index, change in zip(order, merged, strict=True):
+            tensor, ready = at_once[index]
+            counted = change if ready.direct.against is not None else None
+            changes[tensor.name] = counted or self.placer.change(self.held, tensor, dtypes)
         for tensor, _ in work:
-            yield finite_change(tensor, found[tensor.name])
+            yield finite_change(tensor, changes[tensor.name])
 
-    def _jobs(self, ready: Sequence[tuple[TensorPlan, Ready]], order: list[int]) -> Iterator[Job]:
+    def _jobs(self, work: Sequence[tuple[TensorPlan, Ready]], order: list[int]) -> Iterator[Job]:
         """Yield the merges, and append to `order` which they are.
 
         Those that need norms come last: the device sums them all at once, when the host has given
@@ -96,9 +96,9 @@ class Together:
         norms = LaterNorms(self.fused.kernels)
         fused = replace(self.fused, kernels=cast("Kernels", norms))
         waiting: dict[int, Job] = {}
-        for index, (tensor, known) in enumerate(ready):
+        for index, (tensor, ready) in enumerate(work):
             asked = len(norms.asked)
-            job = fused.job(tensor, known.sources, *known.direct)
+            job = fused.job(tensor, ready.sources, *ready.direct)
             if len(norms.asked) > asked:
                 waiting[index] = job
                 continue
@@ -110,10 +110,10 @@ class Together:
             yield replace(waiting[index], program=program)
 
     def _remembered(self, tensor: TensorPlan, dtypes: Dtypes) -> Ready | None:
-        known = self._last.get(tensor.name)
-        if known is None or known.target is not self.placer.targets.get(tensor.name):
+        last = self._last.get(tensor.name)
+        if last is None or last.target is not self.placer.targets.get(tensor.name):
             return None
-        return known if known.of == self._of(tensor, dtypes) else None
+        return last if last.of == self._of(tensor, dtypes) else None
 
     def _made(self, tensor: TensorPlan, dtypes: Dtypes, present: Sequence[Weight]) -> Ready | None:
         """Return what a tensor's merge needs, None if it is to be merged alone."""
