@@ -32,11 +32,12 @@ from optimerge.merge.spread import open_spread
 from optimerge.merge.statistics import Statistics
 from optimerge.merge.stats import Change, change, counted, total
 from optimerge.merge.steps import all_steps
+from optimerge.merge.store import Store
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets, verify_targets
 from optimerge.merge.tensor import Mode, Selections, rounds_adapters
-from optimerge.merge.tiers import Store, Tier
+from optimerge.merge.tiers import Tier
 from optimerge.merge.vocabulary import Vocabulary
 from optimerge.methods.protocol import Selection
 from optimerge.methods.registry import method_named

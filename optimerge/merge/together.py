@@ -20,8 +20,8 @@ from optimerge.merge.placer import Direct, Dtypes, Placer, finite_change
 from optimerge.merge.plan import TensorPlan
 from optimerge.merge.rounded import Weight
 from optimerge.merge.stats import Change
+from optimerge.merge.store import Store
 from optimerge.merge.target import Target
-from optimerge.merge.tiers import Store
 from optimerge.merge.weights import Weights
 from optimerge.methods.protocol import Selection
 from optimerge.methods.registry import method_named

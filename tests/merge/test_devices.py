@@ -26,8 +26,9 @@ from optimerge.merge.kernels.reference import TorchKernels
 from optimerge.merge.resident import load_model, outline
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.spread import SpreadWeights
+from optimerge.merge.store import Store
 from optimerge.merge.tensor import Mode
-from optimerge.merge.tiers import Store, Tier, staged
+from optimerge.merge.tiers import Tier, staged
 from optimerge.merge.weights import Weights
 from optimerge.recipe.read import parse_recipe
 
