@@ -26,7 +26,7 @@ from transformers.utils.logging import disable_progress_bar
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.merge.disk import DiskWeights
 from optimerge.merge.engine import Engine, load_engine
-from optimerge.merge.free import LIMIT, free_on
+from optimerge.merge.free import MEMORY_VARIABLE, free_on
 from optimerge.merge.need import Work, predicted
 from optimerge.recipe.read import parse_recipe
 from optimerge.recipe.schema import Recipe
@@ -101,7 +101,7 @@ def main() -> None:
         checkpoints = [open_checkpoint(name, Path(scratch)) for name in NAMES]
         work = Work(tuple(chosen.methods))
         needs = {t: predicted(checkpoints, work, t, "cpu").peak for t in ("device", "disk")}
-        os.environ[LIMIT] = str((needs["device"] + needs["disk"]) // 2)
+        os.environ[MEMORY_VARIABLE] = str((needs["device"] + needs["disk"]) // 2)
         tier = "device" if needs["device"] <= free_on("cpu") else "disk"
         gib = {name: f"{n / 2**30:.2f} GiB" for name, n in needs.items()}
         print(f"{checkpoints[0].parameters:,} parameters, bfloat16, 3 experts; resident needs "

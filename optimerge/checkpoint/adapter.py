@@ -14,7 +14,7 @@ from typing import Any
 from optimerge.checkpoint.adapter_config import REMEDY, AdapterConfig, read_adapter_config
 from optimerge.checkpoint.architecture import is_head, is_token_embedding
 from optimerge.checkpoint.dtypes import FLOATS
-from optimerge.checkpoint.headers import TensorInfo, read_header
+from optimerge.checkpoint.headers import TensorInfo, read_header, shape_text
 from optimerge.errors import CheckpointError
 
 WEIGHTS = "adapter_model.safetensors"
@@ -167,8 +167,9 @@ class _Names:
         """Return the tensor that takes the place of the base's."""
         if given.shape != info.shape:
             raise CheckpointError(
-                f"{self.reference!r} has {info.name} of shape {_text(given.shape)}, its base of "
-                f"{_text(info.shape)}; resize the base as it was for the training, or {REMEDY}"
+                f"{self.reference!r} has {info.name} of shape {shape_text(given.shape)}, its base "
+                f"of {shape_text(info.shape)}; resize the base as it was for the training, or "
+                f"{REMEDY}"
             )
         alone = not given.name.rpartition(".")[0].endswith("base_layer")
         if alone and is_token_embedding(info.name) and not any(map(is_head, self.tensors)):
@@ -202,8 +203,8 @@ class _Names:
         )
         if len(info.shape) != 2 or (a.shape, b.shape) != ((rank, columns), (rows, rank)):
             raise CheckpointError(
-                f"{self.reference!r} has factors {_text(b.shape)} and {_text(a.shape)} for "
-                f"{info.name} of shape {_text(info.shape)} at rank {rank}; "
+                f"{self.reference!r} has factors {shape_text(b.shape)} and {shape_text(a.shape)} "
+                f"for {info.name} of shape {shape_text(info.shape)} at rank {rank}; "
                 "give the base that the adapter was trained on"
             )
         return LowRank(a, b, config.scale_of(module), transposed, embedding)
@@ -211,10 +212,6 @@ class _Names:
 
 def _bare(name: str) -> str:
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a number"
 
 
 def _notes(reference: str, settings: AdapterConfig, base: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ INNER = ("text_config", "llm_config", "language_config")
 """Where a model that also sees or hears keeps the settings of its decoder."""
 
 MOST_LAYERS = 10_000
+"""No model has more."""
 _TEXTS = ("model_type",)
 _TIED_BY_DEFAULT = frozenset(
     {
@@ -76,6 +77,20 @@ def decoder_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(inner, Mapping):
             return inner
     return config
+
+
+def copied_config(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return a copy, and all in it where settings of the decoder may stand, itself first.
+
+    These are copies too, to be changed.
+    """
+    copied = dict(config)
+    places = [copied]
+    for key in INNER:
+        if isinstance(copied.get(key), Mapping):
+            copied[key] = dict(copied[key])
+            places.append(copied[key])
+    return copied, places
 
 
 def setting(config: Mapping[str, Any], *keys: str) -> Any:

@@ -1,9 +1,18 @@
 """Copies files of one model's folder into another's."""
 
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 from optimerge.errors import CheckpointError
+
+REFUSED = ("*.py", "*.pyc", "*.so", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
+"""Code and pickles, whatever else their names match: `tokenizer_x.py` is code."""
+
+
+def is_refused(name: str) -> bool:
+    """Whether a file of that name is never copied."""
+    return any(fnmatch(name, pattern) for pattern in REFUSED)
 
 
 def copy_content(file: Path, folder: Path, target: Path) -> None:

@@ -11,14 +11,11 @@ from optimerge.checkpoint.adapter import WEIGHTS
 from optimerge.checkpoint.adapter_config import CONFIG
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.headers import TensorInfo, read_header
+from optimerge.checkpoint.tokenizer import TOKENIZER_FILES
 from optimerge.errors import CheckpointError
 
 SAMPLE_BYTES = 512
-TEXT_FILES = (
-    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt"),
-    *("merges.txt", "*.tiktoken", "spiece.model", "*.bpe.model", "chat_template.*"),
-    "generation_config.json",
-)
+TEXT_FILES = (*TOKENIZER_FILES, "chat_template.*", "generation_config.json")
 """What of a folder decides how text becomes tokens, and when answers end; by pattern."""
 
 

@@ -9,10 +9,9 @@ from optimerge.checkpoint.architecture import (
     layer_of,
 )
 from optimerge.checkpoint.config import setting
-from optimerge.checkpoint.differences import differences as differences
 from optimerge.checkpoint.dtypes import FLOATS, TORCH_NAMES
 from optimerge.checkpoint.folder import Checkpoint
-from optimerge.checkpoint.headers import TensorInfo
+from optimerge.checkpoint.headers import TensorInfo, shape_text
 from optimerge.checkpoint.same import same_bytes
 from optimerge.errors import CheckpointError
 
@@ -46,7 +45,7 @@ def check_fit(checkpoints: Sequence[Checkpoint], *, vocabularies_differ: bool = 
 
     Tensors that are copied from the first may be lacking in the others, but not differ: of large
     ones a part is compared here, `check_copied` compares all. Legal differences (rope, context
-    length, number types) are told by `differences`.
+    length, number types) are told by `optimerge.checkpoint.differences`.
     """
     for checkpoint in checkpoints:
         _check_numbers(checkpoint)
@@ -193,7 +192,7 @@ def _check_heads(first: Checkpoint, other: Checkpoint) -> None:
 def _shapes(
     name: str, first: Checkpoint, other: Checkpoint, ours: TensorInfo, theirs: TensorInfo
 ) -> str:
-    one, two = (" x ".join(map(str, info.shape)) or "a number" for info in (ours, theirs))
+    one, two = shape_text(ours.shape), shape_text(theirs.shape)
     return f"{first.reference!r} has {name} {one}, {other.reference!r} has {two}"
 
 

@@ -44,6 +44,15 @@ class TensorInfo:
         return math.prod(self.shape)
 
 
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return a shape as messages write it.
+
+    >>> shape_text((2, 3)), shape_text(())
+    ('2 x 3', 'a number')
+    """
+    return " x ".join(map(str, shape)) or "a number"
+
+
 def read_header(file: Path) -> dict[str, TensorInfo]:
     """Return the tensors of a safetensors file by name, in the order of the header.
 

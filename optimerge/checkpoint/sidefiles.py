@@ -10,20 +10,19 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from optimerge.checkpoint.config import INNER
-from optimerge.checkpoint.copying import copy_content
-from optimerge.checkpoint.depth import with_layers
+from optimerge.checkpoint.config import copied_config
+from optimerge.checkpoint.copying import copy_content, is_refused
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.layer_count import with_layers
+from optimerge.checkpoint.tokenizer import CHAT_FILES, TOKENIZER_FILES
 
 COPIED = (
-    *("generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json"),
-    *("vocab.json", "vocab.txt", "merges.txt", "*.tiktoken", "spiece.model", "*.bpe.model"),
-    *("chat_template.*", "additional_chat_templates/*.jinja", "processor_config.json"),
+    *TOKENIZER_FILES,
+    *CHAT_FILES,
+    *("generation_config.json", "processor_config.json"),
     *("preprocessor_config.json", "video_preprocessor_config.json"),
     *("LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*"),
 )
-REFUSED = ("*.py", "*.pyc", "*.so", "*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
-"""Also where COPIED matches: `tokenizer_x.py` is code."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,7 @@ def copy_side_files(
 
 
 def _wanted(name: str) -> bool:
-    if any(fnmatch(name, pattern) for pattern in REFUSED):
-        return False
-    return any(fnmatch(name, pattern) for pattern in COPIED)
+    return not is_refused(name) and any(fnmatch(name, pattern) for pattern in COPIED)
 
 
 def _is_weight(name: str) -> bool:
@@ -92,14 +89,8 @@ def _changed(
     donor: Checkpoint, dtype: str | None, layers: int | None, layer_types: Sequence[str] | None
 ) -> dict[str, Any]:
     # Not the donor's path on this machine: the new model may be published.
-    config: dict[str, Any] = {
-        key: value for key, value in donor.config.items() if key != "_name_or_path"
-    }
-    inner = next((key for key in INNER if isinstance(config.get(key), dict)), None)
-    places = [config]
-    if inner is not None:
-        config[inner] = dict(config[inner])
-        places.append(config[inner])
+    kept = {key: value for key, value in donor.config.items() if key != "_name_or_path"}
+    config, places = copied_config(kept)
     for place in places:
         if dtype is not None:
             for key in ("dtype", "torch_dtype"):

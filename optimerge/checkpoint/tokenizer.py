@@ -17,6 +17,12 @@ from optimerge.checkpoint.json_file import read_object
 from optimerge.errors import CheckpointError
 
 FAST, SETTINGS, SPECIAL = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
+TOKENIZER_FILES = (
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt"),
+    *("merges.txt", "*.tiktoken", "spiece.model", "*.bpe.model"),
+)
+"""What of a folder decides how text becomes tokens; by pattern."""
+CHAT_FILES = ("chat_template.*", "additional_chat_templates/*.jinja")
 SLOW = ("tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "*.tiktoken", "*.bpe.model")
 _HIGHEST = 1 << 24
 """Ids from which a vocabulary is a mistake: the largest there are hold some 300 000 tokens, and to

@@ -1,22 +1,21 @@
 """Writes a tokenizer into a new model's folder, with the chat template and the config's ids."""
 
 import json
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from optimerge.checkpoint.config import INNER, read_config
-from optimerge.checkpoint.copying import copy_content
+from optimerge.checkpoint.copying import copy_content, is_refused
 from optimerge.checkpoint.json_file import read_object
-from optimerge.checkpoint.tokenizer import FAST, SETTINGS, TokenizerFiles
+from optimerge.checkpoint.tokenizer import (
+    CHAT_FILES,
+    FAST,
+    SETTINGS,
+    TOKENIZER_FILES,
+    TokenizerFiles,
+)
 
 TEMPLATE = "chat_template.jinja"
-_CHAT = ("chat_template.*", "additional_chat_templates/*.jinja")
-_VOCABULARY = (
-    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.json", "vocab.txt"),
-    *("merges.txt", "*.tiktoken", "spiece.model", "*.bpe.model"),
-)
-_CODE = ("*.py", "*.pyc", "*.so", "*.bin", "*.pt", "*.pkl")
 _PATHS = ("name_or_path", "_name_or_path", "tokenizer_file", "vocab_file", "merges_file")
 """Settings that may hold a path of the machine on which they were written."""
 
@@ -27,9 +26,9 @@ def write_tokenizer(tokenizer: TokenizerFiles, directory: Path) -> None:
     One that was not changed is copied file by file; a changed one is its tokenizer.json and
     tokenizer_config.json, without the older forms, which would say something else.
     """
-    for file in _matching(directory, (*_VOCABULARY, *_CHAT)):
+    for file in _matching(directory, (*TOKENIZER_FILES, *CHAT_FILES)):
         file.unlink()
-    patterns = _CHAT if tokenizer.changed else (*_VOCABULARY, *_CHAT)
+    patterns = CHAT_FILES if tokenizer.changed else (*TOKENIZER_FILES, *CHAT_FILES)
     for file in _matching(tokenizer.folder, patterns):
         target = directory / file.relative_to(tokenizer.folder)
         target.parent.mkdir(exist_ok=True)
@@ -62,7 +61,7 @@ def write_vocabulary_config(directory: Path, rows: int, owner: Path | None) -> N
 
 def write_chat_template(directory: Path, text: str) -> None:
     """Make `text` the chat template of the tokenizer in `directory`, and the only one."""
-    for file in _matching(directory, _CHAT):
+    for file in _matching(directory, CHAT_FILES):
         file.unlink()
     (directory / TEMPLATE).write_text(text, "utf-8")
     settings = directory / SETTINGS
@@ -100,7 +99,7 @@ def _places(
 
 def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
     found = {file for pattern in patterns for file in folder.glob(pattern) if file.is_file()}
-    return sorted(f for f in found if not any(fnmatch(f.name, code) for code in _CODE))
+    return sorted(file for file in found if not is_refused(file.name))
 
 
 def _write_object(file: Path, content: dict[str, Any]) -> None:

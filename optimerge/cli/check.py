@@ -52,7 +52,7 @@ def print_check(
     from optimerge.checkpoint.fit import first_few
     from optimerge.cli.quiet import quiet
     from optimerge.cli.screen import count
-    from optimerge.merge.depth import check_depths
+    from optimerge.merge.layer_count import check_depths
     from optimerge.merge.resident import check_in_place
     from optimerge.objectives.tasks import check_tasks
     from optimerge.search.budget import DEFAULT_TRIALS

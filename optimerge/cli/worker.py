@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from optimerge.records.artifact_url import VARIABLE as ARTIFACTS
-from optimerge.records.storage import VARIABLE
+from optimerge.records.artifact_url import ARTIFACTS_VARIABLE
+from optimerge.records.storage import STORAGE_VARIABLE
 
 SUPERVISED = "OPTIMERGE_SUPERVISED"
 """Environment variable of a worker whose standard input ends with its supervisor."""
@@ -84,7 +84,7 @@ def worker_environment(
     device: str, count: int, storage: str, artifacts: str = ""
 ) -> dict[str, str]:
     """Return the environment of one of `count` workers: its share of the CPU, and secrets."""
-    given = {VARIABLE: storage, ARTIFACTS: artifacts}
+    given = {STORAGE_VARIABLE: storage, ARTIFACTS_VARIABLE: artifacts}
     found = os.environ | {SUPERVISED: "1"} | {name: url for name, url in given.items() if url}
     if device == "cpu":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

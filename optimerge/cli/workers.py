@@ -21,8 +21,7 @@ from optimerge.cli.run_progress import RunProgress
 from optimerge.cli.screen import err
 from optimerge.cli.worker import Worker, arguments, ending, worker_environment
 from optimerge.errors import OptimergeError
-from optimerge.merge.shared import VARIABLE as SHARED
-from optimerge.merge.shared import make_shared
+from optimerge.merge.shared import SHARED_VARIABLE, make_shared
 from optimerge.records.run import url_of
 from optimerge.search.again import Again, environment
 from optimerge.search.budget import Budget, Stop
@@ -61,7 +60,7 @@ def run_workers(
     (folder / WORKERS).mkdir(parents=True, exist_ok=True)
     first = (array_index() or 0) * len(devices) if url_of(folder, places[0]) else 0
     shared = make_shared()
-    common = {} if shared is None else {SHARED: str(shared)}
+    common = {} if shared is None else {SHARED_VARIABLE: str(shared)}
     workers = [
         Worker(
             index,

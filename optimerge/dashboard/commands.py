@@ -4,7 +4,7 @@ import shlex
 
 from optimerge.dashboard.source import Source
 from optimerge.records.secrets import redacted
-from optimerge.records.storage import VARIABLE
+from optimerge.records.storage import STORAGE_VARIABLE
 
 
 def export_command(source: Source, trial: str) -> str:
@@ -28,6 +28,10 @@ def _line(source: Source, command: str, *words: str) -> str:
     said = ["optimerge", command, str(source.folder)]
     line = shlex.join([*said, *(word for word in words if word)])
     if source.url:
-        shown = shlex.quote(source.url) if redacted(source.url) == source.url else f'"${VARIABLE}"'
+        shown = (
+            shlex.quote(source.url)
+            if redacted(source.url) == source.url
+            else f'"${STORAGE_VARIABLE}"'
+        )
         line += f" --storage {shown}"
     return line

@@ -7,7 +7,7 @@ hold a NaN are compared with nothing; infinities are compared as the numbers the
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optimerge.front.layers import rank_pairs, rank_rows
+from optimerge.front.sorting import rank_pairs, rank_rows
 
 _BLOCK = 128
 """Rows filtered at once: bounds the working memory to some 256 bytes a row of the front."""

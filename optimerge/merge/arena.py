@@ -58,7 +58,7 @@ class Arena:
         """Bytes of memory, padding counted."""
         return self._memory.numel()
 
-    def place(self, shape: tuple[int, ...], dtype: "dtype") -> "Tensor":
+    def take(self, shape: tuple[int, ...], dtype: "dtype") -> "Tensor":
         """Return the next tensor, contiguous, its content undefined."""
         size = prod(shape) * dtype.itemsize
         stop = self._next + size
@@ -90,7 +90,7 @@ def into_arenas(model: "Module", place: Callable[[str], str]) -> None:
     for device, parameters in devices.items():
         arena = Arena((p.numel() * p.element_size() for p in parameters), device)
         for parameter in parameters:
-            placed = arena.place(tuple(parameter.shape), parameter.dtype)
+            placed = arena.take(tuple(parameter.shape), parameter.dtype)
             before = parameter.data
             placed.copy_(before)
             parameter.data = placed

@@ -10,7 +10,7 @@ from optimerge.checkpoint.headers import TensorInfo
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import CheckpointError
 from optimerge.merge.readahead import ReadAhead, Times
-from optimerge.merge.ring import Ring
+from optimerge.merge.ring import RingToStream
 from optimerge.merge.steps import (
     Key,
     all_steps,
@@ -43,23 +43,20 @@ class DiskWeights:
     ) -> None:
         self.times = Times()
         self.prefetch = True
-        self._pinned = pinned
         self._checkpoints = {c.reference: c for c in checkpoints}
         self._infos: dict[Key, TensorInfo] = {
             (c.reference, name): info for c in checkpoints for name, info in sources_of(c).items()
         }
         self._small = load_factors(checkpoints, device)
-        self._size = ring_bytes(
-            {n: self._bytes(keys) for n, keys in all_steps(checkpoints).items()}
-        )
-        self._ring: Ring | None = None
+        size = ring_bytes({n: self._bytes(keys) for n, keys in all_steps(checkpoints).items()})
+        self._ring = RingToStream(size, "cpu", pinned=pinned)
         self._unchecked = set(self._infos)
         self._stamps = {file: _stamp(file) for file in {i.file for i in self._infos.values()}}
 
     @property
     def bytes(self) -> int:
         """Bytes of memory held."""
-        return self._small.bytes + (self._size if self._ring else 0)
+        return self._small.bytes + self._ring.bytes
 
     def stream(self, steps: Sequence[Sequence[Key]]) -> Generator[Weights]:
         """Yield the tensors of each step; they are gone when the next is asked for.
@@ -69,7 +66,7 @@ class DiskWeights:
         """
         infos = [{key: self._infos[key] for key in keys} for keys in steps]
         sizes = [step_bytes(found.values()) for found in infos]
-        ring = self._room_for(max(sizes, default=0))
+        ring = self._ring.for_steps(sizes)
         with ExitStack() as stack:
             readers: dict[str, TensorReader] = {}
 
@@ -90,12 +87,6 @@ class DiskWeights:
         for key in self._unchecked & tensors.keys():
             refuse_nan(*key, tensors[key])
             self._unchecked.remove(key)
-
-    def _room_for(self, size: int) -> Ring:
-        if self._ring is None or size > self._size:
-            self._ring, self._size = None, max(size, self._size)
-            self._ring = Ring(self._size, "cpu", pinned=self._pinned)
-        return self._ring
 
     def _bytes(self, keys: Sequence[Key]) -> int:
         return step_bytes(self._infos[key] for key in keys)

@@ -10,21 +10,21 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from optimerge.checkpoint.depth import resized
 from optimerge.checkpoint.fit import check_copied
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.layer_count import resized
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.arena import into_arena
-from optimerge.merge.depth import Depth, check_depths
 from optimerge.merge.dispatch import check_resident, dispatch
 from optimerge.merge.fused import Fused
 from optimerge.merge.hands import Hands, make_hands
 from optimerge.merge.homes import DeviceMap, Homes, find_homes
 from optimerge.merge.kernels.choose import kernels_for
 from optimerge.merge.kernels.facts import Memory
-from optimerge.merge.place import Dtypes, Placer
+from optimerge.merge.layer_count import LayerCount, check_depths
+from optimerge.merge.placer import Dtypes, Placer
 from optimerge.merge.plan import MergePlan, TensorPlan, make_plan
 from optimerge.merge.resident import check_in_place, load_model, resize
 from optimerge.merge.rounding import Rounding, originals
@@ -32,11 +32,12 @@ from optimerge.merge.spread import open_spread
 from optimerge.merge.statistics import Statistics
 from optimerge.merge.stats import Change, change, counted, total
 from optimerge.merge.steps import all_steps
+from optimerge.merge.store import Store
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets, verify_targets
 from optimerge.merge.tensor import Mode, Selections, rounds_adapters
-from optimerge.merge.tiers import Store, Tier
+from optimerge.merge.tiers import Tier
 from optimerge.merge.vocabulary import Vocabulary
 from optimerge.methods.protocol import Selection
 from optimerge.methods.registry import method_named
@@ -65,7 +66,7 @@ class Engine:
     """What the rows of embeddings stand for; None: what they stand for in the base."""
     statistics: Statistics | None = None
     """Of the experts, for the methods that need them."""
-    depth: Depth | None = None
+    layer_count: LayerCount | None = None
     """Layers of the model that candidates may use; None: all have the base's, each in its place."""
     rounding: Rounding | None = None
     """What of the experts `weights` keeps in int8 steps; None: nothing."""
@@ -80,13 +81,13 @@ class Engine:
     def __post_init__(self) -> None:
         base = self.checkpoints[self.base]
         check_resident(self.model, base.reference)
-        if self.depth is None:
+        if self.layer_count is None:
             self._targets = find_targets(self.model, base, self.vocabulary)
         else:
-            self._targets = self.depth.targets
+            self._targets = self.layer_count.targets
         self._align = Aligner(self.vocabulary) if self.vocabulary else None
         models = [self.base, *(m for m in self.checkpoints if m != self.base)]
-        self._tables = Tables(models, self._align, compared=self.depth is None)
+        self._tables = Tables(models, self._align, compared=self.layer_count is None)
         homes = self.homes or Homes((str(self.model.device),))
         placers = {device: self._placer(device, homes) for device in homes.devices}
         self._hands = make_hands(homes, placers, self.weights)
@@ -102,7 +103,7 @@ class Engine:
             align=self._align,
             fused=fused,
             measured=self.statistics,
-            compared=self.depth is None,
+            compared=self.layer_count is None,
             device=device,
             homes=homes if len(homes.devices) > 1 else None,
         )
@@ -119,8 +120,8 @@ class Engine:
         if recipe.output_tokenizer != (self.vocabulary.wanted if self.vocabulary else None):
             raise TrialError("the recipe asks for another tokenizer than the resident model has")
         plan = make_plan(recipe, self.checkpoints)
-        if self.depth is not None:
-            self.depth.follow(plan)
+        if self.layer_count is not None:
+            self.layer_count.follow(plan)
         else:
             self._refuse_other_shape(plan)
         with ExitStack() as stack:
@@ -128,7 +129,7 @@ class Engine:
             files = stack.enter_context(originals(self.checkpoints)) if whole else None
             changes = self._merged(plan, files)
         seconds = time.perf_counter() - started
-        return total(changes, seconds, compared=self.depth is None)
+        return total(changes, seconds, compared=self.layer_count is None)
 
     def _merged(self, plan: MergePlan, files: Mapping[str, TensorReader] | None) -> list[Change]:
         """Merge what is not as the plan says yet; `files`: read instead of what is in steps."""
@@ -209,17 +210,17 @@ class Engine:
             target = self._targets[name]
             target.write(tensor)
             written = target.read()
-            if self.depth is not None:
+            if self.layer_count is not None:
                 changes.append(counted(written))
                 continue
             with closing(self.weights.stream([self._tables.keys_of(self.base, name)])) as stream:
                 base = self._tables.read(next(iter(stream)), self.base, name)
                 changes.append(change(written, base.to(written.device)))
         seconds = time.perf_counter() - started
-        return total(changes, seconds, compared=self.depth is None)
+        return total(changes, seconds, compared=self.layer_count is None)
 
     def _live(self) -> list[str]:
-        return self.depth.live(self._targets) if self.depth else list(self._targets)
+        return self.layer_count.live(self._targets) if self.layer_count else list(self._targets)
 
     def holds(self, reference: str) -> bool:
         """Whether the resident model is that model, but for the rounding of its dtype.
@@ -228,7 +229,10 @@ class Engine:
         """
         import torch
 
-        if self.depth is not None and self.depth.layers != self.checkpoints[reference].layers:
+        if (
+            self.layer_count is not None
+            and self.layer_count.layers != self.checkpoints[reference].layers
+        ):
             return False
         names = self._live()
         steps = [self._tables.keys_of(reference, name) for name in names]
@@ -301,14 +305,14 @@ def load_engine(
     model = load_model(base, out_dtype)
     if vocabulary:
         model = resize(model, base, vocabulary.rows)
-    depth = Depth(model, base, layers[1]) if layers else None
+    layer_count = LayerCount(model, base, layers[1]) if layers else None
     homes = None
     if device_map is None:
         into_arena(model, device)  # the layers that were added too
     else:
         dispatch(model, device_map)
         resident = resized(base, layers[1]) if layers else base
-        targets = depth.targets if depth else find_targets(model, base, vocabulary)
+        targets = layer_count.targets if layer_count else find_targets(model, base, vocabulary)
         homes = find_homes(model, resident, targets, device_map)
     return Engine(
         model=model,
@@ -319,7 +323,7 @@ def load_engine(
         seed=seed,
         vocabulary=vocabulary,
         statistics=statistics,
-        depth=depth,
+        layer_count=layer_count,
         rounding=rounding,
         homes=homes,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from optimerge.errors import OptimergeError
 from optimerge.merge.shared import in_common
 
-LIMIT = "OPTIMERGE_MEMORY"
+MEMORY_VARIABLE = "OPTIMERGE_MEMORY"
 """Environment variable: take no more than that on the device (bytes, or 800M, 20G, ...)."""
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -34,12 +34,14 @@ def free_main(root: Path = Path("/")) -> int:
 
 def limit() -> int | None:
     """Return the limit that the environment sets, or None; OptimergeError if it is no size."""
-    text = os.environ.get(LIMIT, "")
+    text = os.environ.get(MEMORY_VARIABLE, "")
     if not text:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", text)
     if not found:
-        raise OptimergeError(f"{LIMIT}={text!r} is no size; give bytes, or a size as 800M or 20G")
+        raise OptimergeError(
+            f"{MEMORY_VARIABLE}={text!r} is no size; give bytes, or a size as 800M or 20G"
+        )
     return int(float(found[1]) * _UNITS[found[2]])
 
 

@@ -123,11 +123,13 @@ def merge_apart(
     select: Selection,
     fused: Fused | None,
     measured: "Measured | None" = None,
+    kind: Hashable = None,
 ) -> "Tensor":
     """Return the merge of the tensors of `tensor.sources` in memory of its own, in dtype `out`.
 
-    None for a dtype as in a recipe: the math dtype, and the inputs', promoted. The bytes are those
-    that an engine of the same mode and seed writes. `fused`: None in exact mode.
+    None for a dtype as in a recipe: the math dtype, and the inputs', promoted. `fused`: None in
+    exact mode; `kind`: as for `Fused.merge`. Builds write what is returned, and so does an engine
+    where its fused kernels cannot write into the model.
     """
     import torch
 
@@ -136,7 +138,7 @@ def merge_apart(
         return result.to(out or result.dtype)
     first = present[0]
     result = torch.empty(first.shape, dtype=out or torch.float32, device=first.device)
-    fused.merge(tensor, present, result)
+    fused.merge(tensor, present, result, kind=kind)
     return result
 
 

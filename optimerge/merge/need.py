@@ -14,7 +14,7 @@ from optimerge.merge.kernels.program import BLOCK, STEPS
 from optimerge.merge.probe import bytes_an_entry
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.stats import PART
-from optimerge.merge.steps import Place, all_steps, place_of, ring_bytes, sources_of, step_bytes
+from optimerge.merge.steps import FilePlace, all_steps, place_of, ring_bytes, sources_of, step_bytes
 from optimerge.merge.tensor import Mode, part_of
 from optimerge.merge.tiers import Tier
 from optimerge.merge.vocabulary import Vocabulary
@@ -127,7 +127,7 @@ def _held(
     checkpoints: Sequence[Checkpoint],
     sources: "Mapping[str, Mapping[str, TensorInfo]]",
     work: Work,
-) -> "dict[tuple[Place, bool], int]":
+) -> "dict[tuple[FilePlace, bool], int]":
     """Return the bytes of each tensor that is kept; models that share one count it once."""
     found, rounding = {}, work.rounding
     for model in checkpoints:
@@ -186,43 +186,67 @@ def _temporaries(
     They are sums of adapters, tables with the result's rows, casts, and what the kernels of
     methods take that are not fused, or writing and comparing what they return.
     """
-    base, experts = checkpoints[0], checkpoints[1:]
+    base = checkpoints[0]
     plain = [m for m in work.methods if not (work.fast and method_named(m).form)]
-    slopes = [bytes_an_entry(m, len(experts), work.mode, base.dtype, work.math) for m in plain]
-    parts = [part_of(method_named(m), device) for m in plain]
-    fused = len(plain) < len(work.methods)
-    math, out = work.math or base.dtype, work.out or base.dtype
-    wide = _itemsize(math)
-    written = wide + (_itemsize(out) if out != math else 0)
+    own = _own_kernels(plain, checkpoints, work, device)
+    cast = len(checkpoints) if len(plain) < len(work.methods) else 0
     most = 0
     for name, info in base.merged.items():
         entries = prod(_shape(work, name, info))
-        sums = sum(
-            c.adapter is not None
-            and (found := c.adapter.changes.get(c.merged[name].name)) is not None
-            and found.factors is not None
-            for c in checkpoints
-            if name in c.merged
-        )
-        held = sums * FLOAT32 * entries
-        taken = held + max(
-            (
-                slope * entries if entries <= part else wide * entries + slope * part
-                for slope, part in zip(slopes, parts, strict=True)
-            ),
-            default=0.0,
-        )
-        if plain:
-            taken = max(taken, held + written * entries, held + COMPARED * min(entries, PART))
+        sums = _adapted(checkpoints, name)
+        taken = sums * FLOAT32 * entries + own.taken(entries)
         if sums:  # the sum of the last one is made beside the others; then all are cast alike
-            taken = max(taken, held + 2 * FLOAT32 * entries)
-            if fused:
-                taken = max(taken, (len(checkpoints)) * FLOAT32 * entries)
+            taken = max(taken, max(sums + 2, cast) * FLOAT32 * entries)
         if work.vocabulary and has_token_rows(name):
             tables = [prod(sources[c.reference][name].shape) for c in checkpoints]
-            taken += wide * (sum(tables) + len(tables) * entries)
+            taken += own.wide * (sum(tables) + len(tables) * entries)
         most = max(most, round(taken))
     return most
+
+
+@dataclass(frozen=True)
+class _OwnKernels:
+    """What methods take that are not fused, beside the tensors that they merge."""
+
+    each: tuple[tuple[float, int], ...]
+    """Of each method: bytes an entry, and the entries that it is given at a time."""
+    wide: int
+    """Bytes of an entry in the math dtype."""
+    written: int
+    """Bytes of an entry of the result, and of its copy in the model's dtype, if that is another."""
+
+    def taken(self, entries: int) -> float:
+        """Return the bytes for a tensor of that size: to merge, to write or to compare it."""
+        if not self.each:
+            return 0.0
+        merging = (
+            slope * entries if entries <= part else self.wide * entries + slope * part
+            for slope, part in self.each
+        )
+        return max(*merging, self.written * entries, COMPARED * min(entries, PART))
+
+
+def _own_kernels(
+    methods: Sequence[str], checkpoints: Sequence[Checkpoint], work: Work, device: str
+) -> _OwnKernels:
+    dtype, experts = checkpoints[0].dtype, len(checkpoints) - 1
+    math, out = work.math or dtype, work.out or dtype
+    wide = _itemsize(math)
+    each = (
+        (bytes_an_entry(m, experts, work.mode, dtype, work.math), part_of(method_named(m), device))
+        for m in methods
+    )
+    return _OwnKernels(tuple(each), wide, wide + (_itemsize(out) if out != math else 0))
+
+
+def _adapted(checkpoints: Sequence[Checkpoint], name: str) -> int:
+    """Return how many models hold the tensor as a sum with an adapter's factors."""
+    changes = (
+        c.adapter.changes.get(c.merged[name].name)
+        for c in checkpoints
+        if c.adapter is not None and name in c.merged
+    )
+    return sum(change is not None and change.factors is not None for change in changes)
 
 
 def _buffers(checkpoints: Sequence[Checkpoint], device: str, work: Work) -> int:

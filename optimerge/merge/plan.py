@@ -2,7 +2,7 @@
 
 Order of look-up, first that has a value: source, slice, module, recipe, default. Filters of
 per-input parameters match the input's tensor name, those of shared ones the output's.
-A gradient runs over the layers of its slice; embeddings, final norm and lm_head lie at depth 0.
+A gradient runs along the layers of its slice; embeddings, final norm and lm_head lie at its start.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from optimerge.errors import CheckpointError, RecipeError
 from optimerge.methods.protocol import MergeMethod, Number, Parameter, Required
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Module, Parameters, Recipe, Slice, SliceSource
-from optimerge.recipe.values import Scalar, as_kind, coerce
+from optimerge.recipe.values import Scalar, along, as_kind, coerce
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,7 @@ def make_plan(recipe: Recipe, checkpoints: Mapping[str, Checkpoint]) -> MergePla
 
 def _depth(name: str, layers: int) -> float:
     layer = layer_of(name)
-    if layer is None:
-        return 0.0
-    return layer / (layers - 1) if layers > 1 else 1.0
+    return 0.0 if layer is None else along(layer, layers)
 
 
 def _groups(
@@ -187,7 +185,6 @@ def _layers(
     length = group.sources[0].length
     names = {s.model: _names_by_layer(checkpoints[s.model]) for s in group.sources}
     for index in range(length):
-        depth = index / (length - 1) if length > 1 else 1.0
         layers = [source.layer_range[0] + index for source in group.sources]
         found = [
             with_layer(name, offset + index)
@@ -196,7 +193,7 @@ def _layers(
         ]
         for name in dict.fromkeys(found):
             tensors = [with_layer(name, layer) for layer in layers]
-            yield _tensor(group, name, tensors, depth, method)
+            yield _tensor(group, name, tensors, along(index, length), method)
 
 
 def _names_by_layer(checkpoint: Checkpoint) -> dict[int | None, list[str]]:
@@ -229,11 +226,14 @@ def _tensor(
     group: _Group,
     name: str,
     tensors: Sequence[str],
-    depth: float,
+    place: float,
     method: MergeMethod,
     stored: Sequence[str] | None = None,
 ) -> TensorPlan:
-    """Return the plan of a tensor; `stored`: what is read, where that has another name."""
+    """Return the plan of a tensor, `place` along its slice's layers: where gradients are read.
+
+    `stored`: what is read, where that has another name.
+    """
     base: InputTensor | None = None
     inputs = []
     for source, tensor, read in zip(group.sources, tensors, stored or tensors, strict=True):
@@ -242,9 +242,9 @@ def _tensor(
             continue
         levels = (source.parameters, *group.levels)
         where = f"{source.model}: {tensor}"
-        numbers = {p.name: _number(p, levels, tensor, depth, where) for p in method.per_input}
+        numbers = {p.name: _number(p, levels, tensor, place, where) for p in method.per_input}
         inputs.append(InputTensor(source.model, read, numbers))
-    shared = {p.name: _number(p, group.levels, name, depth, name) for p in method.shared}
+    shared = {p.name: _number(p, group.levels, name, place, name) for p in method.shared}
     problem = method.refuse([i.numbers for i in inputs], shared) if method.refuse else None
     if problem:
         raise RecipeError(f"{name}: {method.name}: {problem}")
@@ -252,14 +252,14 @@ def _tensor(
 
 
 def _number(
-    parameter: Parameter, levels: Sequence[Parameters], tensor: str, depth: float, where: str
+    parameter: Parameter, levels: Sequence[Parameters], tensor: str, place: float, where: str
 ) -> Number:
     def read(given: Scalar) -> Scalar:
         return as_kind(given, parameter, where)
 
     for level in levels:
         value = level.get(parameter.name)
-        found = value.at(tensor, depth, read) if value is not None else None
+        found = value.at(tensor, place, read) if value is not None else None
         if found is not None:
             return coerce(found, parameter, where)
     if isinstance(parameter.default, Required):

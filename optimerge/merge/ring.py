@@ -1,6 +1,7 @@
 """A block of memory whose pieces are taken and given back in the same order."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from optimerge.merge.arena import ALIGNED
@@ -55,3 +56,30 @@ class Ring:
         if size <= self.size - head:
             return head
         return 0 if size <= tail else None
+
+
+class RingToStream:
+    """The ring that a store streams through, made when it is first needed.
+
+    Args:
+        size: Bytes, at the start; more once a step is larger.
+        device: As `Ring`'s.
+        pinned: Likewise.
+    """
+
+    def __init__(self, size: int, device: str, *, pinned: bool = False) -> None:
+        self._size, self._device, self._pinned = size, device, pinned
+        self._ring: Ring | None = None
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of memory held."""
+        return 0 if self._ring is None else self._size
+
+    def for_steps(self, sizes: Sequence[int]) -> Ring:
+        """Return a ring with room for the largest of these steps, in bytes."""
+        most = max(sizes, default=0)
+        if self._ring is None or most > self._size:
+            self._ring, self._size = None, max(most, self._size)
+            self._ring = Ring(self._size, self._device, pinned=self._pinned)
+        return self._ring

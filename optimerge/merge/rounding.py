@@ -18,7 +18,7 @@ from optimerge.errors import CheckpointError, RecipeError
 from optimerge.merge.arena import Arena
 from optimerge.merge.plan import InputTensor
 from optimerge.merge.rounded import Steps, Weight, round_to_steps
-from optimerge.merge.steps import Key, Place, place_of
+from optimerge.merge.steps import FilePlace, Key, place_of
 from optimerge.recipe.schema import Recipe
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class Rounding:
         """Return a tensor in steps, placed in `room`; CheckpointError if it is not finite."""
         import torch
 
-        values = room.place(tuple(weight.shape), torch.int8)
-        scales = room.place((weight.numel() // weight.shape[-1],), torch.float32)
+        values = room.take(tuple(weight.shape), torch.int8)
+        scales = room.take((weight.numel() // weight.shape[-1],), torch.float32)
         try:
             round_to_steps(weight, base, values, scales)
         except CheckpointError as error:
@@ -89,7 +89,7 @@ class Rounding:
         self,
         reader: TensorReader,
         bases: "Mapping[Key, Tensor]",
-        known: dict[Place, Steps],
+        known: dict[FilePlace, Steps],
         device: str,
         check: Check,
     ) -> dict[Key, Steps]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-VARIABLE = "OPTIMERGE_SHARED"
+SHARED_VARIABLE = "OPTIMERGE_SHARED"
 """Environment variable with the number of the open file, in a worker."""
 _NAME = "optimerge"
 _MARK = 32
@@ -52,7 +52,7 @@ def make_shared() -> int | None:
 
 def shared_file() -> int | None:
     """Return the file that this worker was given, None without one."""
-    number = os.environ.get(VARIABLE, "")
+    number = os.environ.get(SHARED_VARIABLE, "")
     if not number.isdecimal():
         return None
     try:  # a process that was started otherwise may have the variable, and another file there

@@ -10,8 +10,9 @@ from optimerge.checkpoint.architecture import (
     layer_of,
     with_layer,
 )
-from optimerge.checkpoint.config import INNER
+from optimerge.checkpoint.config import copied_config
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.headers import shape_text
 from optimerge.errors import CheckpointError
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
 
@@ -55,8 +56,8 @@ def _refuse_other_sizes(shapes: Mapping[Shape, tuple[str, set[str]]]) -> None:
     for other, (other_name, other_models) in others:
         if models.isdisjoint(other_models):  # a model may have layers of several sizes
             raise CheckpointError(
-                f"{name} of the result would be {_text(shape)} (from {min(models)!r}) and "
-                f"{other_name} {_text(other)} (from {min(other_models)!r}), and no model has "
+                f"{name} of the result would be {shape_text(shape)} (from {min(models)!r}) and "
+                f"{other_name} {shape_text(other)} (from {min(other_models)!r}), and no model has "
                 "both; take layers, embeddings and head from models of one size"
             )
 
@@ -65,10 +66,9 @@ def with_head_of_its_own(donor: Checkpoint, plan: MergePlan) -> Checkpoint:
     """Return the donor with a config that does not tie, where the result has its own head."""
     if not donor.tied or not any(is_head(tensor.name) for tensor in plan.tensors):
         return donor
-    config = {**donor.config, "tie_word_embeddings": False}
-    for key in INNER:
-        if isinstance(config.get(key), Mapping):
-            config[key] = {**config[key], "tie_word_embeddings": False}
+    config, places = copied_config(donor.config)
+    for place in places:
+        place["tie_word_embeddings"] = False
     return replace(donor, config=config)
 
 
@@ -93,8 +93,8 @@ def _shape(
                 else "only tensors of one shape can be merged; leave one of the models out"
             )
             raise CheckpointError(
-                f"{first.model!r} has {first.tensor} {_text(shape)}, {source.model!r} has "
-                f"{source.tensor} {_text(other)}: {remedy}"
+                f"{first.model!r} has {first.tensor} {shape_text(shape)}, {source.model!r} has "
+                f"{source.tensor} {shape_text(other)}: {remedy}"
             )
     return shape
 
@@ -108,7 +108,3 @@ def _of(source: InputTensor, tensor: TensorPlan, checkpoints: Mapping[str, Check
             "models with the same tensors can be merged; leave one of them out"
         )
     return info.shape
-
-
-def _text(shape: Shape) -> str:
-    return " x ".join(map(str, shape)) or "a number"

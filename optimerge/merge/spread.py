@@ -8,7 +8,8 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.merge.homes import Homes
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.steps import Key
-from optimerge.merge.tiers import Store, Tier, open_weights, staged
+from optimerge.merge.store import Store
+from optimerge.merge.tiers import Tier, open_weights, staged
 from optimerge.merge.weights import Weights, load_weights
 
 

@@ -3,26 +3,14 @@
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from typing import Any, Protocol
+from typing import Any
 
 from optimerge.checkpoint.headers import TensorInfo
 from optimerge.merge.lane import Lane
-from optimerge.merge.ring import Ring
+from optimerge.merge.ring import RingToStream
 from optimerge.merge.steps import Key, laid_out, place_of, step_bytes
+from optimerge.merge.store import Store
 from optimerge.merge.weights import Weights
-
-
-class Inner(Protocol):
-    """What holds or reads the tensors in main memory."""
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of memory held."""
-        ...
-
-    def stream(self, steps: Sequence[Sequence[Key]]) -> Generator[Weights]:
-        """Yield the tensors of each step."""
-        ...
 
 
 class StagedWeights:
@@ -31,7 +19,7 @@ class StagedWeights:
     Copies run on a stream of their own. On a CPU (for tests) they are plain copies.
 
     Args:
-        inner: Gives the tensors in main memory, page-locked so that copies run by themselves.
+        inner: Holds or reads them in main memory, page-locked so that copies run by themselves.
         small: Factors of adapters and dtypes, on the device.
         infos: What each tensor is.
         size: Bytes of the device's memory to stream through, at the start.
@@ -39,23 +27,22 @@ class StagedWeights:
     """
 
     def __init__(
-        self, inner: Inner, small: Weights, infos: Mapping[Key, TensorInfo], size: int, device: str
+        self, inner: Store, small: Weights, infos: Mapping[Key, TensorInfo], size: int, device: str
     ) -> None:
         self.inner = inner
         self._small, self._infos, self._device = small, infos, device
-        self._size = size
-        self._ring: Ring | None = None
+        self._ring = RingToStream(size, device)
 
     @property
     def bytes(self) -> int:
         """Bytes of memory held."""
-        return self.inner.bytes + self._small.bytes + (self._size if self._ring else 0)
+        return self.inner.bytes + self._small.bytes + self._ring.bytes
 
     def stream(self, steps: Sequence[Sequence[Key]]) -> Generator[Weights]:
         """Yield the tensors of each step; they are gone when the next is asked for."""
         infos = [{key: self._infos[key] for key in keys} for keys in steps]
         sizes = [step_bytes(found.values()) for found in infos]
-        ring = self._room_for(max(sizes, default=0))
+        ring = self._ring.for_steps(sizes)
         lane = Lane(self._device)
         copied: deque[tuple[Weights, Any]] = deque()
 
@@ -89,9 +76,3 @@ class StagedWeights:
             lane.finish_all()
             while len(ring):
                 ring.give_back()
-
-    def _room_for(self, size: int) -> Ring:
-        if self._ring is None or size > self._size:
-            self._ring, self._size = None, max(size, self._size)
-            self._ring = Ring(self._size, self._device)
-        return self._ring

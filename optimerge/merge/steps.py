@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 """(reference of a model, name of a tensor)."""
-Place = tuple[Path, int]
+FilePlace = tuple[Path, int]
 """Where a tensor's bytes lie: models that share a file share them."""
 
 
-def place_of(info: TensorInfo) -> Place:
+def place_of(info: TensorInfo) -> FilePlace:
     """Return where a tensor's bytes lie."""
     return info.file, info.start
 
@@ -65,7 +65,7 @@ def laid_out(piece: "Tensor", infos: Mapping[Key, TensorInfo]) -> "dict[Key, Ten
     """Cut a piece of memory (uint8) into the tensors of one step; contents are undefined."""
     from optimerge.checkpoint.read import dtype_of
 
-    made: dict[Place, Tensor] = {}
+    made: dict[FilePlace, Tensor] = {}
     start = 0
     for info in infos.values():
         if place_of(info) not in made:

@@ -1,6 +1,7 @@
-"""Merges the tensors of one name: the one place where plan, method and selection meet.
+"""Merges the tensors of one name by their method's own kernel: plan, method and selection meet.
 
-The resident engine and the streaming build both call it, so what is scored is what is built.
+The resident engine (`merge.placer`) and the streaming build both come here with what the fused
+kernels do not take; `merge.fused` decides that for both, so what is scored is what is built.
 """
 
 import sys

@@ -1,34 +1,18 @@
 """Where base and experts are kept while candidates are merged: three tiers, one interface."""
 
-from collections.abc import Generator, Sequence
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from typing import Literal
 
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.merge.disk import DiskWeights
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.staged import StagedWeights
-from optimerge.merge.steps import Key, all_steps, ring_bytes, sources_of, step_bytes
+from optimerge.merge.steps import all_steps, ring_bytes, sources_of, step_bytes
+from optimerge.merge.store import Store
 from optimerge.merge.weights import Weights, load_factors, load_weights
 
 Tier = Literal["device", "host", "disk"]
 """device: beside the resident model. host: in main memory, copied step by step. disk: read so."""
-
-
-class Store(Protocol):
-    """The tensors of base and experts, wherever they are kept."""
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of memory held."""
-        ...
-
-    def stream(self, steps: Sequence[Sequence[Key]]) -> Generator[Weights]:
-        """Yield, for each step, `Weights` with its tensors, on the device of the resident model.
-
-        They may be gone when the next step is asked for. Close the generator. CheckpointError if
-        a file cannot be read.
-        """
-        ...
 
 
 def open_weights(

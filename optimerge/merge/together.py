@@ -16,23 +16,23 @@ from optimerge.merge.fused import Fused
 from optimerge.merge.kernels.later import LaterNorms
 from optimerge.merge.kernels.many import Job, ManyKernels
 from optimerge.merge.kernels.program import Kernels, Source
-from optimerge.merge.place import Direct, Dtypes, Placer, sound
+from optimerge.merge.placer import Direct, Dtypes, Placer, finite_change
 from optimerge.merge.plan import TensorPlan
 from optimerge.merge.rounded import Weight
 from optimerge.merge.stats import Change
+from optimerge.merge.store import Store
 from optimerge.merge.target import Target
-from optimerge.merge.tiers import Store
 from optimerge.merge.weights import Weights
 from optimerge.methods.protocol import Selection
 from optimerge.methods.registry import method_named
 
 
-def together(place: Placer, weights: Store) -> "Together | None":
+def together(placer: Placer, weights: Store) -> "Together | None":
     """Return what merges candidates so; None where weights are streamed or the back end cannot."""
-    if place.fused is None or not isinstance(weights, Weights):
+    if placer.fused is None or not isinstance(weights, Weights):
         return None
-    many = place.fused.kernels
-    return Together(place, place.fused, many, weights) if isinstance(many, ManyKernels) else None
+    many = placer.fused.kernels
+    return Together(placer, placer.fused, many, weights) if isinstance(many, ManyKernels) else None
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Ready:
 
 @dataclass(frozen=True)
 class Together:
-    """Merges candidates into the resident model; `place` says how a tensor is merged alone."""
+    """Merges candidates into the resident model; `placer` says how a tensor is merged alone."""
 
-    place: Placer
+    placer: Placer
     fused: Fused
-    """Of `place`."""
+    """Of `placer`."""
     many: ManyKernels
     """Its back end."""
     held: Weights
@@ -66,28 +66,28 @@ class Together:
         files: Mapping[str, TensorReader] | None = None,
     ) -> Iterator[Change | None]:
         """Merge all, then yield each tensor's change as `Placer` returns it, or its TrialError."""
-        found: dict[str, Change | None] = {}
-        ready: list[tuple[TensorPlan, Ready]] = []
+        changes: dict[str, Change | None] = {}
+        at_once: list[tuple[TensorPlan, Ready]] = []
         for tensor, select in work:
-            known = self._remembered(tensor, dtypes)
-            if known is None:
-                present = self.place.read(self.held, tensor, dtypes, files)
-                known = self._made(tensor, dtypes, present)
-                if known is None:
-                    args = self.held, tensor, dtypes, select, present
-                    found[tensor.name] = self.place.merge(*args)
+            ready = self._remembered(tensor, dtypes)
+            if ready is None:
+                present = self.placer.read(self.held, tensor, dtypes, files)
+                ready = self._made(tensor, dtypes, present)
+                if ready is None:
+                    alone = self.placer.merge(self.held, tensor, dtypes, select, present)
+                    changes[tensor.name] = alone
                     continue
-            ready.append((tensor, known))
+            at_once.append((tensor, ready))
         order: list[int] = []
-        changes = self.many.merge_many(self._jobs(ready, order)) if ready else []
-        for index, change in zip(order, changes, strict=True):
-            tensor, known = ready[index]
-            counted = change if known.direct.against is not None else None
-            found[tensor.name] = counted or self.place.change(self.held, tensor, dtypes)
+        merged = self.many.merge_many(self._jobs(at_once, order)) if at_once else []
+        for index, change in zip(order, merged, strict=True):
+            tensor, ready = at_once[index]
+            counted = change if ready.direct.against is not None else None
+            changes[tensor.name] = counted or self.placer.change(self.held, tensor, dtypes)
         for tensor, _ in work:
-            yield sound(tensor, found[tensor.name])
+            yield finite_change(tensor, changes[tensor.name])
 
-    def _jobs(self, ready: Sequence[tuple[TensorPlan, Ready]], order: list[int]) -> Iterator[Job]:
+    def _jobs(self, work: Sequence[tuple[TensorPlan, Ready]], order: list[int]) -> Iterator[Job]:
         """Yield the merges, and append to `order` which they are.
 
         Those that need norms come last: the device sums them all at once, when the host has given
@@ -96,9 +96,9 @@ class Together:
         norms = LaterNorms(self.fused.kernels)
         fused = replace(self.fused, kernels=cast("Kernels", norms))
         waiting: dict[int, Job] = {}
-        for index, (tensor, known) in enumerate(ready):
+        for index, (tensor, ready) in enumerate(work):
             asked = len(norms.asked)
-            job = fused.job(tensor, known.sources, *known.direct)
+            job = fused.job(tensor, ready.sources, *ready.direct)
             if len(norms.asked) > asked:
                 waiting[index] = job
                 continue
@@ -110,20 +110,20 @@ class Together:
             yield replace(waiting[index], program=program)
 
     def _remembered(self, tensor: TensorPlan, dtypes: Dtypes) -> Ready | None:
-        known = self._last.get(tensor.name)
-        if known is None or known.target is not self.place.targets.get(tensor.name):
+        last = self._last.get(tensor.name)
+        if last is None or last.target is not self.placer.targets.get(tensor.name):
             return None
-        return known if known.of == self._of(tensor, dtypes) else None
+        return last if last.of == self._of(tensor, dtypes) else None
 
     def _made(self, tensor: TensorPlan, dtypes: Dtypes, present: Sequence[Weight]) -> Ready | None:
         """Return what a tensor's merge needs, None if it is to be merged alone."""
-        direct = self.place.direct(self.held, tensor, dtypes, present)
+        direct = self.placer.direct(self.held, tensor, dtypes, present)
         if direct is None:
             return None
         sources = self.fused.sources(tensor, present)
         if not all(source.values.data_ptr() in self._stored for source in sources):
             return None
-        target = self.place.targets[tensor.name]
+        target = self.placer.targets[tensor.name]
         made = Ready(self._of(tensor, dtypes), target, sources, direct)
         self._last[tensor.name] = made
         return made

@@ -18,7 +18,7 @@ from optimerge.merge.lane import page_lock
 from optimerge.merge.rounded import Steps, Weight
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.shared import common
-from optimerge.merge.steps import Key, Place, place_of, sources_of
+from optimerge.merge.steps import FilePlace, Key, place_of, sources_of
 
 if TYPE_CHECKING:
     import torch
@@ -91,8 +91,8 @@ def load_weights(
     main memory once between them, but for steps: see `optimerge.merge.shared`.
     """
     found = load_factors(checkpoints, device)
-    loaded: dict[Place, torch.Tensor] = {}
-    in_steps: dict[Place, Steps] = {}
+    loaded: dict[FilePlace, torch.Tensor] = {}
+    in_steps: dict[FilePlace, Steps] = {}
     here = device.partition(":")[0] == "cpu" and rounding is None
     every = {place_of(i): i for c in checkpoints for i in sources_of(c).values()} if here else {}
     with common(list(every.values())) as ours:
@@ -111,7 +111,7 @@ def load_weights(
                 for name, source in sources.items():
                     place = place_of(source)
                     if place not in loaded:
-                        loaded[place] = arena.place(source.shape, dtype_of(source))
+                        loaded[place] = arena.take(source.shape, dtype_of(source))
                         if ours is None or not ours.full:
                             reader.fill(name, loaded[place])
                             refuse_nan(checkpoint.reference, name, loaded[place])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from optimerge.methods.protocol import Parameter, Required
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Module, Recipe
-from optimerge.recipe.values import Value, as_kind
+from optimerge.recipe.values import Value, along, as_kind
 
 PRESENT = "layers"
 """The row of a model that is given no number: 1 where its layers are taken."""
@@ -91,10 +91,9 @@ def _parts(parameter: Parameter, levels: _Levels) -> list[str]:
 
 
 def _at(parameter: Parameter, levels: _Levels, tensor: str, layer: int, count: int) -> float | None:
-    depth = layer / (count - 1) if count > 1 else 1.0
     for level in levels:
         value = level.get(parameter.name)
-        found = value.at(tensor, depth) if value is not None else None
+        found = value.at(tensor, along(layer, count)) if value is not None else None
         if found is not None:
             return float(as_kind(found, parameter, parameter.name))
     default = parameter.default

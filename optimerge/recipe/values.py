@@ -54,14 +54,14 @@ class Value(BaseModel):
             raise ValueError("a list holds numbers (a gradient) or filtered values, not both")
         return {"cases": ({"value": data},)}
 
-    def at(self, tensor: str, depth: float, read: Read = lambda given: given) -> Scalar | None:
-        """Return the value for a tensor at `depth` (0 first layer, 1 last); None: no value here.
+    def at(self, tensor: str, place: float, read: Read = lambda given: given) -> Scalar | None:
+        """Return the value for a tensor `place` along its layers (see `along`); None: none here.
 
         The first case that matches decides; a tensor that no case matches has no value.
         """
         for case in self.cases:
             if case.matches(tensor):
-                return interpolate(case.value, depth, read)
+                return interpolate(case.value, place, read)
         return None
 
     def plain(self) -> Any:
@@ -77,10 +77,19 @@ def constants(numbers: Mapping[str, Scalar]) -> dict[str, Value | None]:
     return {name: Value.model_validate(value) for name, value in numbers.items()}
 
 
+def along(layer: int, layers: int) -> float:
+    """Return how far a layer lies along so many: 0 the first, 1 the last, and one that is alone.
+
+    >>> along(0, 5), along(1, 5), along(4, 5), along(0, 1)
+    (0.0, 0.25, 1.0, 1.0)
+    """
+    return layer / (layers - 1) if layers > 1 else 1.0
+
+
 def interpolate(
-    value: Scalar | Gradient | None, depth: float, read: Read = lambda given: given
+    value: Scalar | Gradient | None, place: float, read: Read = lambda given: given
 ) -> Scalar | None:
-    """Return a gradient's value at `depth`: linear between numbers, the lower step otherwise.
+    """Return a gradient's value at a place: linear between numbers, the lower step otherwise.
 
     What a step is, the parameter decides: every one is read first.
     """
@@ -88,7 +97,7 @@ def interpolate(
         return None if value is None else read(value)
     if not value:
         return None
-    position = depth * (len(value) - 1)
+    position = place * (len(value) - 1)
     low = int(position)
     knots = [read(part) for part in value]
     if not all(_is_number(knot) for knot in knots):

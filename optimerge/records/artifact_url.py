@@ -17,7 +17,7 @@ from optimerge.records.secrets import MASK, redacted
 from optimerge.records.sound import file_in
 from optimerge.records.stores import Fill, InFolder, Store, open_store
 
-VARIABLE = "OPTIMERGE_ARTIFACTS"
+ARTIFACTS_VARIABLE = "OPTIMERGE_ARTIFACTS"
 """Environment variable with the URL, for commands and processes that are not told one."""
 
 
@@ -27,7 +27,7 @@ def new_url(folder: Path, storage: str, given: str) -> str:
     A place holds many runs, also of one name: the folder's name ends in a digest of where the run
     is. `storage`: URL of the database, "" for the journal.
     """
-    above = _whole(given or os.environ.get(VARIABLE, ""))
+    above = _whole(given or os.environ.get(ARTIFACTS_VARIABLE, ""))
     if not above:
         return ""
     name = folder.resolve().name
@@ -52,7 +52,7 @@ def open_artifacts(folder: Path, storage: str, recorded: str, given: str) -> Art
         return Artifacts(local)
     above, _, name = recorded.rpartition("/")
     file_in(Path(above), name, "")
-    asked, found = _whole(given), _whole(os.environ.get(VARIABLE, ""))
+    asked, found = _whole(given), _whole(os.environ.get(ARTIFACTS_VARIABLE, ""))
     if asked and redacted(asked) != above:
         raise RunError(
             f"--artifacts {redacted(asked)}: the run keeps its evidence in {above}, since it was "
@@ -88,7 +88,7 @@ class NotGiven:
     def _error(self) -> RunError:
         return RunError(
             f"the run keeps its evidence in {self.where}, which is used only where you name it "
-            f"too: give it with --artifacts, or in {VARIABLE}"
+            f"too: give it with --artifacts, or in {ARTIFACTS_VARIABLE}"
             + (", with its password" if MASK in self.where else "")
         )
 

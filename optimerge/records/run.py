@@ -24,7 +24,7 @@ from optimerge.records.attributes import WITHDRAWN, as_trial, origin_of, place
 from optimerge.records.counted import Counted
 from optimerge.records.secrets import redacted
 from optimerge.records.sound import check_kinds, refuse_links, sound_numbers
-from optimerge.records.storage import VARIABLE, open_database, open_journal
+from optimerge.records.storage import STORAGE_VARIABLE, open_database, open_journal
 from optimerge.records.stores import InFolder, open_store
 from optimerge.records.types import Direction, Trial, is_parent
 
@@ -215,7 +215,7 @@ def open_run(folder: Path, url: str = "", artifacts: str = "") -> Run:
     if not (found := url_of(folder, url)) and not (folder / JOURNAL).is_file():
         raise RunError(
             f"{folder}: holds no run ({JOURNAL} is not there); see `optimerge search`, or set "
-            f"{VARIABLE} to the URL of the database that the run is kept in"
+            f"{STORAGE_VARIABLE} to the URL of the database that the run is kept in"
         )
     run = find_run(folder, found, artifacts)
     if run is None:
@@ -286,7 +286,7 @@ def with_trusted_code(run: Run) -> Run:
 
 def url_of(folder: Path, url: str = "") -> str:
     """Return the URL of a run's storage; "": the journal in its folder."""
-    return url or ("" if (folder / JOURNAL).exists() else os.environ.get(VARIABLE, ""))
+    return url or ("" if (folder / JOURNAL).exists() else os.environ.get(STORAGE_VARIABLE, ""))
 
 
 def study_names(folder: Path, url: str) -> tuple[str, str]:

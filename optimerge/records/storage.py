@@ -23,7 +23,7 @@ from optimerge.records.secrets import redacted, refuse_unquoted, without_secrets
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
-VARIABLE = "OPTIMERGE_STORAGE"
+STORAGE_VARIABLE = "OPTIMERGE_STORAGE"
 """Environment variable with the URL, for commands and processes that are not told one."""
 _ATTEMPTS = 5
 """How often a database is opened: two that make its tables at once get into each other's way."""

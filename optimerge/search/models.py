@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from optimerge.checkpoint.depth import check_layers_fit, kinds_that_change, resized
 from optimerge.checkpoint.fit import check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
+from optimerge.checkpoint.layer_count import check_layers_fit, kinds_that_change, resized
 from optimerge.checkpoint.names import with_one_naming
 from optimerge.checkpoint.reference import pinned, split_adapter
 from optimerge.errors import RecipeError

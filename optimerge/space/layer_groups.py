@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator
 
-MOST_LAYERS = 10_000
-"""No model has more; a group is a dimension, an edge a number for each layer."""
+from optimerge.checkpoint.config import MOST_LAYERS
+
 AUTO_GROUPS = 4
 """Groups of a plain `auto`, or as many as there are layers: each group is one more dimension."""
 

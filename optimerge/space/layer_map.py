@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from optimerge.space.layer_groups import MOST_LAYERS
+from optimerge.checkpoint.config import MOST_LAYERS
 
 Positive = Annotated[int, Field(ge=1, le=MOST_LAYERS)]
 

@@ -8,7 +8,7 @@ from optimerge.errors import RecipeError
 from optimerge.methods.protocol import MergeMethod, Required
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
-from optimerge.recipe.values import Scalar, Value, as_kind, interpolate
+from optimerge.recipe.values import Scalar, Value, along, as_kind, interpolate
 from optimerge.recipe.write import recipe_data
 from optimerge.space.layer_groups import group_of_each
 from optimerge.space.ranges import Dimension, Param
@@ -89,7 +89,7 @@ def _read(
             raise RecipeError(f"{refusal}: {where} has no value for {dimension.name}")
         groups = group_of_each(dimension.range.layer_groups, layers)
         knots = [
-            interpolate(case.value, layer / (layers - 1) if layers > 1 else 0.0)
+            interpolate(case.value, along(layer, layers))
             for layer, group in enumerate(groups)
             if dimension.group is None or group == dimension.group
         ]

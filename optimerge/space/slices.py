@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optimerge.space.layer_groups import MOST_LAYERS
+from optimerge.checkpoint.config import MOST_LAYERS
 from optimerge.space.layer_map import joined
 from optimerge.space.ranges import Range
 

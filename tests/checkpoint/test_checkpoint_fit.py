@@ -2,7 +2,8 @@ import pytest
 import torch
 from conftest_checkpoint import tiny_tensors
 
-from optimerge.checkpoint.fit import check_fit, differences
+from optimerge.checkpoint.differences import differences
+from optimerge.checkpoint.fit import check_fit
 from optimerge.checkpoint.folder import open_checkpoint
 from optimerge.errors import CheckpointError
 

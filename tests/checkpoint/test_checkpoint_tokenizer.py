@@ -165,6 +165,17 @@ def test_paths_of_this_machine_are_not_written(tmp_path: Path) -> None:
     assert all("someone" not in f.read_text() for f in (tmp_path / "new").iterdir())
 
 
+def test_code_and_pickles_called_like_a_tokenizer_are_left_behind(tmp_path: Path) -> None:
+    old = read_tokenizer(write(tmp_path / "old", BOS))
+    for name in ("tokenizer_own.py", "tokenizer.pickle", "tokenizer.ckpt", "tokenizer.notes"):
+        (tmp_path / "old" / name).write_text("x")
+    (tmp_path / "new").mkdir()
+    write_tokenizer(old, tmp_path / "new")
+    found = {file.name for file in (tmp_path / "new").iterdir()}
+    assert {"tokenizer.json", "tokenizer.notes"} <= found
+    assert not found & {"tokenizer_own.py", "tokenizer.pickle", "tokenizer.ckpt"}
+
+
 def test_the_config_of_a_model_with_a_text_part(tmp_path: Path) -> None:
     inner = {"vocab_size": 10, "eos_token_id": 1}
     (tmp_path / "config.json").write_text(json.dumps({"text_config": inner, "image_token_id": 9}))

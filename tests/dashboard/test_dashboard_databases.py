@@ -14,7 +14,7 @@ from proxies import NEEDS_GRPC, no_grpc, proxy_of
 
 from optimerge.dashboard.opening import close_seen
 from optimerge.dashboard.resources.table import RESOURCES
-from optimerge.records.storage import VARIABLE
+from optimerge.records.storage import STORAGE_VARIABLE
 
 pytestmark = [
     pytest.mark.slow,
@@ -39,7 +39,7 @@ def test_a_database_that_stops_is_said_and_comes_back(
     server: postgres.Server, tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, url = tmp_path / "mine", server.database()
-    monkeypatch.setenv(VARIABLE, url)
+    monkeypatch.setenv(STORAGE_VARIABLE, url)
     run = made(folder)
     client = opened(folder)
     for path in (*PATHS, "/api/runs/r0/trials/5", "/api/runs/r0/trials/5/diff/base"):
@@ -65,7 +65,7 @@ def test_a_run_behind_the_proxy_is_shown_as_it_is(
     server: postgres.Server, tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, behind = tmp_path / "mine", server.database()
-    monkeypatch.setenv(VARIABLE, behind)
+    monkeypatch.setenv(STORAGE_VARIABLE, behind)
     run = made(folder)
     straight = opened(folder).get("/api/runs/r0/trials").json()
     with proxy_of(behind) as proxy:

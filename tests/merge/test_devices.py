@@ -26,8 +26,9 @@ from optimerge.merge.kernels.reference import TorchKernels
 from optimerge.merge.resident import load_model, outline
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.spread import SpreadWeights
+from optimerge.merge.store import Store
 from optimerge.merge.tensor import Mode
-from optimerge.merge.tiers import Store, Tier, staged
+from optimerge.merge.tiers import Tier, staged
 from optimerge.merge.weights import Weights
 from optimerge.recipe.read import parse_recipe
 
@@ -61,7 +62,7 @@ def alike(one: Engine, other: Engine, *wanted: Any) -> bool:
 def test_two_devices_give_the_bytes_of_one(
     models: list[Checkpoint], memory: Tier, mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("optimerge.merge.place.moved", None)  # nothing goes over
+    monkeypatch.setattr("optimerge.merge.placer.moved", None)  # nothing goes over
     one, other = load_engine(models, seed=3, mode=mode), two(models, mode=mode, memory=memory)
     assert isinstance(other.weights, Weights if memory == "device" else SpreadWeights)
     for method in METHODS if mode == "fast" else ("linear", "della"):
@@ -137,7 +138,7 @@ def test_layers_that_change_places_come_from_the_other_device(
         went.append((weight.numel(), device))
         return weight.clone()
 
-    monkeypatch.setattr("optimerge.merge.place.moved", noting)
+    monkeypatch.setattr("optimerge.merge.placer.moved", noting)
     one = load_engine(models, seed=3, layers=(4, 6))
     device_map = {**MAP, "model.layers.4": TWO}
     other = load_engine(models, seed=3, layers=(4, 6), memory=memory, device_map=device_map)

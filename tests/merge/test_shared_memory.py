@@ -16,7 +16,7 @@ from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.errors import CheckpointError
 from optimerge.merge.engine import load_engine
 from optimerge.merge.free import free_main
-from optimerge.merge.shared import VARIABLE, common, in_common, make_shared, shared_file
+from optimerge.merge.shared import SHARED_VARIABLE, common, in_common, make_shared, shared_file
 from optimerge.merge.steps import sources_of
 from optimerge.merge.weights import Weights, load_weights
 
@@ -30,7 +30,7 @@ MODELS = ("base", "red", "blue")
 def file(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     made = make_shared()
     assert made is not None
-    monkeypatch.setenv(VARIABLE, str(made))
+    monkeypatch.setenv(SHARED_VARIABLE, str(made))
     yield made
     os.close(made)
 
@@ -62,7 +62,7 @@ def test_what_one_has_read_the_next_one_maps(
         patch.setattr("optimerge.checkpoint.read.TensorReader.fill", None)
         patch.setattr("optimerge.merge.weights.refuse_nan", None)
         second = load_weights(models, "cpu")
-    monkeypatch.delenv(VARIABLE)
+    monkeypatch.delenv(SHARED_VARIABLE)
     alone = load_weights(models, "cpu")
     assert in_the_file(alone) == {False}
     assert equal(first, alone)
@@ -77,7 +77,7 @@ def test_merges_are_the_same_bytes(models: list[Checkpoint], file: int) -> None:
     assert isinstance(shared.weights, Weights)
     assert in_the_file(shared.weights) == {True}
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(VARIABLE)
+        patch.delenv(SHARED_VARIABLE)
         alone = load_engine(models, seed=3)
     for method in ("ties", "della", "linear"):
         for engine in (shared, alone):
@@ -107,7 +107,7 @@ print(float(sum(t.double().sum() for t in found.dense.values())), len(found.dens
 def other_process(family: Path, file: int, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", FILL, str(family), *words]
     return subprocess.Popen(
-        command, env={**os.environ, VARIABLE: str(file)}, pass_fds=(file,),
+        command, env={**os.environ, SHARED_VARIABLE: str(file)}, pass_fds=(file,),
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -125,7 +125,7 @@ def test_a_worker_that_dies_while_it_fills_leaves_nothing_half(
     weights = load_weights(models, "cpu")
     assert in_the_file(weights) == {True}
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(VARIABLE)
+        patch.delenv(SHARED_VARIABLE)
         assert equal(weights, load_weights(models, "cpu"))
     total = float(sum(t.double().sum() for t in weights.dense.values()))
     assert said == [f"{total} {len(weights.dense)}\n"] * 2
@@ -196,7 +196,7 @@ def test_another_file_of_that_number_is_not_taken_for_it(
 ) -> None:
     with (tmp_path / "mine").open("w+b") as mine:
         for value in (str(mine.fileno()), "-1", "x", "987654"):
-            monkeypatch.setenv(VARIABLE, value)
+            monkeypatch.setenv(SHARED_VARIABLE, value)
             assert shared_file() is None
             assert in_common() == 0
             with common(list(sources_of(models[0]).values())) as found:

@@ -17,8 +17,9 @@ from optimerge.merge.disk import DiskWeights
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.merge.readahead import ReadAhead
 from optimerge.merge.ring import Ring
+from optimerge.merge.store import Store
 from optimerge.merge.tensor import Mode
-from optimerge.merge.tiers import Store, open_weights, staged
+from optimerge.merge.tiers import open_weights, staged
 from optimerge.recipe.read import parse_recipe
 from optimerge.recipe.schema import Recipe
 
@@ -177,10 +178,10 @@ def test_a_buffer_filled_again_while_it_is_merged_would_be_seen(
         self._thread.join()  # all has been read before the first step is merged
         return self._ready.popleft()
 
-    monkeypatch.setattr("optimerge.merge.disk.Ring", Careless)
+    monkeypatch.setattr("optimerge.merge.ring.Ring", Careless)
     monkeypatch.setattr(ReadAhead, "next", late)
     assert isinstance(streamed.weights, DiskWeights)
-    streamed.weights._ring = None
+    streamed.weights._ring._ring = None
     resident.apply(wanted)
     streamed.apply(wanted)
     live = [e.model.state_dict() for e in (resident, streamed)]

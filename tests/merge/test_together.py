@@ -13,7 +13,7 @@ from optimerge.errors import TrialError
 from optimerge.merge.engine import Engine
 from optimerge.merge.kernels.many import Job
 from optimerge.merge.kernels.reference import TorchKernels
-from optimerge.merge.place import Dtypes
+from optimerge.merge.placer import Dtypes
 from optimerge.merge.plan import TensorPlan
 from optimerge.merge.stats import Change
 from optimerge.merge.target import Part, Target

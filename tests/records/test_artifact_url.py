@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from optimerge.errors import RunError
-from optimerge.records.artifact_url import VARIABLE, new_url, open_artifacts
+from optimerge.records.artifact_url import ARTIFACTS_VARIABLE, new_url, open_artifacts
 from optimerge.records.evidence import Evidence, TaskEvidence, read_evidence, write_evidence
 from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, find_run, open_run
 
@@ -17,7 +17,7 @@ INFO = RunInfo("merge_method: ties\n", "space.yaml", "d", {"t": "maximize"}, 2, 
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(ARTIFACTS_VARIABLE, raising=False)
     monkeypatch.delenv("OPTIMERGE_STORAGE", raising=False)
     files = fsspec.filesystem("memory")
     files.store.clear()
@@ -68,9 +68,9 @@ def test_what_a_journal_names_is_touched_only_where_the_user_names_it_too(
         with pytest.raises(RunError, match=r"memory://shared, which is used only where you name"):
             ask()
     assert read_evidence(open_run(tmp_path, "", "memory://shared").artifacts, "search-00000")
-    monkeypatch.setenv(VARIABLE, "memory://shared/")
+    monkeypatch.setenv(ARTIFACTS_VARIABLE, "memory://shared/")
     assert read_evidence(open_run(tmp_path).artifacts, "search-00000")
-    monkeypatch.setenv(VARIABLE, "memory://elsewhere")
+    monkeypatch.setenv(ARTIFACTS_VARIABLE, "memory://elsewhere")
     with pytest.raises(RunError, match="is used only where you name it"):
         read_evidence(open_run(tmp_path).artifacts, "search-00000")
 
@@ -81,7 +81,7 @@ def test_a_run_that_keeps_its_evidence_itself_goes_on_doing_so(
     create_run(tmp_path, INFO)
     with pytest.raises(RunError, match=r"keeps its evidence in .*evidence.*leave --artifacts out"):
         open_run(tmp_path, "", "memory://shared")
-    monkeypatch.setenv(VARIABLE, "memory://shared")
+    monkeypatch.setenv(ARTIFACTS_VARIABLE, "memory://shared")
     keep(open_run(tmp_path))
     assert (tmp_path / "evidence" / "search-00000.npz").exists()
     assert fsspec.filesystem("memory").store == {}
@@ -98,7 +98,7 @@ def test_a_password_is_not_recorded_and_asked_for_again(
     assert b"s3cr3t" not in (tmp_path / "runs.db").read_bytes()
     with pytest.raises(RunError, match="with its password"):
         read_evidence(open_run(tmp_path / "mine", url).artifacts, "x")
-    monkeypatch.setenv(VARIABLE, secret)
+    monkeypatch.setenv(ARTIFACTS_VARIABLE, secret)
     store: Any = open_run(tmp_path / "mine", url).artifacts.store
     assert store._url.startswith(secret + "/mine-")
     assert "s3cr3t" not in store.where

@@ -71,6 +71,13 @@ def test_each_in_slices_leads_back_too() -> None:
     assert point_of(space, space.recipe(point, 4), 4, "known.yaml") == pytest.approx(point)
 
 
+def test_a_gradient_along_one_layer_is_read_at_its_end_as_a_merge_reads_it() -> None:
+    text = "merge_method: linear\nmodels:\n- {{model: a, parameters: {{weight: {}}}}}\n"
+    space = space_from(text.format("{low: 0.0, high: 1.0}") + "objectives: [{task: x}]\n")
+    found = point_of(space, parse_recipe(text.format("[0.25, 0.75]")), 1, "known.yaml")
+    assert found == {"a.weight": 0.75}
+
+
 def test_one_number_written_by_hand_holds_for_all_groups_and_filters() -> None:
     assert point_from(RECIPE) == {
         "merge_method": "dare_ties",

@@ -11,7 +11,7 @@ from optimerge.merge.kernels.program import Kernels
 if TYPE_CHECKING:
     from torch import device
 
-VARIABLE = "OPTIMERGE_KERNELS"
+KERNELS_VARIABLE = "OPTIMERGE_KERNELS"
 """Environment variable that names a back end: torch, compiled or triton."""
 NAMES = ("torch", "compiled", "triton")
 
@@ -22,9 +22,11 @@ def kernels_for(on: "device | str") -> Kernels:
     import torch
 
     found = torch.device(on)
-    asked = os.environ.get(VARIABLE, "")
+    asked = os.environ.get(KERNELS_VARIABLE, "")
     if asked and asked not in NAMES:
-        raise OptimergeError(f"{VARIABLE}={asked!r} is no back end; give one of {', '.join(NAMES)}")
+        raise OptimergeError(
+            f"{KERNELS_VARIABLE}={asked!r} is no back end; give one of {', '.join(NAMES)}"
+        )
     name = asked or _best(found)
     if name == "compiled":
         from optimerge.merge.kernels.cpu import CompiledKernels

@@ -12,8 +12,8 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from optimerge.checkpoint.architecture import layer_of
-from optimerge.checkpoint.depth import resized
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.layer_count import resized
 from optimerge.errors import CheckpointError, OptimergeError, TrialError
 from optimerge.merge.plan import MergePlan
 from optimerge.merge.resident import config_like, outline
@@ -30,7 +30,7 @@ _LONGEST = 120
 _PLAIN = (bool, int, float, str, type(None))
 
 
-class Depth:
+class LayerCount:
     """The decoder of a resident model, grown to `most` layers, and how many are in use."""
 
     def __init__(self, model: "PreTrainedModel", base: Checkpoint, most: int) -> None:

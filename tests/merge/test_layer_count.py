@@ -10,13 +10,13 @@ import torch
 from tiny_models import CONFIGS, auto_class
 
 from optimerge.checkpoint.architecture import layer_of
-from optimerge.checkpoint.depth import check_layers_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
+from optimerge.checkpoint.layer_count import check_layers_fit
 from optimerge.errors import CheckpointError, TrialError
 from optimerge.export.build import build
-from optimerge.merge import depth
-from optimerge.merge.depth import check_depths
+from optimerge.merge import layer_count
 from optimerge.merge.engine import Engine, load_engine
+from optimerge.merge.layer_count import check_depths
 from optimerge.recipe.read import parse_recipe
 
 Tiny = Callable[..., Path]
@@ -177,7 +177,7 @@ def test_constants_of_one_layer_are_seen(tiny: Tiny) -> None:
     engine = load_engine(models)
     engine.model.model.layers[2].register_buffer("slope", torch.ones(1))
     with pytest.raises(CheckpointError, match="slope"):
-        depth.Depth(engine.model, models[0], 7)
+        layer_count.LayerCount(engine.model, models[0], 7)
 
 
 @pytest.mark.parametrize("plant", ["config", "modules", "place"])
@@ -191,9 +191,9 @@ def test_planted_faults_are_noticed(
     engine = load_engine(opened(folder), layers=(1, 7))
     text = text_of(CANDIDATES[0])
     other = loaded(kind, built(folder, text, tmp_path / "out"), torch.float32)
-    real = depth.Depth.use
+    real = layer_count.LayerCount.use
 
-    def use(self: depth.Depth, layers: int) -> None:
+    def use(self: layer_count.LayerCount, layers: int) -> None:
         real(self, layers)
         if plant == "modules":
             self._stack.append(self._stack[0])
@@ -206,7 +206,7 @@ def test_planted_faults_are_noticed(
                 if hasattr(module, "layer_idx"):
                     module.layer_idx = 4
 
-    monkeypatch.setattr(depth.Depth, "use", use)
+    monkeypatch.setattr(layer_count.LayerCount, "use", use)
     engine.apply(parse_recipe(text))
     assert not_one_model(engine, other)
 
@@ -248,18 +248,18 @@ def test_a_model_is_recognised_only_at_its_own_depth(tiny: Tiny) -> None:
 def test_what_did_not_change_is_not_written_again(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from optimerge.merge import place
+    from optimerge.merge import placer
 
     engine = load_engine(opened(tiny("llama", True)), layers=(1, 7))
     engine.apply(parse_recipe(text_of([("red", 0, 3)])))
     written_names: list[str] = []
-    real = place.inputs_of
+    real = placer.inputs_of
 
     def spy(tensor: Any, *rest: Any) -> Any:
         written_names.append(tensor.name)
         return real(tensor, *rest)
 
-    monkeypatch.setattr(place, "inputs_of", spy)
+    monkeypatch.setattr(placer, "inputs_of", spy)
     engine.apply(parse_recipe(text_of([("red", 0, 3)])))
     assert written_names == []
     engine.apply(parse_recipe(text_of([("red", 0, 2), ("blue", 2, 3)])))

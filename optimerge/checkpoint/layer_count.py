@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from optimerge.checkpoint.architecture import layer_of, with_layer
-from optimerge.checkpoint.config import INNER, LAYERS, decoder_config, setting
+from optimerge.checkpoint.config import LAYERS, copied_config, decoder_config, setting
 from optimerge.checkpoint.differences import settings_that_differ
 from optimerge.checkpoint.fit import check_copied, check_fit
 from optimerge.checkpoint.folder import Checkpoint
@@ -45,13 +45,7 @@ def with_layers(
     `kinds`: of each layer's attention, for a config that lists them; else `layer_kinds` of its
     own. CheckpointError if those of new layers are not known.
     """
-    changed = dict(config)
-    places = [changed]
-    for key in INNER:
-        if isinstance(changed.get(key), dict):
-            changed[key] = dict(changed[key])
-            places.append(changed[key])
-            break
+    changed, places = copied_config(config)
     for place in places:
         for key in LAYERS:
             if key in place:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
-from optimerge.merge.fused import Fused, fusible
+from optimerge.merge.fused import Fused, fusible, merge_apart
 from optimerge.merge.homes import Homes
 from optimerge.merge.plan import InputTensor, TensorPlan
 from optimerge.merge.rounded import Weight, dense, moved
@@ -87,7 +87,7 @@ class Placer:
         TrialError if the result holds NaN or infinite weights: they are in the model then.
         """
         present = self.read(held, tensor, dtypes, files)
-        return sound(tensor, self.merge(held, tensor, dtypes, select, present))
+        return finite_change(tensor, self.merge(held, tensor, dtypes, select, present))
 
     def read(
         self,
@@ -113,27 +113,22 @@ class Placer:
         select: Selection,
         present: Sequence[Weight],
     ) -> Change | None:
-        """Merge what was read into the model, whatever comes out; None if it is not used."""
-        import torch
+        """Merge what was read into the model, whatever comes out; None if it is not used.
 
+        In the dtype that a build writes, also where the model keeps a tensor in a wider one.
+        """
         math, out = torch_dtype(dtypes.math), torch_dtype(dtypes.out)
         target = self.targets.get(tensor.name)
         if target is None:  # merged all the same, for its draws from the random stream
             merged(tensor, math, present, select, self.measured)
             return None
-        if self.fused is None or not fusible(tensor, math, present, out):
-            result = merged(tensor, math, present, select, self.measured)
-            # What a build writes: the model may keep a tensor in more precision than that.
-            target.write(result.to(out or result.dtype))
-            del result  # before the comparison, which takes memory too
-            return self.change(held, tensor, dtypes)
-        if direct := self.direct(held, tensor, dtypes, present):
+        if self.fused is not None and (direct := self.direct(held, tensor, dtypes, present)):
             found = self.fused.merge(tensor, present, *direct)
             return found or self.change(held, tensor, dtypes)
-        first = present[0]
-        result = torch.empty(first.shape, dtype=out or torch.float32, device=first.device)
-        self.fused.merge(tensor, present, result, None, self._kind(tensor, dtypes))
+        kind = self._kind(tensor, dtypes)
+        result = merge_apart(tensor, math, out, present, select, self.fused, self.measured, kind)
         target.write(result)
+        del result  # before the comparison, which takes memory too
         return self.change(held, tensor, dtypes)
 
     def direct(
@@ -168,7 +163,7 @@ class Placer:
         return dtypes if self.align is None else (dtypes, *(s.model for s in tensor.sources))
 
 
-def sound(tensor: TensorPlan, found: Change | None) -> Change | None:
+def finite_change(tensor: TensorPlan, found: Change | None) -> Change | None:
     """Return a tensor's change; TrialError if the merge gave NaN or infinite weights."""
     if found is not None and not isfinite(found.l1):
         raise TrialError(f"the merge gives NaN or infinite weights in {tensor.name}")

@@ -9,14 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from optimerge.checkpoint.depth import (
+from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
+from optimerge.checkpoint.layer_count import (
     check_layers_fit,
     kinds_that_change,
     layer_kinds,
     resized,
     with_layers,
 )
-from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.errors import CheckpointError
 
 S, F = "sliding_attention", "full_attention"
