@@ -19,12 +19,13 @@ from optimerge.records.types import Trial
 from optimerge.retest import study as kept
 from optimerge.retest.ensemble import Ensemble
 from optimerge.retest.exams import Exam, make_exams
-from optimerge.retest.found import Found, find, parents_found
+from optimerge.retest.found import Finder, Found, parents_found
 from optimerge.retest.masks import mask_origin, mask_seeds, with_seed
 from optimerge.retest.measure import Bench, clear_lost, measure
 from optimerge.retest.parts import parts_of
 from optimerge.retest.plan import Plan, Wanted, make_plan
 from optimerge.search.budget import Stop
+from optimerge.search.lease import Lease
 from optimerge.search.session import Session
 from optimerge.search.soup import task_objectives
 from optimerge.space.objectives import TaskObjective, objective_name
@@ -69,10 +70,11 @@ def retest(
     plan = make_plan(session, exams, wanted)
     _note_what_is_tested(session, study, exams, number, wanted, plan)
     observer.planned(plan)
-    work = _Retest(session, Bench(session, exams, study), plan, stop, observer)
-    for _ in work.steps():
-        if stop.requested:
-            return False
+    with Lease(session.run, session.worker) as lease:
+        work = _Retest(Bench(session, exams, study), lease, plan, stop, observer)
+        for _ in work.steps():
+            if stop.requested:
+                return False
     if not stop.requested:
         study.set_user_attr(kept.LOOKING, False)
     return not stop.requested
@@ -82,15 +84,17 @@ class _Retest:
     """One retest at work."""
 
     def __init__(
-        self, session: Session, bench: Bench, plan: Plan, stop: Stop, observer: Observer
+        self, bench: Bench, lease: Lease, plan: Plan, stop: Stop, observer: Observer
     ) -> None:
+        session = bench.session
         self._session, self._bench, self._plan = session, bench, plan
         self._stop, self._observer = stop, observer
         self._parents = parents_found(session)
         self._ensemble = Ensemble(bench, self._parents)
         objectives = session.space.objectives
-        tasks = any(isinstance(spec, TaskObjective) for spec in objectives)
-        self._tasks = task_objectives(session) if tasks else []
+        any_task = any(isinstance(spec, TaskObjective) for spec in objectives)
+        tasks = task_objectives(session) if any_task else []
+        self._finder = Finder(session, lease, tasks, stop, self._tell)
 
     def steps(self) -> Iterator[None]:
         """Score one model after the other; a stop is looked for in between."""
@@ -128,7 +132,7 @@ class _Retest:
         for baseline in self._plan.baselines:
             yield
             try:
-                found = find(self._session, baseline, self._tasks, self._stop, self._tell)
+                found = self._finder.find(baseline)
                 why = found.trial.error if found else ""
             except OptimergeError as error:
                 log.warning("baseline %s: %s", baseline.name, error)

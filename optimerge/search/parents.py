@@ -12,23 +12,19 @@ from typing import TYPE_CHECKING
 from optimerge.errors import RunError, TrialError
 from optimerge.front.losses import losses_of
 from optimerge.front.reference import reference_point, scales
-from optimerge.recipe.write import recipe_text
-from optimerge.records.attributes import as_trial, is_withdrawn, origin_of
-from optimerge.records.lease import WORKER
+from optimerge.records.attributes import is_withdrawn, origin_of
 from optimerge.records.types import Trial
+from optimerge.search.beside import begin_beside, score_begun
 from optimerge.search.budget import Budget, Stop
-from optimerge.search.candidate import Outcome, attempt
 from optimerge.search.lease import Lease
 from optimerge.search.places import drop
 from optimerge.search.proposals import known_trial
 from optimerge.search.session import Session
 from optimerge.search.start.parents import parent_points, whole_model_points
-from optimerge.search.tell import finish, put_back_on_failure
 from optimerge.space.ranges import Param
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.trial import FrozenTrial
 
 BASE = "base"
 
@@ -70,16 +66,6 @@ def _states(study: "optuna.Study", before: int, below: float = float("inf")) -> 
     }
 
 
-def begin_beside(session: Session, origin: str) -> "optuna.Trial":
-    """Begin a trial in the study "parents"."""
-    import optuna
-
-    study = session.run.parents
-    marked = {"origin": origin, WORKER: str(session.worker)}
-    template = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING, user_attrs=marked)
-    return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template))
-
-
 def _score_parent(
     session: Session, reference: str, origin: str, before: int, lease: Lease
 ) -> Trial | None:
@@ -89,18 +75,7 @@ def _score_parent(
     if origin in _states(run.parents, before, asked.number):
         drop(run.parents, asked._trial_id)
         return None
-    text = recipe_text(session.stored(recipe))
-
-    def record(outcome: Outcome) -> "FrozenTrial":
-        return finish(run, run.parents, asked, origin, text, outcome)
-
-    told: list[FrozenTrial] = []
-    with (
-        lease.holding(run.parents, asked._trial_id),
-        put_back_on_failure(run, run.parents, asked._trial_id),
-    ):
-        told.append(record(attempt(session, recipe, record=record)))
-    return as_trial(told[0], run.info.objectives, numbered=False) if told else None
+    return score_begun(session, lease, asked, recipe, origin)
 
 
 def add_parent_points(session: Session) -> None:
