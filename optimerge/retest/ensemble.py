@@ -15,6 +15,7 @@ from optimerge.front.losses import to_loss
 from optimerge.objectives.evaluation import Evaluation
 from optimerge.records.evidence import Evidence, write_evidence
 from optimerge.records.full_disk import patiently
+from optimerge.records.origins import ENSEMBLE
 from optimerge.records.types import Score, Trial
 from optimerge.retest.exams import Exam
 from optimerge.retest.found import Found
@@ -28,7 +29,7 @@ from optimerge.retest.pooled import (
     why_not_pooled,
 )
 from optimerge.retest.simplex import best
-from optimerge.retest.study import ENSEMBLE, Record
+from optimerge.retest.study import Record
 from optimerge.search.places import withdraw
 
 

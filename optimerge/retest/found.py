@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from optimerge.recipe.schema import Recipe
+from optimerge.records.origins import BASELINE
 from optimerge.records.types import Trial
 from optimerge.retest.baselines import SCALES, Baseline, experts_of, scaled
-from optimerge.retest.study import BASELINE
 from optimerge.search.beside import score_beside
 from optimerge.search.budget import Stop
 from optimerge.search.lease import Lease

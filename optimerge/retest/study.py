@@ -1,15 +1,10 @@
 """The study "test" of a run: what its models scored on test items. The only record of a retest.
 
 It stands beside the run's other two in the same storage, and is made when it is first needed. Each
-trial is one model, marked with an origin as below and with its recipe; two of one recipe share a
-trial. A trial holds all that is known of its model: when objectives are added later, the next one
-repeats the scores before. Its only value, larger is better, is the mean over the tasks that it
-scored: `Trial.scores` has the rest.
-
-    trial:7, base, expert:NAME     a merge of the search, a parent
-    baseline:NAME                  a merge that needs no search
-    masks:7:1001                   trial 7 with masks of another seed
-    ensemble                       of the parents; it has no recipe
+trial is one model, marked with its origin (`records.origins`) and its recipe (the ensemble has
+none); two of one recipe share a trial. A trial holds all that is known of its model: when
+objectives are added later, the next one repeats the scores before. Its only value, larger is
+better, is the mean over the tasks that it scored: `Trial.scores` has the rest.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +22,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-TEST, ENSEMBLE, MASKS, BASELINE = "test", "ensemble", "masks:", "baseline:"
+TEST = "test"
 STATES: Mapping[str, Any] = {"COMPLETE": "complete", "FAIL": "failed"}
 
 LOOKS, LOOKING = "looks", "looking"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from optimerge.errors import RunError
 from optimerge.records.attributes import origin_of
 from optimerge.records.lease import WORKER
+from optimerge.records.origins import RANDOM
 from optimerge.search.begin import any_waiting, begin_proposal, begin_waiting
 from optimerge.search.budget import Stop
 from optimerge.search.lease import running_trials
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RANDOM = "random"
-"""Origin of a random point in place of a proposal: the sampler raised an error."""
 RAISED_IN_A_ROW = 3
 """After so many errors of the sampler in a row the search ends."""
 

@@ -13,6 +13,7 @@ from optimerge.errors import RunError, TrialError
 from optimerge.front.losses import losses_of
 from optimerge.front.reference import reference_point, scales
 from optimerge.records.attributes import is_withdrawn, origin_of
+from optimerge.records.origins import BASE, EXPERT
 from optimerge.records.types import Trial
 from optimerge.search.beside import begin_beside, score_begun
 from optimerge.search.budget import Budget, Stop
@@ -25,8 +26,6 @@ from optimerge.space.ranges import Param
 
 if TYPE_CHECKING:
     import optuna
-
-BASE = "base"
 
 
 def score_parents(session: Session, budget: Budget, stop: Stop, lease: Lease) -> Iterator[Trial]:
@@ -114,8 +113,8 @@ def origins(session: Session) -> dict[str, str]:
 
     The models of a layer map without a base are all experts.
     """
-    base = session.models.base.reference if session.models.has_base else None
-    return {r: BASE if r == base else f"expert:{n}" for r, n in session.models.names.items()}
+    base = session.models.base_reference
+    return {r: BASE if r == base else f"{EXPERT}{n}" for r, n in session.models.names.items()}
 
 
 def _builds(session: Session, point: Mapping[str, Param], reference: str) -> bool:

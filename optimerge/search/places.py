@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from optimerge.records.attributes import (
     FIXED,
     WAS,
-    WITHDRAWN,
     is_withdrawn,
     origin_of,
     place,
 )
-from optimerge.records.types import is_parent
+from optimerge.records.origins import WITHDRAWN, is_parent
 from optimerge.space.points import Key, key_of
 from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace

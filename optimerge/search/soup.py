@@ -20,16 +20,14 @@ from statistics import fmean
 from optimerge.errors import RunError
 from optimerge.front.losses import to_loss
 from optimerge.recipe.schema import Recipe
+from optimerge.records.origins import BASE, SOUP
 from optimerge.records.types import Trial
 from optimerge.search.beside import score_beside
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.lease import Lease
-from optimerge.search.parents import BASE, origins, score_parents
+from optimerge.search.parents import origins, score_parents
 from optimerge.search.session import Session
 from optimerge.space.objectives import TaskObjective, objective_name
-
-SOUP = "soup:"
-"""What the origin of a soup's trial begins with; the names of its experts follow."""
 
 
 @dataclass(frozen=True)

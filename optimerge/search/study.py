@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from optimerge.errors import RunError
 from optimerge.recipe.write import recipe_text
 from optimerge.records.attributes import as_trial
+from optimerge.records.origins import SAMPLER
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import Outcome, attempt
@@ -141,7 +142,7 @@ def _hopeless(session: Session, failures: int) -> RunError:
 def _score(session: Session, begun: Begun) -> Trial:
     recipe = session.recipe(begun.params)
     run, text = session.run, recipe_text(session.stored(recipe))
-    origin = str(begun.trial.user_attrs.get("origin", "sampler"))
+    origin = str(begun.trial.user_attrs.get("origin", SAMPLER))
 
     def record(outcome: Outcome) -> "FrozenTrial":
         return finish(run, run.search, begun.trial, origin, text, outcome, begun.seconds)

@@ -19,9 +19,9 @@ from optimerge.records.attributes import (
 from optimerge.records.evidence import late_evidence, write_evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.notes import note_attributes, trial_note
+from optimerge.records.origins import SAMPLER, is_parent
 from optimerge.records.run import Run
 from optimerge.records.run_journal import together
-from optimerge.records.types import is_parent
 from optimerge.records.whole import cannot_write
 from optimerge.search.candidate import Outcome
 from optimerge.search.places import (
@@ -120,12 +120,12 @@ def repeat_lost_places(study: "optuna.Study") -> None:
     for trial in holes(study):
         attributes = trial.system_attrs.items()
         kept = {k: v for k, v in attributes if not k.startswith((FIXED, CONSTRAINTS))}
-        was = str(trial.user_attrs.get(WAS, "sampler"))
+        was = str(trial.user_attrs.get(WAS, SAMPLER))
         study.add_trial(
             create_trial(
                 state=_state("WAITING"),
                 system_attrs={**kept, FIXED: point_of(trial)},
-                user_attrs={**({} if was == "sampler" else {"origin": was}), PLACE: place(trial)},
+                user_attrs={**({} if was == SAMPLER else {"origin": was}), PLACE: place(trial)},
             )
         )
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scored_whole import score_all
 
 import optimerge
 from optimerge.cli.main import run
 from optimerge.cli.quiet import quiet
 from optimerge.errors import CheckpointError, OptimergeError, RunError
 from optimerge.objectives.local import Way
-from optimerge.objectives.make import make_objectives, score_all
+from optimerge.objectives.make import make_objectives
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.run import Run, open_run
 from optimerge.records.types import Trial
