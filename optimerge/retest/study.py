@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError
 from optimerge.records.attributes import is_withdrawn, origin_of, score_attributes
+from optimerge.records.optuna_access import storage_of
 from optimerge.records.plain import one_line
 from optimerge.records.run import SEARCH, Run
 from optimerge.records.sound import sound_trial
@@ -65,7 +66,7 @@ def open_tests(run: Run) -> "optuna.Study | None":
     import optuna
 
     try:
-        return optuna.load_study(study_name=_name(run), storage=run.search._storage)
+        return optuna.load_study(study_name=_name(run), storage=storage_of(run.search))
     except KeyError:
         return None
 
@@ -83,7 +84,7 @@ def make_tests(run: Run) -> "optuna.Study":
 
     return optuna.create_study(
         study_name=_name(run),
-        storage=run.search._storage,
+        storage=storage_of(run.search),
         direction="maximize",
         load_if_exists=True,
     )

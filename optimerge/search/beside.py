@@ -11,6 +11,7 @@ from optimerge.recipe.schema import Recipe
 from optimerge.recipe.write import recipe_text
 from optimerge.records.attributes import as_trial, is_withdrawn
 from optimerge.records.lease import WORKER
+from optimerge.records.optuna_access import begin_running, id_of, trial_of
 from optimerge.records.types import Trial
 from optimerge.search.candidate import Outcome, attempt
 from optimerge.search.lease import Lease
@@ -24,12 +25,8 @@ if TYPE_CHECKING:
 
 def begin_beside(session: Session, origin: str) -> "optuna.Trial":
     """Begin a trial in the study "parents"."""
-    import optuna
-
-    study = session.run.parents
     marked = {"origin": origin, WORKER: str(session.worker)}
-    template = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING, user_attrs=marked)
-    return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template))
+    return begin_running(session.run.parents, marked)
 
 
 def score_begun(
@@ -43,8 +40,8 @@ def score_begun(
         return finish(run, study, asked, origin, text, outcome)
 
     with (
-        lease.holding(study, asked._trial_id),
-        put_back_on_failure(run, study, asked._trial_id),
+        lease.holding(study, id_of(asked)),
+        put_back_on_failure(run, study, id_of(asked)),
     ):
         told.append(record(attempt(session, recipe, record=record)))
     return as_trial(told[0], run.info.objectives, numbered=False) if told else None
@@ -82,7 +79,7 @@ def _known(session: Session, text: str) -> Trial | None:
 
 def _given_up(session: Session, asked: "optuna.Trial") -> Trial | None:
     """Return a trial that was lost as failed, if it is not to be tried again."""
-    stored = session.run.parents._storage.get_trial(asked._trial_id)
+    stored = trial_of(session.run.parents, id_of(asked))
     if is_withdrawn(stored):
         return None
     return as_trial(stored, session.run.info.objectives, numbered=False)

@@ -13,6 +13,7 @@ from optimerge.errors import RunError, TrialError
 from optimerge.front.losses import losses_of
 from optimerge.front.reference import reference_point, scales
 from optimerge.records.attributes import is_withdrawn, origin_of
+from optimerge.records.optuna_access import id_of
 from optimerge.records.origins import BASE, EXPERT
 from optimerge.records.types import Trial
 from optimerge.search.beside import begin_beside, score_begun
@@ -72,7 +73,7 @@ def _score_parent(
     run, recipe = session.run, session.parent_recipe(reference)
     asked = begin_beside(session, origin)
     if origin in _states(run.parents, before, asked.number):
-        drop(run.parents, asked._trial_id)
+        drop(run.parents, id_of(asked))
         return None
     return score_begun(session, lease, asked, recipe, origin)
 
