@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError
-from optimerge.records.run import Run as Kept
+from optimerge.merge.device import default_device
+from optimerge.records import run as run_records
 from optimerge.records.run import find_trial, open_run
 from optimerge.records.types import Direction, Score, Trial
 
@@ -55,7 +56,7 @@ class Run:
     `retest` and `results`.
     """
 
-    kept: Kept
+    records: run_records.Run
     """The run's records: what it is a run of, its two Optuna studies."""
     storage: str = field(default="", repr=False)
     """URL of the database that keeps the run, as it was given: it may hold a password."""
@@ -63,31 +64,33 @@ class Run:
     @property
     def folder(self) -> Path:
         """The run folder."""
-        return self.kept.folder
+        return self.records.folder
 
     @property
     def name(self) -> str:
         """The folder's name."""
-        return self.kept.name
+        return self.records.name
 
     @property
     def objectives(self) -> Mapping[str, Direction]:
         """What is optimised: "maximize" or "minimize" by name, in the study's order."""
-        return self.kept.info.objectives
+        return self.records.info.objectives
 
     def trials(self) -> list[Trial]:
         """Return every trial in whatever state: parents first, then by number."""
-        return self.kept.trials()
+        return self.records.trials()
 
     def trial(self, name: str | int) -> Trial:
         """Return the trial of that number, or the parent of that name; RunError if none is."""
-        return find_trial(self.kept, str(name))
+        return find_trial(self.records, str(name))
 
     def front(self) -> "Front":
         """Return the Pareto front, measured from the reference point that the run fixed."""
         from optimerge.front.front import make_front
 
-        return make_front(self.trials(), self.objectives, self.kept.reference, self.kept.scales)
+        return make_front(
+            self.trials(), self.objectives, self.records.reference, self.records.scales
+        )
 
     def certainty(self) -> "Certainty":
         """Return how sure the front is: `front.certainty.Certainty`.
@@ -98,7 +101,7 @@ class Run:
         """
         from optimerge.retest.certainty import certainty_of
 
-        return certainty_of(self.kept, self.front(), self.results())
+        return certainty_of(self.records, self.front(), self.results())
 
     def choose(
         self,
@@ -134,7 +137,9 @@ class Run:
         from optimerge.export.recipe import export_text, write_export
 
         chosen = self.choose(choice) if isinstance(choice, str) else choice
-        text = export_text(self.kept, chosen.trial, chosen.label, self._test_scores(chosen.trial))
+        text = export_text(
+            self.records, chosen.trial, chosen.label, self._test_scores(chosen.trial)
+        )
         if file is not None:
             write_export(text, Path(file))
         return text
@@ -148,7 +153,7 @@ class Run:
         from optimerge.report.contents import gather
         from optimerge.report.page import page
 
-        write_file(page(gather(self.kept, how)), Path(file))
+        write_file(page(gather(self.records, how)), Path(file))
 
     def to_pandas(
         self, *, every: bool = False, certainty: "Certainty | None" = None
@@ -182,7 +187,9 @@ class Run:
         """Return the hypervolume after each complete trial, from the run's reference point."""
         from optimerge.front.history import make_history
 
-        return make_history(self.trials(), self.objectives, self.kept.reference, self.kept.scales)
+        return make_history(
+            self.trials(), self.objectives, self.records.reference, self.records.scales
+        )
 
     def importance(self, objective: str, method: "Method" = "fanova") -> "Importance":
         """Return how much each parameter of the space decides an objective: `front.importance`.
@@ -191,7 +198,7 @@ class Run:
         """
         from optimerge.front.importance import importance
 
-        return importance(self.kept.search, self.objectives, objective, method)
+        return importance(self.records.search, self.objectives, objective, method)
 
     def retest(
         self,
@@ -227,9 +234,9 @@ class Run:
         from optimerge.retest.work import retest_run
 
         found = retest_run(
-            self.kept,
+            self.records,
             Wanted(tuple(trials), baselines, masks, test_items),
-            device or _device(),
+            device or default_device(),
             report=None if report is None else Path(report),
             allow_code=allow_code,
             trust_code=trust_code,
@@ -271,9 +278,9 @@ class Run:
         program = find_mergekit(None if mergekit is None else str(mergekit))
         chosen = self.choose(choice) if isinstance(choice, str) else choice
         session = open_session(
-            space_of(self.kept.info),
+            space_of(self.records.info),
             self.folder,
-            device=device or _device(),
+            device=device or default_device(),
             allow_code=allow_code,
             trust_code=trust_code,
             storage=self.storage,
@@ -285,12 +292,12 @@ class Run:
         """Return what retests of the run found; None if nothing was tested yet."""
         from optimerge.retest.read import read_results
 
-        return read_results(self.kept)
+        return read_results(self.records)
 
     def _test_scores(self, trial: Trial) -> Mapping[str, Score]:
         from optimerge.retest.read import read_results
 
-        results = read_results(self.kept, documents=False)
+        results = read_results(self.records, documents=False)
         found = [t for t in results.tested if t.name == trial.name] if results else []
         return found[0].test if found and found[0].recipe == trial.recipe else {}
 
@@ -306,9 +313,3 @@ class Run:
         if results is None:
             raise RunError(f"{self.folder}: was not tested yet; run `optimerge test {self.folder}`")
         return make_verdict(results)
-
-
-def _device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"

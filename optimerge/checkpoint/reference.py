@@ -63,10 +63,10 @@ def split_adapter(reference: str, relative_to: Path | None = None) -> tuple[str,
     An existing folder that is called exactly as the reference, or as what stands before a '+',
     is a model: folders may have '+' in their names. CheckpointError for more than one adapter.
     """
-    if "+" not in reference or _local(reference, relative_to) is not None:
+    if "+" not in reference or local_folder(reference, relative_to) is not None:
         return reference, None
     cuts = [place for place, sign in enumerate(reference) if sign == "+"]
-    known = [place for place in cuts if _local(reference[:place], relative_to) is not None]
+    known = [place for place in cuts if local_folder(reference[:place], relative_to) is not None]
     cuts = known or cuts
     model, adapter = reference[: cuts[0]], reference[cuts[0] + 1 :]
     if len(cuts) > 1 or not model.strip() or not adapter.strip():
@@ -91,11 +91,11 @@ def resolve(
     is whole, by default as a model. `with_code`: fetch a model's own Python too. CheckpointError if
     nothing is found.
     """
-    literal = _local(reference, relative_to)
+    literal = local_folder(reference, relative_to)
     if literal is not None:
         return literal
     model = ModelReference.parse(reference)
-    folder = _local(model.path, relative_to)
+    folder = local_folder(model.path, relative_to)
     if folder is not None:
         raise CheckpointError(
             f"{reference!r}: {str(folder)!r} is a local folder, which has no revision "
@@ -128,8 +128,11 @@ def _near(name: str, relative_to: Path | None) -> str:
     return ""
 
 
-def _local(name: str, relative_to: Path | None) -> Path | None:
-    """Return the existing folder of that name, or None; CheckpointError for a file."""
+def local_folder(name: str, relative_to: Path | None = None) -> Path | None:
+    """Return the existing folder of that name, or None; CheckpointError for a file.
+
+    A relative name is looked for in `relative_to`, then in the current folder.
+    """
     if not name or "\0" in name:
         return None
     try:

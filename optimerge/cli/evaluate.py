@@ -107,7 +107,7 @@ def command(
             items=cast("Which", items),
             device=chosen_device(device),
             allow_code=allow_code,
-            trust_remote_code=trust_code,
+            trust_code=trust_code,
             say=say,
         )
     if form == "table":

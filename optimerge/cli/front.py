@@ -77,9 +77,9 @@ def command(
             if output is not None:
                 raise OptimergeError("--format table is for the screen; for a file take md")
             if every:
-                print_all(opened.kept)
+                print_all(opened.records)
             else:
-                print_front(opened.kept, certainty=NOTHING if fast else opened.certainty())
+                print_front(opened.records, certainty=NOTHING if fast else opened.certainty())
             return
         if form == "parquet" and output is None and sys.stdout.isatty():
             raise OptimergeError("parquet is not for the screen; give -o FILE")

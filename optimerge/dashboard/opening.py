@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import OptimergeError, RunError
+from optimerge.records.optuna_access import storage_of
 from optimerge.records.run import JOURNAL, Run, find_in, open_run, url_of
 from optimerge.records.secrets import redacted, without_secrets_of
 from optimerge.records.storage import kind_of
@@ -36,7 +37,7 @@ def close_seen(run: Run) -> None:
     """Close a database's connections; of a journal and a proxy there are none to close."""
     from optuna.storages import RDBStorage
 
-    storage = run.search._storage
+    storage = storage_of(run.search)
     database = getattr(storage, "_backend", storage)
     if isinstance(database, RDBStorage):
         database.remove_session()

@@ -9,7 +9,6 @@ from random import Random
 from typing import Any
 
 from optimerge.errors import TaskError
-from optimerge.space.objectives import TaskObjective, objective_name
 
 
 @dataclass(frozen=True)
@@ -26,25 +25,6 @@ class Ask:
 
     search: int | None
     test: int | None
-
-
-def draw_items(
-    spec: TaskObjective,
-    specs: Iterable[TaskObjective],
-    documents: int,
-    seed: int,
-    *,
-    strict: bool = True,
-) -> ItemSets:
-    """Draw the two sets of `spec`, where search and test are of one split; see `draw_sets`."""
-    asks = [ask_of(each) for each in specs if each.task == spec.task] or [ask_of(spec)]
-    name, key = objective_name(spec), f"{seed}/{spec.task}"
-    return draw_sets(name, spec.task, ask_of(spec), asks, documents, key, strict=strict)
-
-
-def ask_of(spec: TaskObjective) -> Ask:
-    """Return what an objective asks of a split that it searches and tests on."""
-    return Ask(spec.search_items, spec.test_items or 0)
 
 
 def draw_sets(

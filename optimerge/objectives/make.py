@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Literal
 from optimerge.errors import TaskError
 from optimerge.objectives.context import Context
 from optimerge.objectives.documents import Searched
-from optimerge.objectives.evaluation import make_evaluation
 from optimerge.objectives.kinds import make_objective
-from optimerge.objectives.protocol import Candidate, Objective
+from optimerge.objectives.protocol import Objective
 from optimerge.objectives.sparsity import SparsityScorer
 from optimerge.objectives.tasks import BATCH_SIZE, load_tasks
-from optimerge.records.types import Score
 from optimerge.space.generation import Generation
 from optimerge.space.objectives import (
     ObjectiveSpec,
@@ -84,8 +82,3 @@ def check_names(specs: Sequence[ObjectiveSpec]) -> None:
                 f"set objectives[{number}].name to another"
             )
         seen[name] = number
-
-
-def score_all(objectives: Sequence[Objective], candidate: Candidate) -> dict[str, Score]:
-    """Score one candidate whole; who scores several keeps an `Evaluation`."""
-    return dict(make_evaluation(objectives).score(candidate).scores)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError
+from optimerge.records.origins import SAMPLER, WITHDRAWN
 from optimerge.records.plain import one_line
 from optimerge.records.sound import sound_count, sound_trial
 from optimerge.records.types import Direction, MergeStats, Score, State, Trial
@@ -22,8 +23,8 @@ _STATES: dict[str, State] = {
 
 PLACE = "place"
 """Key of the number of the trial that an interrupted one repeats."""
-WITHDRAWN, WAS = "withdrawn", "was"
-"""Origin of a trial that was interrupted: its point is asked for again. Key of what it was."""
+WAS = "was"
+"""Key of the origin of a trial that was interrupted: its point is asked for again."""
 FIXED, CONSTRAINTS = "fixed_params", "constraints"
 """Optuna's own system attributes: the point of a trial that waited; what constraints begin with."""
 
@@ -106,7 +107,7 @@ def origin_of(frozen: "FrozenTrial") -> str:
     if is_withdrawn(frozen):
         return WITHDRAWN
     kept = frozen.user_attrs  # marked as withdrawn, it may still have been told: that counts
-    return str(kept.get(WAS) or kept.get("origin", "sampler"))
+    return str(kept.get(WAS) or kept.get("origin", SAMPLER))
 
 
 def is_withdrawn(frozen: "FrozenTrial") -> bool:

@@ -7,6 +7,7 @@ package is not needed to write them.
 import re
 from collections.abc import Mapping
 
+from optimerge.records.origins import parent_name
 from optimerge.records.types import Score
 
 LONGEST = 16_000
@@ -26,7 +27,7 @@ def trial_note(number: int | None, origin: str, recipe: str, scores: Mapping[str
     merge_method: ties
     ```
     """
-    name = origin.removeprefix("expert:") if number is None else number
+    name = parent_name(origin) if number is None else number
     command = f"`optimerge export RUN --trial {name} -o recipe.yaml`"
     said = [f"- {name}: {_with_error(score)}" for name, score in scores.items()]
     if len(recipe) > LONGEST:

@@ -17,6 +17,7 @@ from optuna.storages import GrpcStorageProxy
 from optuna.trial import FrozenTrial, TrialState
 
 from optimerge.records import away
+from optimerge.records.optuna_access import id_of
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class PatientProxy(GrpcStorageProxy):
         while True:
             try:
                 if waited and (made := away.made_already(self, study_id, template_trial)):
-                    return int(made._trial_id)
+                    return id_of(made)
                 return int(super().create_new_trial(study_id, template_trial))
             except grpc.RpcError as error:
                 waited.wait(error)

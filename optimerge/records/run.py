@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 from optimerge.errors import RunError, did_you_mean
 from optimerge.records.artifact_url import new_url, open_artifacts
 from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_of
-from optimerge.records.attributes import WITHDRAWN, as_trial, origin_of, place
+from optimerge.records.attributes import as_trial, origin_of, place
 from optimerge.records.counted import Counted
+from optimerge.records.origins import WITHDRAWN, is_parent
 from optimerge.records.secrets import redacted
 from optimerge.records.sound import check_kinds, refuse_links, sound_numbers
 from optimerge.records.storage import STORAGE_VARIABLE, open_database, open_journal
 from optimerge.records.stores import InFolder, open_store
-from optimerge.records.types import Direction, Trial, is_parent
+from optimerge.records.types import Direction, Trial
 
 if TYPE_CHECKING:
     import optuna

@@ -15,6 +15,8 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FrozenTrial, TrialState
 
+from optimerge.records.optuna_access import storage_of
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -115,5 +117,5 @@ def together(study: "optuna.Study") -> "AbstractContextManager[None]":
 
     The others write piece by piece, the trial's state last.
     """
-    storage = study._storage
+    storage = storage_of(study)
     return storage.together() if isinstance(storage, RunJournal) else nullcontext()

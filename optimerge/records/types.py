@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from optimerge.records.origins import is_parent, parent_name
 from optimerge.space.ranges import Param
 
 Direction = Literal["maximize", "minimize"]
 State = Literal["complete", "failed", "pruned", "running", "waiting"]
-
-
-def is_parent(origin: str) -> bool:
-    """Whether a trial of that origin is the base or an expert as given."""
-    return origin == "base" or origin.startswith("expert:")
 
 
 @dataclass(frozen=True)
@@ -59,8 +55,7 @@ class Trial:
     """Number in the study; None for a parent that is not a point of the space."""
     state: State
     origin: str
-    """"base", "expert:NAME", "warm:NAME", "sampler", "random" (where the sampler failed) or, beside
-    the search, "soup:NAME+NAME"."""
+    """Where it comes from: see `records.origins`."""
     params: Mapping[str, Param]
     recipe: str
     """The recipe as YAML text; "" if the trial failed before it was known."""
@@ -108,5 +103,5 @@ class Trial:
     def name(self) -> str:
         """What tables call it: a parent's name, the trial number, or its origin if it has none."""
         if self.is_parent:
-            return self.origin.removeprefix("expert:")
+            return parent_name(self.origin)
         return self.origin if self.number is None else str(self.number)

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 
 from optimerge.recipe.schema import InputModel, Recipe
 from optimerge.recipe.values import constants
-from optimerge.search.parents import BASE, origins
+from optimerge.records.origins import BASE
+from optimerge.search.parents import origins
 from optimerge.search.session import Session
 from optimerge.search.soup import soup_recipe
 

@@ -15,6 +15,8 @@ from optimerge.front.losses import to_loss
 from optimerge.objectives.evaluation import Evaluation
 from optimerge.records.evidence import Evidence, write_evidence
 from optimerge.records.full_disk import patiently
+from optimerge.records.optuna_access import id_of, trial_of
+from optimerge.records.origins import ENSEMBLE
 from optimerge.records.types import Score, Trial
 from optimerge.retest.exams import Exam
 from optimerge.retest.found import Found
@@ -28,7 +30,7 @@ from optimerge.retest.pooled import (
     why_not_pooled,
 )
 from optimerge.retest.simplex import best
-from optimerge.retest.study import ENSEMBLE, Record
+from optimerge.retest.study import Record
 from optimerge.search.places import withdraw
 
 
@@ -72,7 +74,7 @@ class Ensemble:
             ended = Trial(trial.number, "failed", ENSEMBLE, {}, "", error=str(error))
             return fail(bench, trial, ended)
         except KeyboardInterrupt:
-            withdraw(bench.study, bench.study._storage.get_trial(trial._trial_id), "interrupted")
+            withdraw(bench.study, trial_of(bench.study, id_of(trial)), "interrupted")
             raise
 
     def _scored(self, number: int) -> tuple[Record, Evidence]:

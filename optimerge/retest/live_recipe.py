@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.checkpoint.folder import open_checkpoint
-from optimerge.checkpoint.reference import resolve, split_adapter
+from optimerge.checkpoint.reference import local_folder, split_adapter
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.objectives.protocol import Candidate
 from optimerge.recipe.read import read_recipe
@@ -156,10 +156,4 @@ def _anywhere_of(reference: str, folder: Path) -> str:
     """Return a folder's full path; a model of the Hub by its name."""
     model, adapter = split_adapter(reference, folder)
     parts = [model] if adapter is None else [model, adapter]
-    return "+".join(
-        str(resolve(part, folder)) if _is_local(part, folder) else part for part in parts
-    )
-
-
-def _is_local(name: str, folder: Path) -> bool:
-    return any((start / Path(name).expanduser()).is_dir() for start in (folder, Path.cwd()))
+    return "+".join(str(local_folder(part, folder) or part) for part in parts)

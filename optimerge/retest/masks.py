@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
+from optimerge.records.origins import MASKS
 from optimerge.records.types import Trial
-from optimerge.retest.study import MASKS
 from optimerge.search.session import Session
 
 STEP = 1000

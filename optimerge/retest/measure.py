@@ -10,6 +10,7 @@ from optimerge.recipe.schema import Recipe
 from optimerge.records.evidence import Evidence, read_evidence, write_evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.lease import WORKER, Worker, life
+from optimerge.records.optuna_access import begin_running, id_of, trial_of
 from optimerge.records.types import Score, Trial
 from optimerge.retest.exams import Exam, with_exams
 from optimerge.retest.study import Record, latest, record_attributes
@@ -87,18 +88,13 @@ def measure(bench: Bench, origin: str, recipe: Recipe, text: str) -> tuple[Recor
         )
         return keep(bench, trial, record, outcome.scored.evidence), True
     except KeyboardInterrupt:
-        withdraw(bench.study, bench.study._storage.get_trial(trial._trial_id), "interrupted")
+        withdraw(bench.study, trial_of(bench.study, id_of(trial)), "interrupted")
         raise
 
 
 def begin(bench: Bench, origin: str) -> "optuna.Trial":
     """Begin a trial of the study."""
-    import optuna
-
-    marked = {"origin": origin, WORKER: str(bench.session.worker)}
-    template = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING, user_attrs=marked)
-    study = bench.study
-    return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template))
+    return begin_running(bench.study, {"origin": origin, WORKER: str(bench.session.worker)})
 
 
 def keep(bench: Bench, trial: "optuna.Trial", record: Record, evidence: Evidence) -> Record:

@@ -8,12 +8,13 @@ from optimerge.errors import RunError
 from optimerge.front.front import make_front
 from optimerge.records.attributes import as_trial
 from optimerge.records.evidence import read_evidence
+from optimerge.records.origins import ENSEMBLE, MASKS
 from optimerge.records.plain import one_line
 from optimerge.records.run import Run
 from optimerge.records.types import Direction, Trial
 from optimerge.retest import study as kept
 from optimerge.retest.parts import Part, items_in, sound_parts
-from optimerge.retest.study import ENSEMBLE, MASKS, Record
+from optimerge.retest.study import Record
 from optimerge.retest.tested import Items, Kind, Masks, Results, Tested
 
 ORDER = ("uniform", "greedy_soup", "task_arithmetic", "ties", "dare_ties", "model_stock", "slerp")

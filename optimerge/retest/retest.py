@@ -15,16 +15,29 @@ from typing import Any, Protocol
 
 from optimerge.errors import OptimergeError
 from optimerge.recipe.write import recipe_text
+from optimerge.records.origins import BASELINE, ENSEMBLE, TRIAL
 from optimerge.records.types import Trial
-from optimerge.retest import study as kept
 from optimerge.retest.ensemble import Ensemble
 from optimerge.retest.exams import Exam, make_exams
-from optimerge.retest.found import Found, find, parents_found
+from optimerge.retest.found import Finder, Found, parents_found
 from optimerge.retest.masks import mask_origin, mask_seeds, with_seed
 from optimerge.retest.measure import Bench, clear_lost, measure
 from optimerge.retest.parts import parts_of
 from optimerge.retest.plan import Plan, Wanted, make_plan
+from optimerge.retest.study import (
+    ASKED,
+    BASELINES,
+    LOOKING,
+    LOOKS,
+    PARTS,
+    REPORT,
+    REPORTED,
+    SKIPPED,
+    TEST_ITEMS,
+    make_tests,
+)
 from optimerge.search.budget import Stop
+from optimerge.search.lease import Lease
 from optimerge.search.session import Session
 from optimerge.search.soup import task_objectives
 from optimerge.space.objectives import TaskObjective, objective_name
@@ -60,21 +73,22 @@ def retest(
 
     False where a stop was asked for before. OptimergeError if the run has no test items.
     """
-    study = kept.make_tests(session.run)
+    study = make_tests(session.run)
     clear_lost(study)
     number = wanted.test_items
     if number is None:
-        number = study.user_attrs.get(kept.TEST_ITEMS)
+        number = study.user_attrs.get(TEST_ITEMS)
     exams = make_exams(session, number, allow_code=allow_code)
     plan = make_plan(session, exams, wanted)
     _note_what_is_tested(session, study, exams, number, wanted, plan)
     observer.planned(plan)
-    work = _Retest(session, Bench(session, exams, study), plan, stop, observer)
-    for _ in work.steps():
-        if stop.requested:
-            return False
+    with Lease(session.run, session.worker) as lease:
+        work = _Retest(Bench(session, exams, study), lease, plan, stop, observer)
+        for _ in work.steps():
+            if stop.requested:
+                return False
     if not stop.requested:
-        study.set_user_attr(kept.LOOKING, False)
+        study.set_user_attr(LOOKING, False)
     return not stop.requested
 
 
@@ -82,15 +96,17 @@ class _Retest:
     """One retest at work."""
 
     def __init__(
-        self, session: Session, bench: Bench, plan: Plan, stop: Stop, observer: Observer
+        self, bench: Bench, lease: Lease, plan: Plan, stop: Stop, observer: Observer
     ) -> None:
+        session = bench.session
         self._session, self._bench, self._plan = session, bench, plan
         self._stop, self._observer = stop, observer
         self._parents = parents_found(session)
         self._ensemble = Ensemble(bench, self._parents)
         objectives = session.space.objectives
-        tasks = any(isinstance(spec, TaskObjective) for spec in objectives)
-        self._tasks = task_objectives(session) if tasks else []
+        any_task = any(isinstance(spec, TaskObjective) for spec in objectives)
+        tasks = task_objectives(session) if any_task else []
+        self._finder = Finder(session, lease, tasks, stop, self._tell)
 
     def steps(self) -> Iterator[None]:
         """Score one model after the other; a stop is looked for in between."""
@@ -102,7 +118,7 @@ class _Retest:
         for trial in self._plan.merges:
             yield
             recipe = self._session.recipe(trial.params)
-            self._test(f"trial:{trial.name}", Found(trial.name, "", trial, recipe))
+            self._test(f"{TRIAL}{trial.name}", Found(trial.name, "", trial, recipe))
         yield from self._baselines()
         if self._plan.ensemble:
             yield
@@ -124,11 +140,11 @@ class _Retest:
 
     def _baselines(self) -> Iterator[None]:
         for name, why in self._plan.skipped.items():
-            self._note(kept.SKIPPED, name, why)
+            self._note(SKIPPED, name, why)
         for baseline in self._plan.baselines:
             yield
             try:
-                found = find(self._session, baseline, self._tasks, self._stop, self._tell)
+                found = self._finder.find(baseline)
                 why = found.trial.error if found else ""
             except OptimergeError as error:
                 log.warning("baseline %s: %s", baseline.name, error)
@@ -136,13 +152,13 @@ class _Retest:
             if self._stop.requested:
                 return
             if found is None or found.trial.state != "complete":
-                self._note(kept.SKIPPED, baseline.name, f"it cannot be scored: {why}")
+                self._note(SKIPPED, baseline.name, f"it cannot be scored: {why}")
                 self._observer.passed()
                 continue
-            self._note(kept.SKIPPED, baseline.name, None)
+            self._note(SKIPPED, baseline.name, None)
             kind = {"about": found.about, "recipe": found.trial.recipe}
-            self._note(kept.BASELINES, found.name, kind)
-            self._test(f"{kept.BASELINE}{found.name}", found)
+            self._note(BASELINES, found.name, kind)
+            self._test(f"{BASELINE}{found.name}", found)
 
     def _note(self, key: str, name: str, value: Any) -> None:
         """Keep one entry of a mapping in the study; None: take it out."""
@@ -156,15 +172,15 @@ class _Retest:
 
     def _pool(self) -> None:
         why = self._ensemble.skipped()
-        for name in self._bench.study.user_attrs.get(kept.SKIPPED, {}):
-            if name.startswith(kept.ENSEMBLE) and name not in why:
-                self._note(kept.SKIPPED, name, None)
+        for name in self._bench.study.user_attrs.get(SKIPPED, {}):
+            if name.startswith(ENSEMBLE) and name not in why:
+                self._note(SKIPPED, name, None)
         for name, reason in why.items():
-            self._note(kept.SKIPPED, name, reason)
-        if kept.ENSEMBLE not in why and not self._ensemble.done():
+            self._note(SKIPPED, name, reason)
+        if ENSEMBLE not in why and not self._ensemble.done():
             self._look(True)
             record = self._ensemble.measure()
-            self._observer.scored(kept.ENSEMBLE, record.trial, "test")
+            self._observer.scored(ENSEMBLE, record.trial, "test")
         self._observer.passed()
 
     def _rebuild(self, trial: Trial, seed: int) -> None:
@@ -180,9 +196,9 @@ class _Retest:
     def _look(self, scoring: bool) -> None:
         """Count a look at the test items; one that was cut short and goes on is the same look."""
         study = self._bench.study
-        if scoring and not study.user_attrs.get(kept.LOOKING):
-            study.set_user_attr(kept.LOOKS, int(study.user_attrs.get(kept.LOOKS, 0)) + 1)
-            study.set_user_attr(kept.LOOKING, True)
+        if scoring and not study.user_attrs.get(LOOKING):
+            study.set_user_attr(LOOKS, int(study.user_attrs.get(LOOKS, 0)) + 1)
+            study.set_user_attr(LOOKING, True)
 
     def _tell(self, name: str, trial: Trial) -> None:
         self._observer.scored(name, trial, "search")
@@ -210,15 +226,15 @@ def _note_what_is_tested(
         for o in each.evaluation.objectives
         if o.name in reported
     }
-    asked = [*known.get(kept.ASKED, []), *(t.number for t in plan.merges if wanted.trials)]
+    asked = [*known.get(ASKED, []), *(t.number for t in plan.merges if wanted.trials)]
     noted: dict[str, Any] = {
-        kept.PARTS: parts,
-        kept.REPORT: space.data.get("report", []),
-        kept.REPORTED: directions,
-        kept.ASKED: sorted(set(asked)),
+        PARTS: parts,
+        REPORT: space.data.get("report", []),
+        REPORTED: directions,
+        ASKED: sorted(set(asked)),
     }
     if test_items is not None:
-        noted[kept.TEST_ITEMS] = test_items
+        noted[TEST_ITEMS] = test_items
     for key, value in noted.items():
         if known.get(key) != value:
             study.set_user_attr(key, value)

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from optimerge.errors import OptimergeError
 from optimerge.objectives.evaluation import make_evaluation
 from optimerge.objectives.local import LocalAnswering, Way
 from optimerge.objectives.make import make_objectives
@@ -21,9 +20,9 @@ from optimerge.retest.live import Live
 from optimerge.retest.live_checkpoint import open_live_checkpoint
 from optimerge.retest.live_recipe import open_live_recipe
 from optimerge.retest.unseen import Searched, with_unseen
+from optimerge.search.named_parents import named_parents
 from optimerge.search.racing import raced_on
 from optimerge.space.labels import short_names
-from optimerge.space.objective_kinds.drift import DriftObjective
 from optimerge.space.objectives import ObjectiveSpec, objective_name
 from optimerge.space.space import SearchSpace
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 Which = Literal["search", "test"]
 RECIPES = (".yaml", ".yml")
-BASE = "base"
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,8 @@ def score_one(
     would. `test_items`: a run's own number of test documents for tasks whose space keeps none.
     OptimergeError in one sentence if it cannot be loaded or scored.
     """
-    named = _named_parents(space)
+    short = short_names(space.references)
+    named = named_parents(space, space.objectives, short, space.any_recipe.base_model)
     live: Live
     if is_recipe(subject):
         say("loading the recipe's models")
@@ -142,24 +141,6 @@ def _made(
 def is_recipe(subject: str | Path) -> bool:
     """Whether a name is a recipe file's: it ends so, and no folder is called so."""
     return Path(subject).suffix in RECIPES and not Path(subject).is_dir()
-
-
-def _named_parents(space: SearchSpace) -> dict[str, str]:
-    """Return the references of the models that objectives look at, by what the space calls them."""
-    short = short_names(space.references)
-    found = {}
-    for spec in space.objectives:
-        if isinstance(spec, DriftObjective):
-            base = space.any_recipe.base_model if spec.to == BASE else None
-            known = (r for r, name in short.items() if spec.to in (r, name))
-            reference = base or next(known, None)
-            if reference is None:
-                raise OptimergeError(
-                    f"{space.file}: objective {objective_name(spec)!r}: to: the space has no model "
-                    f"{spec.to!r}; it has {', '.join(short.values())}"
-                )
-            found[spec.to] = reference
-    return found
 
 
 def _parent(live: Live, named: Mapping[str, str], name: str) -> "PreTrainedModel":

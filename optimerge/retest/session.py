@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from optimerge.errors import RunError
-from optimerge.records import space as records
 from optimerge.records.run import Run
+from optimerge.records.space import space_of
 from optimerge.retest.study import REPORT, open_tests
 from optimerge.search.session import Session, open_session
 from optimerge.space.read import read_space
@@ -32,7 +32,7 @@ def retest_space(run: Run, report: Path | None = None) -> SearchSpace:
         return overridden(asked, seed=info.seed, exact=info.exact, task_vectors=info.task_vectors)
     study = open_tests(run)
     kept = study.user_attrs.get(REPORT) if study else None
-    return records.space_of(info, None if kept is None else {"report": kept})
+    return space_of(info, None if kept is None else {"report": kept})
 
 
 def open_for_test(

@@ -1,15 +1,10 @@
 """The study "test" of a run: what its models scored on test items. The only record of a retest.
 
 It stands beside the run's other two in the same storage, and is made when it is first needed. Each
-trial is one model, marked with an origin as below and with its recipe; two of one recipe share a
-trial. A trial holds all that is known of its model: when objectives are added later, the next one
-repeats the scores before. Its only value, larger is better, is the mean over the tasks that it
-scored: `Trial.scores` has the rest.
-
-    trial:7, base, expert:NAME     a merge of the search, a parent
-    baseline:NAME                  a merge that needs no search
-    masks:7:1001                   trial 7 with masks of another seed
-    ensemble                       of the parents; it has no recipe
+trial is one model, marked with its origin (`records.origins`) and its recipe (the ensemble has
+none); two of one recipe share a trial. A trial holds all that is known of its model: when
+objectives are added later, the next one repeats the scores before. Its only value, larger is
+better, is the mean over the tasks that it scored: `Trial.scores` has the rest.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError
 from optimerge.records.attributes import is_withdrawn, origin_of, score_attributes
+from optimerge.records.optuna_access import storage_of
 from optimerge.records.plain import one_line
 from optimerge.records.run import SEARCH, Run
 from optimerge.records.sound import sound_trial
@@ -27,7 +23,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-TEST, ENSEMBLE, MASKS, BASELINE = "test", "ensemble", "masks:", "baseline:"
+TEST = "test"
 STATES: Mapping[str, Any] = {"COMPLETE": "complete", "FAIL": "failed"}
 
 LOOKS, LOOKING = "looks", "looking"
@@ -70,7 +66,7 @@ def open_tests(run: Run) -> "optuna.Study | None":
     import optuna
 
     try:
-        return optuna.load_study(study_name=_name(run), storage=run.search._storage)
+        return optuna.load_study(study_name=_name(run), storage=storage_of(run.search))
     except KeyError:
         return None
 
@@ -88,7 +84,7 @@ def make_tests(run: Run) -> "optuna.Study":
 
     return optuna.create_study(
         study_name=_name(run),
-        storage=run.search._storage,
+        storage=storage_of(run.search),
         direction="maximize",
         load_if_exists=True,
     )

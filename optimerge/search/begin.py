@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from optimerge.records.attributes import place
 from optimerge.records.lease import CLAIM, WORKER, Worker, new_worker
+from optimerge.records.optuna_access import begin_running, id_of, mark, set_state
 from optimerge.search.distributions import space_distributions
 from optimerge.search.places import drop, superseded
 from optimerge.search.proposals import Proposal, suggest_point
@@ -34,10 +35,10 @@ def begin_waiting(
     for waiting in _waiting(study):
         if claimed(study, waiting, worker or new_worker()):
             if superseded(study, space, waiting):
-                drop(study, waiting._trial_id)
+                drop(study, id_of(waiting))
                 continue
             study.sampler = optuna.samplers.RandomSampler(seed=waiting.number)
-            trial = optuna.Trial(study, waiting._trial_id)
+            trial = optuna.Trial(study, id_of(waiting))
             return trial, suggest_point(trial, space)
     return None
 
@@ -45,14 +46,15 @@ def begin_waiting(
 def claimed(study: "optuna.Study", waiting: "FrozenTrial", worker: Worker) -> bool:
     """Make a waiting trial this worker's; False if another one has it."""
     from optuna.exceptions import UpdateFinishedTrialError
+    from optuna.trial import TrialState
 
-    storage, trial_id = study._storage, waiting._trial_id
+    trial_id = id_of(waiting)
     try:
         # Two may write the first, and one of them may die before the second: then it is his.
-        storage.set_trial_user_attr(trial_id, CLAIM, str(worker))
-        if not storage.set_trial_state_values(trial_id, _state("RUNNING")):
+        mark(study, trial_id, CLAIM, str(worker))
+        if not set_state(study, trial_id, TrialState.RUNNING):
             return False
-        storage.set_trial_user_attr(trial_id, WORKER, str(worker))
+        mark(study, trial_id, WORKER, str(worker))
     except UpdateFinishedTrialError:
         return False
     return True
@@ -65,25 +67,13 @@ def begin_proposal(
     user_attrs: Mapping[str, str],
 ) -> "optuna.Trial":
     """Begin a trial of a proposed point; it is stored whole, with the sampler's attributes."""
-    import optuna
-
     known = space_distributions(space)
-    template = optuna.trial.create_trial(
-        state=_state("RUNNING"),
-        params=dict(proposal.params),
-        distributions={name: known[name] for name in proposal.params},
-        user_attrs=dict(user_attrs),
-        system_attrs=dict(proposal.attributes),
-    )
-    return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template))
+    distributions = {name: known[name] for name in proposal.params}
+    return begin_running(study, user_attrs, proposal.params, distributions, proposal.attributes)
 
 
 def _waiting(study: "optuna.Study") -> "list[optuna.trial.FrozenTrial]":
-    found = study.get_trials(deepcopy=False, states=(_state("WAITING"),))
-    return sorted(found, key=place)
-
-
-def _state(name: str) -> "optuna.trial.TrialState":
     from optuna.trial import TrialState
 
-    return TrialState[name]
+    found = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    return sorted(found, key=place)

@@ -25,6 +25,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optimerge.records import lease as leases
 from optimerge.records.attributes import is_withdrawn
 from optimerge.records.lease import BEAT, CLAIM, LIVE, WORKER, Life, Watch, Worker, life
+from optimerge.records.optuna_access import id_of, mark, trial_of
 from optimerge.records.run import Run
 from optimerge.search.budget import Stop
 from optimerge.search.tell import LOST_TOO_OFTEN, put_back, repeat_lost_places
@@ -78,7 +79,7 @@ class Lease:
         try:
             yield
         except (UpdateFinishedTrialError, ValueError):  # the latter from a tell that looks first
-            trial = study._storage.get_trial(trial_id)
+            trial = trial_of(study, trial_id)
             if not is_withdrawn(trial) and trial.user_attrs.get("error") != LOST_TOO_OFTEN:
                 raise
             log.warning("trial %d was put back by another worker", trial.number)
@@ -111,7 +112,7 @@ class Lease:
                     trial.number,
                     trial.user_attrs.get(WORKER),
                 )
-                put_back(study, trial._trial_id, lost=True)
+                put_back(study, id_of(trial), lost=True)
             else:
                 found.add(state)
         if self._clock() - self._mended > leases.BEAT_EVERY:
@@ -126,9 +127,9 @@ class Lease:
                 (study, trial)
                 for study in (self._run.parents, self._run.search)
                 for trial in running_trials(study)
-                if self._held is None or (self._held[1] != trial._trial_id)
+                if self._held is None or (self._held[1] != id_of(trial))
             ]
-            self._watch.forget({trial._trial_id for _, trial in running})
+            self._watch.forget({id_of(trial) for _, trial in running})
             return [(study, trial, self._life(trial)) for study, trial in running]
 
     def _life(self, trial: "FrozenTrial") -> Life:
@@ -136,7 +137,7 @@ class Lease:
         worker = Worker.parse(str(kept.get(WORKER) or kept.get(CLAIM)))
         if worker is not None and worker.token == self.worker.token:
             return "gone"  # this worker's own, but it does not run it: telling the storage failed
-        known, watched = life(worker), self._watch.look(trial._trial_id, kept.get(BEAT))
+        known, watched = life(worker), self._watch.look(id_of(trial), kept.get(BEAT))
         return known if known == "gone" or watched == "unknown" else watched
 
     def _beat(self) -> None:
@@ -145,7 +146,7 @@ class Lease:
                 return
             try:
                 if held := self._held:
-                    held[0]._storage.set_trial_user_attr(held[1], BEAT, beat)
+                    mark(*held, BEAT, beat)
                 self._look()
             except UpdateFinishedTrialError:
                 log.info("no beat: the trial has just ended, or another worker put it back")

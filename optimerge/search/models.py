@@ -8,7 +8,7 @@ from optimerge.checkpoint.fit import check_fit
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.checkpoint.layer_count import check_layers_fit, kinds_that_change, resized
 from optimerge.checkpoint.names import with_one_naming
-from optimerge.checkpoint.reference import pinned, split_adapter
+from optimerge.checkpoint.reference import local_folder, pinned, split_adapter
 from optimerge.errors import RecipeError
 from optimerge.merge.align import Aligner
 from optimerge.merge.plan import make_plan
@@ -17,7 +17,7 @@ from optimerge.merge.statistics import Statistics, open_statistics
 from optimerge.merge.vocabulary import Vocabulary, make_vocabulary
 from optimerge.search.granularity import check_layer_groups, with_layer_groups
 from optimerge.search.layers import check_layer_map, is_layer_map, resident_layers
-from optimerge.search.named_parents import check_named_parents
+from optimerge.search.named_parents import named_parents
 from optimerge.search.start.known import Start
 from optimerge.search.start.recipes import recipe_starts
 from optimerge.space.labels import short_names
@@ -62,6 +62,11 @@ class Models:
     def base(self) -> Checkpoint:
         """The base model; without one the first model, whose config and tokenizer are used."""
         return self.checkpoints[0]
+
+    @property
+    def base_reference(self) -> str | None:
+        """The base's reference; None where the models of a layer map have none."""
+        return self.base.reference if self.has_base else None
 
     @property
     def resident(self) -> Checkpoint:
@@ -118,7 +123,7 @@ def open_models(
         rounding = make_rounding(recipe, by_reference, mode, space.file)
         models = replace(models, rounding=rounding)
     check_layer_groups(space, models.base.layers)
-    check_named_parents(space, models)
+    named_parents(space, space.measured, models.names, models.base_reference)
     starts = recipe_starts(space, places, models.base.layers)
     models = replace(models, starts=starts)
     plans = [
@@ -161,6 +166,5 @@ def _place(checkpoint: Checkpoint, folder: Path) -> str:
 
 
 def _full(reference: str, path: Path, folder: Path) -> str:
-    name = Path(reference).expanduser()
-    local = any((start / name).is_dir() for start in (folder, Path.cwd()))
+    local = local_folder(reference, folder) is not None
     return str(path.resolve()) if local else pinned(reference, path)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from optimerge.errors import RunError
 from optimerge.records.attributes import origin_of
 from optimerge.records.lease import WORKER
+from optimerge.records.optuna_access import id_of, trial_of
+from optimerge.records.origins import RANDOM
 from optimerge.search.begin import any_waiting, begin_proposal, begin_waiting
 from optimerge.search.budget import Stop
 from optimerge.search.lease import running_trials
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RANDOM = "random"
-"""Origin of a random point in place of a proposal: the sampler raised an error."""
 RAISED_IN_A_ROW = 3
 """After so many errors of the sampler in a row the search ends."""
 
@@ -71,11 +71,11 @@ def begin_next(
             proposal, marked = _instead(session, view, made, proposer.sampler.name, warn)
         seconds["propose"] = made.seconds
         trial = begin_proposal(study, space, proposal, {**marked, WORKER: str(worker)})
-        frozen = study._storage.get_trial(trial._trial_id)
+        frozen = trial_of(study, id_of(trial))
         # What is in the view has another point; looked at is what others began since.
         known = len(trials)
         if trial.number > known and superseded(study, space, frozen, known):
-            drop(study, trial._trial_id)  # another worker began the same point meanwhile
+            drop(study, id_of(trial))  # another worker began the same point meanwhile
         else:
             begun = trial, dict(proposal.params)
     seconds["wait"] = time.perf_counter() - started

@@ -15,9 +15,10 @@ def look_at_parents(session: Session) -> None:
 
     Once; later calls cost nothing. What is written is the copy that is scored as the parent.
     """
+    models = session.models
 
     def write(name: str) -> "PreTrainedModel":
-        reference = parent_named(session.models, name)
+        reference = parent_named(name, models.names, models.base_reference)
         assert reference is not None, name  # checked when the session was opened
         session.engine.apply(session.parent_recipe(reference))
         return session.engine.model

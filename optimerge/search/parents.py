@@ -12,25 +12,21 @@ from typing import TYPE_CHECKING
 from optimerge.errors import RunError, TrialError
 from optimerge.front.losses import losses_of
 from optimerge.front.reference import reference_point, scales
-from optimerge.recipe.write import recipe_text
-from optimerge.records.attributes import as_trial, is_withdrawn, origin_of
-from optimerge.records.lease import WORKER
+from optimerge.records.attributes import is_withdrawn, origin_of
+from optimerge.records.optuna_access import id_of
+from optimerge.records.origins import BASE, EXPERT
 from optimerge.records.types import Trial
+from optimerge.search.beside import begin_beside, score_begun
 from optimerge.search.budget import Budget, Stop
-from optimerge.search.candidate import Outcome, attempt
 from optimerge.search.lease import Lease
 from optimerge.search.places import drop
 from optimerge.search.proposals import known_trial
 from optimerge.search.session import Session
 from optimerge.search.start.parents import parent_points, whole_model_points
-from optimerge.search.tell import finish, put_back_on_failure
 from optimerge.space.ranges import Param
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.trial import FrozenTrial
-
-BASE = "base"
 
 
 def score_parents(session: Session, budget: Budget, stop: Stop, lease: Lease) -> Iterator[Trial]:
@@ -70,16 +66,6 @@ def _states(study: "optuna.Study", before: int, below: float = float("inf")) -> 
     }
 
 
-def begin_beside(session: Session, origin: str) -> "optuna.Trial":
-    """Begin a trial in the study "parents"."""
-    import optuna
-
-    study = session.run.parents
-    marked = {"origin": origin, WORKER: str(session.worker)}
-    template = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING, user_attrs=marked)
-    return optuna.Trial(study, study._storage.create_new_trial(study._study_id, template))
-
-
 def _score_parent(
     session: Session, reference: str, origin: str, before: int, lease: Lease
 ) -> Trial | None:
@@ -87,20 +73,9 @@ def _score_parent(
     run, recipe = session.run, session.parent_recipe(reference)
     asked = begin_beside(session, origin)
     if origin in _states(run.parents, before, asked.number):
-        drop(run.parents, asked._trial_id)
+        drop(run.parents, id_of(asked))
         return None
-    text = recipe_text(session.stored(recipe))
-
-    def record(outcome: Outcome) -> "FrozenTrial":
-        return finish(run, run.parents, asked, origin, text, outcome)
-
-    told: list[FrozenTrial] = []
-    with (
-        lease.holding(run.parents, asked._trial_id),
-        put_back_on_failure(run, run.parents, asked._trial_id),
-    ):
-        told.append(record(attempt(session, recipe, record=record)))
-    return as_trial(told[0], run.info.objectives, numbered=False) if told else None
+    return score_begun(session, lease, asked, recipe, origin)
 
 
 def add_parent_points(session: Session) -> None:
@@ -139,8 +114,8 @@ def origins(session: Session) -> dict[str, str]:
 
     The models of a layer map without a base are all experts.
     """
-    base = session.models.base.reference if session.models.has_base else None
-    return {r: BASE if r == base else f"expert:{n}" for r, n in session.models.names.items()}
+    base = session.models.base_reference
+    return {r: BASE if r == base else f"{EXPERT}{n}" for r, n in session.models.names.items()}
 
 
 def _builds(session: Session, point: Mapping[str, Param], reference: str) -> bool:

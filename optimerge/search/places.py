@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from optimerge.records.attributes import (
     FIXED,
     WAS,
-    WITHDRAWN,
     is_withdrawn,
     origin_of,
     place,
 )
-from optimerge.records.types import is_parent
+from optimerge.records.optuna_access import id_of, mark, set_state, trial_of
+from optimerge.records.origins import WITHDRAWN, is_parent
 from optimerge.space.points import Key, key_of
 from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
@@ -41,7 +41,7 @@ def withdraw(study: "optuna.Study", trial: "FrozenTrial", why: str, **marks: boo
 
 def drop(study: "optuna.Study", trial_id: int) -> None:
     """End a trial that was begun though another one is run in its place."""
-    trial = study._storage.get_trial(trial_id)
+    trial = trial_of(study, trial_id)
     withdraw(study, trial, "another worker runs it", **{DROPPED: True})
 
 
@@ -50,11 +50,10 @@ def end_failed(study: "optuna.Study", trial: "FrozenTrial", kept: "dict[str, obj
     from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
 
-    storage = study._storage
     try:
         for key, value in kept.items():
-            storage.set_trial_user_attr(trial._trial_id, key, value)
-        storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            mark(study, id_of(trial), key, value)
+        set_state(study, id_of(trial), TrialState.FAIL)
     except UpdateFinishedTrialError:
         return False
     return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
+from optimerge.records.optuna_access import id_of, study_notes, trial_of
 from optimerge.records.types import Direction
 from optimerge.search.distributions import distribution_of
 from optimerge.search.samplers.registry import Ask, NamedSampler
@@ -104,11 +105,11 @@ def _drawn(view: View, sampler: NamedSampler, attempt: int) -> Proposal:
             attempt=attempt,
         )
     )
-    known = dict(study._storage.get_study_system_attrs(study._study_id))
+    known = study_notes(study)
     trial = study.ask()
     params = suggest_point(trial, view.space)
-    found = study._storage.get_study_system_attrs(study._study_id)
-    kept = study._storage.get_trial(trial._trial_id).system_attrs
+    found = study_notes(study)
+    kept = trial_of(study, id_of(trial)).system_attrs
     attributes = {k: v for k, v in kept.items() if not k.startswith(_SHARED)}
     attributes |= {STUDY + k: v for k, v in found.items() if k not in known or known[k] != v}
     return Proposal(params, attributes)

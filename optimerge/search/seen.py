@@ -26,12 +26,12 @@ from optuna.trial import FrozenTrial, TrialState
 from optimerge.records.attributes import (
     CONSTRAINTS,
     FIXED,
-    WITHDRAWN,
     origin_of,
     partial_values,
     place,
 )
-from optimerge.records.types import Direction, is_parent
+from optimerge.records.origins import WITHDRAWN, is_parent
+from optimerge.records.types import Direction
 from optimerge.search.distributions import space_distributions
 from optimerge.search.proposals import View
 from optimerge.space.points import Key, key_of

@@ -20,16 +20,14 @@ from statistics import fmean
 from optimerge.errors import RunError
 from optimerge.front.losses import to_loss
 from optimerge.recipe.schema import Recipe
+from optimerge.records.origins import BASE, SOUP
 from optimerge.records.types import Trial
 from optimerge.search.beside import score_beside
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.lease import Lease
-from optimerge.search.parents import BASE, origins, score_parents
+from optimerge.search.parents import origins, score_parents
 from optimerge.search.session import Session
 from optimerge.space.objectives import TaskObjective, objective_name
-
-SOUP = "soup:"
-"""What the origin of a soup's trial begins with; the names of its experts follow."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +69,23 @@ def greedy_soup(session: Session, stop: Stop) -> Iterator[Step]:
     Scores the parents first where the run does not have them yet. Ends early if a stop is asked
     for. RunError if no task is scored, or no expert can be scored.
     """
-    tasks = task_objectives(session)
     with Lease(session.run, session.worker) as lease:
-        lease.settle(stop)
-        for _ in score_parents(session, Budget(None, None), stop, lease):
-            pass
+        yield from soup_steps(session, stop, lease)
+
+
+def soup_steps(session: Session, stop: Stop, lease: Lease) -> Iterator[Step]:
+    """As `greedy_soup`, for who holds a lease already."""
+    tasks = task_objectives(session)
+    lease.settle(stop)
+    for _ in score_parents(session, Budget(None, None), stop, lease):
+        pass
     soup: list[str] = []
     best = -math.inf
     for reference, alone in ranked_experts(session, tasks, stop):
         if stop.requested:
             return
         wanted = [*soup, reference]
-        trial = _scored(session, wanted) if soup else alone
+        trial = _scored(session, lease, wanted) if soup else alone
         mean = mean_score(trial, tasks)
         kept = mean >= best
         if kept:
@@ -111,7 +114,7 @@ def ranked_experts(session: Session, tasks: Sequence[str], stop: Stop) -> list[t
     return sorted(found, key=lambda each: -mean_score(each[1], tasks))
 
 
-def _scored(session: Session, experts: Sequence[str]) -> Trial:
+def _scored(session: Session, lease: Lease, experts: Sequence[str]) -> Trial:
     """Return the trial of a soup: that of an earlier time, or a new one."""
     names = [name for r, name in session.models.names.items() if r in experts]
-    return score_beside(session, soup_recipe(session, experts), SOUP + "+".join(names))
+    return score_beside(session, lease, soup_recipe(session, experts), SOUP + "+".join(names))

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Protocol
 from optimerge.errors import RunError
 from optimerge.recipe.write import recipe_text
 from optimerge.records.attributes import as_trial
+from optimerge.records.optuna_access import id_of
+from optimerge.records.origins import SAMPLER
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget, Stop
 from optimerge.search.candidate import Outcome, attempt
@@ -114,7 +116,7 @@ def _score_candidates(
             break
         if begun is None:
             break
-        trial, trial_id = None, begun.trial._trial_id
+        trial, trial_id = None, id_of(begun.trial)
         with lease.holding(run.search, trial_id), put_back_on_failure(run, run.search, trial_id):
             others = taken(session)
             if budget.trials is not None and others >= budget.trials:
@@ -141,7 +143,7 @@ def _hopeless(session: Session, failures: int) -> RunError:
 def _score(session: Session, begun: Begun) -> Trial:
     recipe = session.recipe(begun.params)
     run, text = session.run, recipe_text(session.stored(recipe))
-    origin = str(begun.trial.user_attrs.get("origin", "sampler"))
+    origin = str(begun.trial.user_attrs.get("origin", SAMPLER))
 
     def record(outcome: Outcome) -> "FrozenTrial":
         return finish(run, run.search, begun.trial, origin, text, outcome, begun.seconds)
@@ -159,7 +161,7 @@ def taken(session: Session) -> int:
 
 def give_way(session: Session, begun: Begun) -> None:
     """Put a trial back that is one too many: all who see too many do, and look again later."""
-    put_back(session.run.search, begun.trial._trial_id)
+    put_back(session.run.search, id_of(begun.trial))
     time.sleep(random.SystemRandom().uniform(0.05, 0.5))
 
 

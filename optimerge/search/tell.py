@@ -19,9 +19,10 @@ from optimerge.records.attributes import (
 from optimerge.records.evidence import late_evidence, write_evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.notes import note_attributes, trial_note
+from optimerge.records.optuna_access import id_of, note_in_study, trial_of
+from optimerge.records.origins import SAMPLER, is_parent
 from optimerge.records.run import Run
 from optimerge.records.run_journal import together
-from optimerge.records.types import is_parent
 from optimerge.records.whole import cannot_write
 from optimerge.search.candidate import Outcome
 from optimerge.search.places import (
@@ -59,6 +60,8 @@ def finish(
     running and is repeated, never complete without its recipe. RunError if the evidence cannot be
     written.
     """
+    from optuna.trial import TrialState
+
     scored = outcome.scored
     kept = trial_attributes(
         origin,
@@ -80,16 +83,16 @@ def finish(
             asked.set_user_attr(key, value)
         number = None if is_parent(origin) else asked.number
         note = trial_note(number, origin, recipe, scored.scores if scored else {})
-        for key, value in note_attributes(asked._trial_id, note).items():
-            study._storage.set_study_system_attr(study._study_id, key, value)
+        for key, value in note_attributes(id_of(asked), note).items():
+            note_in_study(study, key, value)
         if scored is None:
             asked.set_user_attr("error", outcome.error)
-            return study.tell(asked, state=_state("FAIL"))
+            return study.tell(asked, state=TrialState.FAIL)
         # On every scored trial and in one order: Optuna's GP takes them by position.
         for name, beyond in outcome.constraints.items():
             asked.set_constraint(name, beyond)
         if scored.stopped:
-            return study.tell(asked, state=_state("PRUNED"))
+            return study.tell(asked, state=TrialState.PRUNED)
         return study.tell(asked, list(outcome.values))
 
 
@@ -100,7 +103,7 @@ def put_back(study: "optuna.Study", trial_id: int, *, lost: bool = False) -> Non
     is done where the trial has ended already. After a kill in between, `repeat_lost_places` does
     the rest.
     """
-    trial = study._storage.get_trial(trial_id)
+    trial = trial_of(study, trial_id)
     if trial.state.is_finished():
         return
     if lost and times_lost(study, trial) >= MOST_LOST:
@@ -115,17 +118,17 @@ def repeat_lost_places(study: "optuna.Study") -> None:
 
     What the sampler keeps with a trial goes with it.
     """
-    from optuna.trial import create_trial
+    from optuna.trial import TrialState, create_trial
 
     for trial in holes(study):
         attributes = trial.system_attrs.items()
         kept = {k: v for k, v in attributes if not k.startswith((FIXED, CONSTRAINTS))}
-        was = str(trial.user_attrs.get(WAS, "sampler"))
+        was = str(trial.user_attrs.get(WAS, SAMPLER))
         study.add_trial(
             create_trial(
-                state=_state("WAITING"),
+                state=TrialState.WAITING,
                 system_attrs={**kept, FIXED: point_of(trial)},
-                user_attrs={**({} if was == "sampler" else {"origin": was}), PLACE: place(trial)},
+                user_attrs={**({} if was == SAMPLER else {"origin": was}), PLACE: place(trial)},
             )
         )
 
@@ -158,13 +161,7 @@ def telling_of_disk(run: Run) -> Iterator[None]:
 
 def _try_to_put_back(study: "optuna.Study", trial_id: int) -> None:
     try:
-        if not study._storage.get_trial(trial_id).state.is_finished():  # it was told, just
+        if not trial_of(study, trial_id).state.is_finished():  # it was told, just
             put_back(study, trial_id)
     except (OSError, KeyboardInterrupt) as error:  # the latter of a full disk: see `full_disk`
         log.warning("the trial cannot be put back now, the next search does it: %s", error)
-
-
-def _state(name: str) -> "optuna.trial.TrialState":
-    from optuna.trial import TrialState
-
-    return TrialState[name]

@@ -43,11 +43,6 @@ class Zoo:
         return {BASE: self.base, **self.experts}
 
     @property
-    def tasks_dir(self) -> Path:
-        """The lm-eval task files: an `include_path`."""
-        return self.directory / TASKS
-
-    @property
     def space(self) -> Path:
         """The search space."""
         return self.directory / SPACE

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from scored_whole import score_all
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from optimerge.cli.quiet import quiet
-from optimerge.objectives.make import make_objectives, score_all
+from optimerge.objectives.make import make_objectives
 from optimerge.objectives.protocol import Candidate
 from optimerge.recipe.read import read_recipe
 from optimerge.records.run import open_run

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from scored_whole import score_all
 
 from optimerge.checkpoint.folder import open_checkpoint
 from optimerge.cli.main import run
 from optimerge.cli.quiet import quiet
 from optimerge.merge.engine import load_model
-from optimerge.objectives.make import make_objectives, score_all
+from optimerge.objectives.make import make_objectives
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.run import open_run
 from optimerge.records.types import MergeStats

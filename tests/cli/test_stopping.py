@@ -78,7 +78,7 @@ def ended_trials(journal: Path) -> dict[str, int]:
     from fake_search import Fake, open_fake
     from optuna.storages.journal import JournalFileBackend
 
-    from optimerge.records.attributes import WITHDRAWN
+    from optimerge.records.origins import WITHDRAWN
 
     backend: Any = JournalFileBackend(str(journal))
     run = open_fake(backend, Fake()).run

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
+from scored_whole import score_all
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from optimerge.errors import TaskError
 from optimerge.objectives import added_metrics
 from optimerge.objectives.added_metrics import ADDED, choice_items
-from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.tasks import check_tasks, load_tasks
 from optimerge.records.types import Score

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from scored_whole import score_all
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from optimerge.errors import TaskError, TrialError
-from optimerge.objectives.make import check_names, make_objectives, score_all
+from optimerge.objectives.make import check_names, make_objectives
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.sparsity import Measure, SparsityScorer
 from optimerge.records.types import MergeStats

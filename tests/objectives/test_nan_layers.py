@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from scored_whole import score_all
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from optimerge.errors import TrialError
-from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.tasks import load_tasks
 from optimerge.space.objectives import TaskObjective

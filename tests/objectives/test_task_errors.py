@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
+from scored_whole import score_all
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from optimerge.errors import TaskError, TrialError
 from optimerge.objectives import built_in
-from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.objectives.tasks import check_tasks, load_tasks

@@ -15,13 +15,13 @@ from lm_eval import evaluator_utils
 from lm_eval.api.metrics import mean, mean_stderr
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
+from scored_whole import score_all
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from optimerge.errors import TaskError
 from optimerge.objectives import built_in
 from optimerge.objectives.groups import GroupScorer
 from optimerge.objectives.items import shares
-from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.runs import TaskRun
 from optimerge.objectives.tasks import check_tasks, load_tasks

@@ -12,10 +12,19 @@ from hypothesis import strategies as st
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from optimerge.errors import TaskError
-from optimerge.objectives.items import ItemSets, draw_items
+from optimerge.objectives.items import Ask, ItemSets, draw_sets
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.objectives.tasks import load_tasks
-from optimerge.space.objectives import TaskObjective
+from optimerge.space.objectives import TaskObjective, objective_name
+
+
+def draw_items(
+    spec: TaskObjective, specs: list[TaskObjective], documents: int, seed: int
+) -> ItemSets:
+    """Draw the two sets of `spec`, where search and test are of one split."""
+    asks = [Ask(each.search_items, each.test_items or 0) for each in specs]
+    mine = asks[specs.index(spec)]
+    return draw_sets(objective_name(spec), spec.task, mine, asks, documents, f"{seed}/{spec.task}")
 
 
 @given(
@@ -53,15 +62,14 @@ def test_by_default_all_that_are_not_test_items_are_searched_on() -> None:
 
 def test_seed_and_task_choose() -> None:
     specs = [TaskObjective(task=name, search_items=10) for name in ("t", "u")]
-    drawn = {draw_items(spec, specs, 100, seed) for spec in specs for seed in range(5)}
+    drawn = {draw_items(spec, [spec], 100, seed) for spec in specs for seed in range(5)}
     assert len(drawn) == 10
 
 
 PINNED = (
-    "from optimerge.objectives.items import draw_items, digest_items\n"
-    "from optimerge.space.objectives import TaskObjective\n"
-    "spec = TaskObjective(task='t', search_items=3, test_items=2)\n"
-    "print(draw_items(spec, [spec], 1000, 5), digest_items('t', [(0, ('a', {'b': 1}))]))\n"
+    "from optimerge.objectives.items import Ask, draw_sets, digest_items\n"
+    "sets = draw_sets('t', 't', Ask(3, 2), [Ask(3, 2)], 1000, '5/t')\n"
+    "print(sets, digest_items('t', [(0, ('a', {'b': 1}))]))\n"
 )
 
 

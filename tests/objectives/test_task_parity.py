@@ -14,10 +14,10 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean_stderr
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
+from scored_whole import score_all
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from optimerge.errors import TrialError
-from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.objectives.round import Round
 from optimerge.objectives.runs import TaskAnswers, TaskRun

@@ -1,8 +1,10 @@
 """A run is scored on items that the search never saw, once each, and goes on where it was stopped."""
 
 import shutil
+import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,8 +15,10 @@ from optimerge.errors import OptimergeError
 from optimerge.front.front import make_front
 from optimerge.objectives.scorer import TaskScorer
 from optimerge.recipe.read import parse_recipe
+from optimerge.records import lease as leases
+from optimerge.records.attributes import origin_of
 from optimerge.records.evidence import read_evidence
-from optimerge.records.lease import WORKER, new_worker
+from optimerge.records.lease import BEAT, WORKER, new_worker
 from optimerge.records.run import Run, open_run
 from optimerge.retest import study as kept
 from optimerge.retest.baselines import BASELINES, SCALES
@@ -22,7 +26,11 @@ from optimerge.retest.exams import make_exams
 from optimerge.retest.plan import Wanted
 from optimerge.retest.read import read_results
 from optimerge.retest.study import make_tests, open_tests
+from optimerge.search import beside
 from optimerge.search.budget import Stop
+from optimerge.search.candidate import Outcome, attempt
+from optimerge.search.lease import running_trials
+from optimerge.search.session import Session
 from optimerge.search.soup import mean_score
 
 Tested = tuple[Path, Seen]
@@ -306,3 +314,25 @@ def test_baselines_that_a_run_cannot_have_are_left_out_with_the_reason(
     assert have == {"task_arithmetic", "ties", "dare_ties"}
     assert set(results.skipped) == {"uniform", "greedy_soup", "model_stock", "slerp"}
     assert results.skipped["slerp"] == "it merges 2 experts, and the space has 1"
+
+
+def test_baselines_are_held_while_they_are_scored(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no search elsewhere takes the retest for lost: see `search.lease`."""
+    monkeypatch.setattr(leases, "BEAT_EVERY", 0.01)
+    scored: list[str] = []
+
+    def waiting(session: Session, *given: Any, **named: Any) -> Outcome:
+        ends = time.monotonic() + 60
+        [running] = running_trials(session.run.parents)
+        while not running.user_attrs.get(BEAT) and time.monotonic() < ends:
+            time.sleep(0.002)
+            [running] = running_trials(session.run.parents)
+        assert running.user_attrs[BEAT]
+        scored.append(origin_of(running))
+        return attempt(session, *given, **named)
+
+    monkeypatch.setattr(beside, "attempt", waiting)
+    retested(folder, Wanted(masks=0))
+    assert "baseline:uniform" in scored

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scored_whole import score_all
 
 import optimerge
 from optimerge.cli.main import run
 from optimerge.cli.quiet import quiet
 from optimerge.errors import CheckpointError, OptimergeError, RunError
 from optimerge.objectives.local import Way
-from optimerge.objectives.make import make_objectives, score_all
+from optimerge.objectives.make import make_objectives
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.run import Run, open_run
 from optimerge.records.types import Trial
@@ -160,10 +161,10 @@ def test_the_api_takes_a_run_and_refuses_other_items(road: Path) -> None:
     with quiet(scoring=True):
         found = optimerge.evaluate(road / "out", opened)
     assert found.scores["echo"].value == trial(road).scores["echo"].value
-    info = replace(opened.kept.info, items={**opened.kept.info.items, "echo": "0" * 32})
-    kept: Run = replace(opened.kept, info=info)
+    info = replace(opened.records.info, items={**opened.records.info.items, "echo": "0" * 32})
+    kept: Run = replace(opened.records, info=info)
     with quiet(scoring=True), pytest.raises(RunError, match="the items of 'echo'"):
-        optimerge.evaluate(road / "out", replace(opened, kept=kept))
+        optimerge.evaluate(road / "out", replace(opened, records=kept))
 
 
 def test_a_parent_that_the_space_lacks_is_refused(road: Path) -> None:

@@ -156,7 +156,7 @@ def open_fake(journal: BaseJournalBackend | BaseStorage, fake: Fake) -> Session:
     names = {name: name for name in ("base", "a", "b")}
     checkpoints = [SimpleNamespace(reference=n, layers=2, dtype="float32") for n in names]
     models = SimpleNamespace(
-        base=checkpoints[0], has_base=True, names=names, checkpoints=checkpoints,
+        base=checkpoints[0], base_reference="base", has_base=True, names=names, checkpoints=checkpoints,
         layers=None, places={}, statistics=None, starts=(),
     )  # fmt: skip
     info = RunInfo(SPACE, "space.yaml", "d", {"t": "maximize", "u": "maximize"}, 2, 0, False)

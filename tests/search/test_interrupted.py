@@ -7,7 +7,7 @@ from fake_search import TELLTALE, Journal, fake_search, told
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from optimerge.records.attributes import WITHDRAWN
+from optimerge.records.origins import WITHDRAWN
 from optimerge.search import begin, seen, tell
 
 TRIALS = 16

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scored_whole import score_all
 from transformers import AutoModelForCausalLM
 
 from optimerge.errors import RecipeError
 from optimerge.export.build import build
 from optimerge.export.recipe import export_text
-from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.types import MergeStats
 

@@ -16,11 +16,11 @@ from optimerge.records.lease import BEAT, WORKER, Watch, new_worker
 from optimerge.records.run import Run
 from optimerge.search import lease as search_leases
 from optimerge.search.begin import any_waiting, begin_waiting, claimed
+from optimerge.search.beside import begin_beside
 from optimerge.search.budget import Stop, make_budget
 from optimerge.search.distributions import space_distributions
 from optimerge.search.lease import Lease, running_trials
 from optimerge.search.next_trial import begin_next, others_run
-from optimerge.search.parents import begin_beside
 from optimerge.search.places import holes, superseded
 from optimerge.search.proposer import Proposer
 from optimerge.search.session import Session

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from scored_whole import score_all
 from transformers import AutoModelForCausalLM
 
 from optimerge.cli.main import run
@@ -16,7 +17,6 @@ from optimerge.errors import CheckpointError, OptimergeError, RecipeError
 from optimerge.export.build import build
 from optimerge.export.recipe import export_text
 from optimerge.merge.arena import padded
-from optimerge.objectives.make import score_all
 from optimerge.objectives.protocol import Candidate
 from optimerge.recipe.read import parse_recipe
 from optimerge.records.types import MergeStats, Trial

@@ -66,7 +66,7 @@ def test_a_trial_that_ends_while_one_counts_is_counted_once(
 ) -> None:
     other, (mine, storage) = session_of(journal), watched(journal)
     if parent:
-        from optimerge.search.parents import begin_beside
+        from optimerge.search.beside import begin_beside
 
         study, trial = other.run.parents, begin_beside(other, "expert:late")
     else:

@@ -27,7 +27,7 @@ def test_lm_eval_scores_the_tasks_as_our_own_pass_does(
     from optimerge.zoo.model import load
 
     monkeypatch.chdir(tmp_path)
-    manager = TaskManager(include_defaults=False, include_path=str(tiny.tasks_dir))
+    manager = TaskManager(include_defaults=False, include_path=str(tiny.directory / "tasks"))
     names = [f"zoo_{task}" for task in TINY.tasks]
     tasks = manager.load(names)
     lm = HFLM(pretrained=str(tiny.experts["shift"]), device="cpu", batch_size=50, dtype="float32")
@@ -89,7 +89,7 @@ def test_the_space_is_one_that_optimerge_reads(tiny: Zoo) -> None:
 
 def test_the_data_files_hold_what_the_yaml_promises(tiny: Zoo) -> None:
     for task in TINY.tasks:
-        raw = yaml.safe_load((tiny.tasks_dir / f"zoo_{task}.yaml").read_text())
+        raw = yaml.safe_load((tiny.directory / "tasks" / f"zoo_{task}.yaml").read_text())
         files = raw["dataset_kwargs"]["data_files"]
         rows = {
             split: [json.loads(line) for line in Path(path).read_text().splitlines()]

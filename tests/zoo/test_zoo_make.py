@@ -49,7 +49,11 @@ def test_the_same_seed_gives_the_same_bytes(tiny: Zoo, tmp_path: Path) -> None:
     again = make_zoo(tmp_path / "again", TINY)
     assert not again.reused
     assert weights(again) == weights(tiny)
-    for path in [*tiny.tasks_dir.glob("*.jsonl"), tiny.space, tiny.base / "tokenizer.json"]:
+    for path in [
+        *(tiny.directory / "tasks").glob("*.jsonl"),
+        tiny.space,
+        tiny.base / "tokenizer.json",
+    ]:
         assert (again.directory / path.relative_to(tiny.directory)).read_bytes() == (
             path.read_bytes()
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from optimerge.checkpoint.folder import Checkpoint
-from optimerge.checkpoint.reference import ModelReference, split_adapter
+from optimerge.checkpoint.reference import ModelReference, local_folder, split_adapter
 from optimerge.export.card.front_matter import CARD, Said, is_hub_name, read_card, said_by
 
 _SNAPSHOT = re.compile(r"/models--([\w.-]+?)--([\w.-]+)/snapshots/([0-9a-f]{40})$", re.ASCII)
@@ -67,7 +67,7 @@ def _with_revision(parent: Parent) -> str:
 
 def _parent(name: str, path: Path, folder: Path) -> Parent:
     found = _SNAPSHOT.search(path.as_posix())
-    if not _is_local(name, folder) and not Path(name).is_absolute():
+    if local_folder(name, folder) is None and not Path(name).is_absolute():
         reference = ModelReference.parse(name)
         revision = found[3] if found else reference.revision or ""
         return Parent(reference.path, reference.path, revision, said=_hub_card(reference, path))
@@ -84,10 +84,6 @@ def _told_apart(parent: Parent, others: Iterable[Parent]) -> Parent:
     while shown in taken:
         shown, number = f"{parent.shown}-{number}", number + 1
     return Parent(shown, parent.hub, parent.revision, parent.derived, parent.said)
-
-
-def _is_local(name: str, folder: Path) -> bool:
-    return any((start / Path(name).expanduser()).is_dir() for start in (folder, Path.cwd()))
 
 
 def _derived(path: Path, said: Said) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from optimerge.records.optuna_access import note_in_trial
 from optimerge.search.samplers.coordinates import Coordinates
 from optimerge.search.samplers.evolution import Evolution, Told, replayed
 from optimerge.search.samplers.joint import JointSampler
@@ -74,9 +75,8 @@ class MeanCmaEsSampler(JointSampler):
         )
         optimizer.reseed_rng(int(self._rng.integers(2**32)))
         vector = optimizer.ask()
-        storage = study._storage
-        storage.set_trial_system_attr(trial._trial_id, GENERATION, generation)
-        storage.set_trial_system_attr(trial._trial_id, VECTOR, vector.tolist())
+        note_in_trial(study, trial, GENERATION, generation)
+        note_in_trial(study, trial, VECTOR, vector.tolist())
         return coordinates.point(vector)
 
     def _told(self, study: "Study", trial: "FrozenTrial", coordinates: Coordinates) -> Told | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from optimerge.records.optuna_access import note_in_trial
 from optimerge.search.samplers.joint import JointSampler
 from optimerge.search.samplers.units import from_unit
 
@@ -48,7 +49,7 @@ class SobolSampler(JointSampler):
             return {}
         others = (t for t in study.get_trials(deepcopy=False) if t.number != trial.number)
         index = max((t.system_attrs.get(INDEX, -1) for t in others), default=-1) + 1 + self._skip
-        study._storage.set_trial_system_attr(trial._trial_id, INDEX, index)
+        note_in_trial(study, trial, INDEX, index)
         sequence = Sobol(len(search_space), scramble=True, seed=self._seed)
         if index:
             sequence.fast_forward(index)

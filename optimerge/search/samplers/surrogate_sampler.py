@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
+from optimerge.records.optuna_access import note_in_trial
 from optimerge.search.samplers.history import POINT, History, read_history, union_space
 from optimerge.search.samplers.joint import JointSampler
 from optimerge.search.surrogate.domain import Domain
@@ -77,7 +78,7 @@ class SurrogateSampler(JointSampler):
             point = domain.decode(domain.snapped(domain.filled(blank, self._rng))[0])
         else:
             point = self.next_point(study, trial, history, domain)
-        study._storage.set_trial_system_attr(trial._trial_id, POINT, json.dumps(point))
+        note_in_trial(study, trial, POINT, json.dumps(point))
         return point
 
     def corner(self, study: "Study") -> Array | None:

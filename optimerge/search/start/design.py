@@ -12,6 +12,7 @@ function of space, experts, budget and seed, so that a benchmark has it without 
 
 from collections.abc import Hashable, Mapping, Sequence
 
+from optimerge.records.origins import WARM
 from optimerge.search.start.known import Start, known_starts
 from optimerge.search.start.parents import parent_points
 from optimerge.search.start.spread import spread_points
@@ -45,7 +46,7 @@ def design(space: SearchSpace, experts: Sequence[str], budget: int, seed: int) -
         add(start, size - size // 4)
     known = len(found)
     for point in spread_points(space, seed):
-        add(Start(f"warm:sobol {len(found) - known + 1}", point), size)
+        add(Start(f"{WARM}sobol {len(found) - known + 1}", point), size)
     return found
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from optimerge.methods.protocol import MergeMethod, Number, Required
 from optimerge.methods.registry import method_named
+from optimerge.records.origins import WARM
 from optimerge.search.start.points import WEIGHT, fixed_values, model_of, parameter_name, point_near
 from optimerge.space.labels import short_names
 from optimerge.space.ranges import Dimension, Param
@@ -71,7 +72,7 @@ def _average(space: SearchSpace, experts: Sequence[str]) -> Iterator[Start]:
         point = point_near(space, name, WHOLE, _even(experts, share), strict=(WEIGHT,))
         if point is not None:
             exact = _is_average(space, point, experts)
-            yield Start("warm:average" if exact else f"warm:equal {share:.2g}", point)
+            yield Start(f"{WARM}average" if exact else f"{WARM}equal {share:.2g}", point)
             return
 
 
@@ -112,7 +113,7 @@ def _known_good(space: SearchSpace, name: str, experts: Sequence[str]) -> Iterat
         if point is not None:
             said = {key: _said(space, point, key) for key in numbers}
             what = ", ".join(f"{key} {value}" for key, value in said.items() if value)
-            yield Start(f"warm:{name} {what or 'equal'}", point)
+            yield Start(f"{WARM}{name} {what or 'equal'}", point)
 
 
 def _scaled(space: SearchSpace, experts: Sequence[str]) -> Iterator[Start]:
@@ -125,7 +126,7 @@ def _scaled(space: SearchSpace, experts: Sequence[str]) -> Iterator[Start]:
                 continue
             point = point_near(space, name, WHOLE, _even(experts, scale), strict=(WEIGHT,))
             if point is not None:
-                yield Start(f"warm:equal {_said(space, point, WEIGHT)}", point)
+                yield Start(f"{WARM}equal {_said(space, point, WEIGHT)}", point)
                 break
     for n, scale in enumerate(LAMBDAS):
         names = [m for m in space.methods if divides(space, method_named(m))]
@@ -133,7 +134,7 @@ def _scaled(space: SearchSpace, experts: Sequence[str]) -> Iterator[Start]:
             numbers = {**WHOLE, "lambda": scale}
             point = point_near(space, name, numbers, _even(experts, share), strict=("lambda",))
             if point is not None and (said := _said(space, point, "lambda")):
-                yield Start(f"warm:lambda {said}", point)
+                yield Start(f"{WARM}lambda {said}", point)
                 break
 
 
@@ -159,7 +160,7 @@ def _leaning(space: SearchSpace, experts: Sequence[str]) -> Iterator[Start]:
             point = point_near(space, name, WHOLE, {**_even(others, rest), expert: weight})
             if point is not None:
                 said = _said(space, point, WEIGHT, expert)
-                yield Start(f"warm:{labels[expert]} {said}".rstrip(), point)
+                yield Start(f"{WARM}{labels[expert]} {said}".rstrip(), point)
                 break
 
 

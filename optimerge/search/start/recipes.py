@@ -5,6 +5,7 @@ from pathlib import Path
 
 from optimerge.recipe.read import read_recipe
 from optimerge.recipe.write import with_references
+from optimerge.records.origins import WARM
 from optimerge.search.start.known import Start
 from optimerge.space.point_of import point_of
 from optimerge.space.space import SearchSpace
@@ -29,7 +30,7 @@ def recipe_starts(space: SearchSpace, places: Mapping[str, str], layers: int) ->
             if form in ours
         }
         point = point_of(space, with_references(recipe, renamed), layers, str(file))
-        found.append(Start(f"warm:{file.name}", point))
+        found.append(Start(f"{WARM}{file.name}", point))
     return tuple(found)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import FrozenTrial
 
+from optimerge.records.optuna_access import note_in_trial
 from optimerge.search.samplers.history import (
     History,
     inside,
@@ -132,7 +133,7 @@ class MMMOSampler(SurrogateSampler):
             rows = Round(history, domain, self.corner(study), self._parts, self._rng).rows()
         first, *others = [domain.decode(row) for row in rows]
         if others:
-            study._storage.set_trial_system_attr(trial._trial_id, QUEUE, json.dumps(others))
+            note_in_trial(study, trial, QUEUE, json.dumps(others))
         return first
 
 
@@ -151,6 +152,6 @@ def _next_in_queue(
     for place, point in enumerate(queue[taken + 1 :], start=taken + 1):
         if key(point, domain) in history.seen or not all(inside(domain, *p) for p in point.items()):
             continue
-        study._storage.set_trial_system_attr(trial._trial_id, TAKEN, [latest.number, place])
+        note_in_trial(study, trial, TAKEN, [latest.number, place])
         return point
     return None
