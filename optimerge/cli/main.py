@@ -22,6 +22,7 @@ from optimerge.cli import (
     export,
     front,
     methods,
+    objectives,
     report,
     samplers,
     search,
@@ -64,7 +65,7 @@ def cli() -> None:
 
 
 MAKING = (demo, zoo, check, calibrate, search, test, soup, export, build, evaluate)
-SEEING = (status, stop, front, show, dashboard, report, methods, samplers)
+SEEING = (status, stop, front, show, dashboard, report, methods, samplers, objectives)
 for module in (*MAKING, *SEEING):
     cli.add_command(module.command)
 

@@ -284,6 +284,16 @@ def with_trusted_code(run: Run) -> Run:
     return replace(run, info=info)
 
 
+def with_packages(run: Run, packages: Mapping[str, str]) -> Run:
+    """Record packages whose plug-ins a resumed run uses for the first time; return the run so."""
+    new = {name: version for name, version in packages.items() if name not in run.info.versions}
+    if not new:
+        return run
+    info = replace(run.info, versions={**run.info.versions, **new})
+    run.search.set_user_attr("run", asdict(info))
+    return replace(run, info=info)
+
+
 def url_of(folder: Path, url: str = "") -> str:
     """Return the URL of a run's storage; "": the journal in its folder."""
     return url or ("" if (folder / JOURNAL).exists() else os.environ.get(VARIABLE, ""))

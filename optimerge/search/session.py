@@ -30,6 +30,7 @@ from optimerge.records.run import (
     create_run,
     find_run,
     make_writable,
+    with_packages,
     with_trusted_code,
 )
 from optimerge.records.stop_request import last_token
@@ -40,6 +41,7 @@ from optimerge.search.same_models import model_digests, refuse_other_models
 from optimerge.search.seen import Memory
 from optimerge.search.spread import Spread, choose
 from optimerge.search.tokenizer import load_tokenizer
+from optimerge.search.versions import PACKAGES, versions
 from optimerge.search.watch import NO_LIMIT, Watch
 from optimerge.space.ranges import Param
 from optimerge.space.same import first_difference, fixed_part, shareable, space_digest
@@ -49,7 +51,6 @@ log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 TINY = 5_000_000
 """Parameters below which a second thread only costs."""
-PACKAGES = ("optimerge", "torch", "transformers", "lm-eval", "optuna", "datasets")
 
 
 @dataclass(frozen=True)
@@ -275,6 +276,7 @@ def _open_or_create(
         )
     if info.trust_code:
         run = with_trusted_code(run)
+    run = with_packages(run, {n: v for n, v in info.versions.items() if n not in PACKAGES})
     return replace(run, info=replace(run.info, versions=info.versions))
 
 
@@ -310,5 +312,5 @@ def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -
         task_vectors=space.search.task_vectors,
         items={name: digest for name, digest in digests.items() if digest},
         layer_groups=models.layer_groups,
-        versions={package: importlib.metadata.version(package) for package in PACKAGES},
+        versions=versions(space),
     )
