@@ -5,9 +5,12 @@ package is imported when something of it is asked for by name, or when all there
 What optimerge has itself goes first and never looks here.
 """
 
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
+from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from optimerge.errors import PluginError
@@ -69,6 +72,19 @@ class Plugins(Generic[T]):
         self.refuse_clash(name, own)
         points = _announced(self.group).get(name)
         return self._loaded(name, points[0]) if points else None
+
+    def maker(self, name: str, own: Collection[str]) -> str | None:
+        """Return who made a plug-in, as runs record it: package, version, digest of its file.
+
+        The file is the one that the entry point names; others of the package go by its version.
+        None if the name is optimerge's own, or no package announces it.
+        """
+        if name in own or self.named(name, own) is None:
+            return None
+        point = _announced(self.group)[name][0]
+        file = getattr(sys.modules[point.module], "__file__", None)
+        digest = blake2b(Path(file).read_bytes() if file else b"", digest_size=8).hexdigest()
+        return f"{_package(point)} (source {digest})"
 
     def usable(self, own: Collection[str]) -> dict[str, T]:
         """Return the plug-ins that can be used, by name; imports all packages."""

@@ -55,6 +55,11 @@ def package_of_method(name: str) -> Package | None:
     return None if name in own_methods() else PLUGINS.package(name)
 
 
+def maker_of_method(name: str) -> str | None:
+    """Return who made a method, as runs record it; None if it is optimerge's own."""
+    return PLUGINS.maker(name, own_methods())
+
+
 def _plugged(name: str) -> MergeMethod | None:
     found = PLUGINS.named(name, own_methods())
     # All that mergekit has is here, so it has no plug-in, whatever the plug-in leaves out.

@@ -56,6 +56,9 @@ class RunInfo:
     items: Mapping[str, str] = field(default_factory=dict)
     """Digest of each task's search items."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    """Of each method, sampler and objective of an installed package ("method median") the package,
+    its version, and a digest of the code's file."""
     allow_code: bool = False
     """Whether the user let local task files run their own Python."""
     trust_code: bool = False
@@ -92,7 +95,7 @@ _KINDS: Mapping[str, Any] = {
     "artifacts": str,
     **dict.fromkeys(("layers", "seed"), int),
     **dict.fromkeys(("exact", "allow_code", "trust_code"), bool),
-    **dict.fromkeys(("objectives", "items", "versions", "places"), (str, str)),
+    **dict.fromkeys(("objectives", "items", "versions", "places", "plugins"), (str, str)),
     "layer_groups": (str, list | tuple),
     "models": (str, Mapping),
 }
@@ -284,12 +287,12 @@ def with_trusted_code(run: Run) -> Run:
     return replace(run, info=info)
 
 
-def with_packages(run: Run, packages: Mapping[str, str]) -> Run:
-    """Record packages whose plug-ins a resumed run uses for the first time; return the run so."""
-    new = {name: version for name, version in packages.items() if name not in run.info.versions}
-    if not new:
+def with_plugins(run: Run, plugins: Mapping[str, str]) -> Run:
+    """Record plug-ins that a resumed run uses for the first time; return the run with them."""
+    known = run.info.plugins
+    if plugins.keys() <= known.keys():
         return run
-    info = replace(run.info, versions={**run.info.versions, **new})
+    info = replace(run.info, plugins={**plugins, **known})
     run.search.set_user_attr("run", asdict(info))
     return replace(run, info=info)
 

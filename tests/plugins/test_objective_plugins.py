@@ -1,6 +1,7 @@
 """Objectives of packages in a space: named, their options checked, scored like any other."""
 
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,10 @@ import pytest
 import yaml
 
 from optimerge.cli.main import run
-from optimerge.errors import PluginError, RecipeError, TaskError, TrialError
+from optimerge.errors import PluginError, RecipeError, RunError, TaskError, TrialError
 from optimerge.objectives.context import Context
 from optimerge.objectives.kinds import make_objective
-from optimerge.search.versions import versions
+from optimerge.search.versions import plugins, refuse_other_plugins, versions
 from optimerge.space.objective_kinds.plugin import PluginObjective
 from optimerge.space.objectives import objective_name
 from optimerge.space.read import make_space
@@ -114,7 +115,7 @@ def test_what_it_raises_fails_the_trial_and_a_bad_start_the_search() -> None:
     with pytest.raises(TrialError, match="objective 'mood': mood raised ValueError: too high"):
         objective.score(candidate)
     with pytest.raises(
-        TaskError, match=r"mood of feelings 1\.2 cannot be made \(LookupError: 'bad"
+        TaskError, match=r"mood of feelings 1\.2 cannot be made \(LookupError: bad luck\)"
     ):
         scorer(level=13)
 
@@ -148,4 +149,21 @@ def test_a_run_is_told_the_package_and_its_version() -> None:
 def test_a_run_with_a_name_that_two_have_is_refused(install: Any) -> None:
     install("calm", "", {"methods": {"linear": "X"}})
     with pytest.raises(PluginError, match=r"'linear': optimerge has one, and so has calm 1\.2"):
-        versions(space_with({"task": "gsm8k"}))
+        plugins(space_with({"task": "gsm8k"}))
+
+
+@pytest.mark.usefixtures("mood")
+def test_a_run_goes_on_with_the_same_code_only(install: Any) -> None:
+    now = plugins(space_with({"plugin": "mood"}))
+    [(what, maker)] = now.items()
+    assert what == "objective mood"
+    assert re.fullmatch(r"feelings 1\.2 \(source [0-9a-f]{16}\)", maker)
+    refuse_other_plugins(now, now, Path("run"))
+    refuse_other_plugins({}, now, Path("run"))  # a run of before it was recorded
+    with pytest.raises(RunError) as caught:
+        refuse_other_plugins({what: "feelings 1.1 (source 00)"}, now, Path("run"))
+    assert str(caught.value) == (
+        "run: the objective mood of its trials is that of feelings 1.1 (source 00), and installed "
+        f"is {maker}; install the first again, or give another --run-dir"
+    )
+    refuse_other_plugins({"sampler dice": "a 1"}, {"sampler dice": "a 2"}, Path("run"))

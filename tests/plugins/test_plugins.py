@@ -9,9 +9,11 @@ import pytest
 
 from optimerge.cli.main import run
 from optimerge.errors import MethodError, OptimergeError, PluginError, RecipeError
+from optimerge.export.package_notes import package_notes
 from optimerge.methods.registry import (
     PLUGINS,
     all_methods,
+    maker_of_method,
     method_named,
     own_methods,
     package_of_method,
@@ -185,3 +187,28 @@ def test_lists_name_the_package_and_go_on_past_a_broken_one(
 
 def test_a_plug_in_s_fault_is_bad_input() -> None:
     assert issubclass(PluginError, OptimergeError)
+
+
+def test_a_scored_recipe_says_whose_method_is_missing() -> None:
+    text = (
+        "merge_method: stay\nbase_model: a\nmodels: [{model: b}]\n"
+        "optimerge: {method_package: 'calm 1.2 (source 00)'}\n"
+    )
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text)
+    assert str(caught.value).endswith(
+        "; it was scored with that of calm 1.2 (source 00): install that package"
+    )
+
+
+def test_a_recipe_built_with_another_version_s_method_is_remarked_on(install: Any) -> None:
+    install("calm", METHOD, {"methods": {"stay": "METHOD"}})
+    text = "merge_method: stay\nbase_model: a\nmodels: [{model: b}]\n"
+    made = maker_of_method("stay")
+    assert made is not None
+    assert made.startswith("calm 1.2 (source ")
+    assert maker_of_method("ties") is None
+    for block, notes in (("", 0), (f"optimerge: {{method_package: '{made}'}}", 0)):
+        assert len(package_notes(parse_recipe(text + block))) == notes
+    [note] = package_notes(parse_recipe(text + "optimerge: {method_package: 'calm 1.1'}"))
+    assert note.startswith("the recipe was scored with stay of calm 1.1, and is built with that of")
