@@ -32,7 +32,7 @@ from benchmarks.quality.statistics import mean_interval, paired
 from benchmarks.surfaces.surface import Measured, Surface
 from optimerge.errors import OptimergeError
 from optimerge.records.types import Direction
-from optimerge.search.samplers.registry import SAMPLERS, all_samplers
+from optimerge.search.samplers.registry import SAMPLERS
 from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
 
@@ -168,7 +168,6 @@ def register() -> None:
     for variant in (*MMMO, *AUTO):
         made = SAMPLERS[variant.sampler].having(variant.options, variant.label)
         SAMPLERS[variant.label] = replace(made, name=variant.label)
-    all_samplers.cache_clear()
 
 
 def run(

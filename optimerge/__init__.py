@@ -3,7 +3,7 @@
 For programs: `load_run` opens a run, `build` makes a checkpoint of a recipe, `evaluate` scores a
 model or a recipe, `push_to_hub` publishes a checkpoint, `read_space` reads a search space; all that
 a user can cause is an `OptimergeError`. Each loads what it needs when it is first asked for; to
-import optimerge loads nothing.
+import optimerge loads nothing. `__version__` is the installed package's.
 """
 
 from importlib import import_module
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from optimerge.export.hub import push_to_hub as push_to_hub
     from optimerge.space.read import read_space as read_space
 
-__version__ = "0.1.0"
+    __version__: str
 
 _HOMES = {
     "OptimergeError": "optimerge.errors",
@@ -36,13 +36,21 @@ __all__ = ["OptimergeError", "Run", "build", "evaluate", "load_run", "push_to_hu
 
 def __dir__() -> list[str]:
     """Return the public names, those not loaded yet too."""
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+def _installed_version() -> str:
+    from importlib.metadata import version
+
+    return version(__name__)
 
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """Load a public name when it is first asked for."""
+        if name == "__version__":
+            return _installed_version()
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(_HOMES[name]), name)

@@ -7,6 +7,7 @@
     ├── TaskError           an lm-eval task or metric cannot be used
     ├── RunError            a run folder cannot be read, written or resumed
     ├── HubError            a model cannot be published: no token, no right, no network
+    ├── PluginError         an installed package announces something that cannot be used
     └── TrialError          one candidate cannot be built or scored: a failed trial, not the end
 
 A message is one sentence that names the file, the key, the value and the remedy.
@@ -42,6 +43,10 @@ class RunError(OptimergeError):
 
 class HubError(OptimergeError):
     """A model that cannot be published on the Hugging Face Hub."""
+
+
+class PluginError(OptimergeError):
+    """A method, sampler or objective of an installed package that cannot be used."""
 
 
 class TrialError(OptimergeError):

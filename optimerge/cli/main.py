@@ -12,7 +12,6 @@ from pathlib import Path
 
 import click
 
-from optimerge import __version__
 from optimerge.cli import (
     build,
     calibrate,
@@ -23,6 +22,7 @@ from optimerge.cli import (
     export,
     front,
     methods,
+    objectives,
     report,
     samplers,
     search,
@@ -59,13 +59,13 @@ No models at hand? `optimerge demo` shows all of it in three minutes, without a 
     help="Search for the best merge of your fine-tuned language models.\n" + ROAD,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="optimerge")
+@click.version_option(package_name="optimerge")
 def cli() -> None:
     """Group of all commands; its help is given above."""
 
 
 MAKING = (demo, zoo, check, calibrate, search, test, soup, export, build, evaluate)
-SEEING = (status, stop, front, show, dashboard, report, methods, samplers)
+SEEING = (status, stop, front, show, dashboard, report, methods, samplers, objectives)
 for module in (*MAKING, *SEEING):
     cli.add_command(module.command)
 

@@ -2,8 +2,9 @@
 
 import click
 
-from optimerge.errors import MethodError, did_you_mean
+from optimerge.cli.plugged import from_package, warn_of
 from optimerge.methods.protocol import MergeMethod, Parameter, Required
+from optimerge.plugins import Package
 
 
 @click.command("methods")
@@ -16,23 +17,28 @@ def command(names: tuple[str, ...]) -> None:
       optimerge methods
       optimerge methods ties dare_ties
     """
-    from optimerge.methods.registry import all_methods
+    from optimerge.methods.registry import (
+        PLUGINS,
+        all_methods,
+        method_named,
+        own_methods,
+        package_of_method,
+    )
 
-    known = all_methods()
-    for name in names:
-        if name not in known:
-            hint = did_you_mean(name, known) or "; `optimerge methods` lists them"
-            raise MethodError(f"unknown merge method {name!r}{hint}")
+    asked = [method_named(name) for name in names]
     if not names:
+        known = all_methods()
         width = max(map(len, known))
         for method in known.values():
-            click.echo(f"{method.name:{width}}  {method.summary}")
+            came = from_package(package_of_method(method.name))
+            click.echo(f"{method.name:{width}}  {method.summary}{came}")
         click.echo("\noptimerge methods NAME shows a method's parameters, defaults and paper.")
-    for name in names:
-        click.echo(describe(known[name]))
+        warn_of(PLUGINS.broken(own_methods()))
+    for method in asked:
+        click.echo(describe(method, package_of_method(method.name)))
 
 
-def describe(method: MergeMethod) -> str:
+def describe(method: MergeMethod, package: Package | None = None) -> str:
     """Return a method's description as text."""
     least = method.least_inputs
     most = method.most_inputs
@@ -41,6 +47,7 @@ def describe(method: MergeMethod) -> str:
     )
     lines = [
         f"{method.name}: {method.summary}",
+        f"  package: {package}" if package else "",
         f"  source: {method.paper}" if method.paper else "",
         f"  base model: {method.base}; models{'' if method.base == 'ignored' else ' beside it'}: "
         f"{count}{'; random' if method.stochastic else ''}"

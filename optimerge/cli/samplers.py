@@ -4,7 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimerge.cli.plugged import from_package, options_text, warn_of
+
 if TYPE_CHECKING:
+    from optimerge.plugins import Package
     from optimerge.search.samplers.named import NamedSampler
 
 
@@ -18,7 +21,13 @@ def command(names: tuple[str, ...]) -> None:
       optimerge samplers
       optimerge samplers nsga2
     """
-    from optimerge.search.samplers.registry import all_samplers, sampler_named
+    from optimerge.search.samplers.registry import (
+        PLUGINS,
+        SAMPLERS,
+        all_samplers,
+        package_of_sampler,
+        sampler_named,
+    )
 
     asked = [sampler_named(name) for name in names]
     if not asked:
@@ -26,35 +35,24 @@ def command(names: tuple[str, ...]) -> None:
         width = max(map(len, known))
         for sampler in known.values():
             paper = f" [{sampler.paper}]" if sampler.paper else ""
-            click.echo(f"{sampler.name:{width}}  {sampler.summary}{paper}")
+            came = from_package(package_of_sampler(sampler.name))
+            click.echo(f"{sampler.name:{width}}  {sampler.summary}{paper}{came}")
         click.echo(
             "\noptimerge samplers NAME shows a sampler's options, given in the space as\n"
             "`sampler: {name: NAME, OPTION: VALUE}`. Any Optuna sampler: module:Class, as in\n"
             "`sampler: optuna.samplers:TPESampler`; other modules than Optuna's need --allow-code."
         )
+        warn_of(PLUGINS.broken(SAMPLERS))
     for sampler in asked:
-        click.echo(describe(sampler))
+        click.echo(describe(sampler, package_of_sampler(sampler.name)))
 
 
-def describe(sampler: "NamedSampler") -> str:
+def describe(sampler: "NamedSampler", package: "Package | None" = None) -> str:
     """Return a sampler's description as text."""
-    rows = [(o.name, _text(o.default), o.kind, o.help) for o in sampler.options]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
     lines = [
         f"{sampler.name}: {sampler.summary}",
+        f"  package: {package}" if package else "",
         f"  source: {sampler.paper}" if sampler.paper else "",
-        *(
-            "  " + "  ".join(f"{row[i]:{widths[i]}}" for i in range(3)) + f"  {row[3]}"
-            for row in rows
-        ),
-        "" if rows else "  no options",
+        *options_text(sampler.options),
     ]
     return "\n".join(line for line in lines if line) + "\n"
-
-
-def _text(default: object) -> str:
-    if isinstance(default, bool):
-        return str(default).lower()
-    if isinstance(default, float):
-        return f"{default:g}"
-    return "none" if default is None else str(default)

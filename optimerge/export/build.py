@@ -18,6 +18,7 @@ from optimerge.checkpoint.write import CheckpointWriter
 from optimerge.export.card.of_build import card_of_build
 from optimerge.export.finished import finished_build, note_finished
 from optimerge.export.merging import Merging
+from optimerge.export.package_notes import package_notes
 from optimerge.export.resume import build_key
 from optimerge.export.slots import copied_names, slots_of
 from optimerge.export.vocabulary import chat_template, write_vocabulary
@@ -100,6 +101,7 @@ def build(
     align = Aligner(vocabulary) if vocabulary else None
     notes = [note for c in opened if c.adapter for note in c.adapter.notes]
     notes += align.check(plan, recipe_file) if align else []
+    notes += package_notes(recipe)
     statistics = open_statistics(
         recipe, [plan], checkpoints, recipe_file.parent, aligned=align is not None
     )

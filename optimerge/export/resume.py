@@ -11,6 +11,7 @@ from optimerge.merge.plan import MergePlan
 from optimerge.merge.statistics import Statistics
 from optimerge.merge.tensor import Selections
 from optimerge.merge.vocabulary import Vocabulary
+from optimerge.methods.registry import package_of_method
 
 _MADE_BY = ("optimerge", "torch", "numpy")
 
@@ -40,8 +41,16 @@ def build_key(
         "seed": str(selections.seed),
         "device": device.partition(":")[0],
         "allow-nan": str(allow_nan),
-        "versions": " ".join(f"{name} {importlib.metadata.version(name)}" for name in _MADE_BY),
+        "versions": " ".join(_versions(plan)),
     }
+
+
+def _versions(plan: MergePlan) -> list[str]:
+    """Return the packages that compute, those of plug-ins' methods too, with their versions."""
+    methods = sorted({tensor.method for tensor in plan.tensors})
+    plugged = dict.fromkeys(filter(None, map(package_of_method, methods)))
+    own = [f"{name} {importlib.metadata.version(name)}" for name in _MADE_BY]
+    return [*own, *map(str, plugged)]
 
 
 def _digest(value: object) -> str:

@@ -1,36 +1,24 @@
 """A Python function of the user's as an objective: `module:function` on the live model."""
 
 import inspect
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
-from optimerge.errors import TaskError, TrialError, did_you_mean
+from optimerge.errors import TaskError, did_you_mean
+from optimerge.objectives.called import CalledScorer
 from optimerge.objectives.context import Context
-from optimerge.objectives.guard import evaluation_mode, lm_eval_seeds
 from optimerge.objectives.imports import import_beside
 from optimerge.objectives.prompts_file import digest_parts
 from optimerge.objectives.protocol import Candidate
-from optimerge.records.types import Direction, Score
 from optimerge.space.objective_kinds.function import FunctionObjective
 
-RESULT = "a number, (value, stderr), or {'value': ..., 'stderr': ..., 'items': ...}"
 
-
-class FunctionScorer:
-    """Calls `function(model, tokenizer)`.
-
-    It returns a number, or (value, stderr), or a mapping with value and, if it likes, stderr and
-    items. It is called without gradients and with all global generators seeded alike each time; it
-    must not write weights, nor keep anything from one call for the next. What it raises fails the
-    trial, with its traceback in the log.
-    """
+class FunctionScorer(CalledScorer):
+    """Calls `function(model, tokenizer)`: see `CalledScorer`."""
 
     def __init__(self, name: str, spec: FunctionObjective, context: Context) -> None:
-        self.name, self.called = name, spec.function
-        self.direction: Direction = spec.direction
+        super().__init__(name, spec.function, spec.direction)
         self._tokenizer = context.tokenizer
         where = f"objective {name!r}"
         if not context.allow_code:
@@ -39,47 +27,16 @@ class FunctionScorer:
                 "read that code, and give --allow-code if you trust it"
             )
         self._function = load_function(where, spec.function, context.folder)
-        self.digest = digest_parts(spec.function, iter([_source(self._function)]))
+        self.digest = digest_parts(spec.function, iter([source_of(self._function)]))
 
     @property
     def facts(self) -> str:
         """What `optimerge check` says of it."""
         return f"{self.called}(model, tokenizer)"
 
-    def score(self, candidate: Candidate) -> Score:
+    def call(self, candidate: Candidate) -> Any:
         """Return what the function says."""
-        start = perf_counter()
-        with lm_eval_seeds(), evaluation_mode(candidate.model):
-            try:
-                found = self._function(candidate.model, self._tokenizer)
-            except Exception as error:
-                raise TrialError(
-                    f"objective {self.name!r}: {self.called} raised "
-                    f"{type(error).__name__}: {str(error).partition(chr(10))[0] or 'no message'}"
-                ) from error
-        value, stderr, items = self._read(found)
-        return Score(value, stderr, items, self.direction, perf_counter() - start)
-
-    def _read(self, found: Any) -> tuple[float, float | None, int]:
-        parts: Mapping[str, Any] = {"value": found}
-        if isinstance(found, Mapping):
-            parts = found
-        elif isinstance(found, tuple) and len(found) == 2:
-            parts = {"value": found[0], "stderr": found[1]}
-        try:
-            value = float(parts["value"])
-            stderr = None if parts.get("stderr") is None else float(parts["stderr"])
-            items = int(parts.get("items", 0))
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise TrialError(
-                f"objective {self.name!r}: {self.called} returned {str(found)[:60]!r}, and must "
-                f"return {RESULT}"
-            ) from error
-        if not math.isfinite(value) or (stderr is not None and not 0 <= stderr < math.inf):
-            raise TrialError(
-                f"objective {self.name!r}: {self.called} returned value {value}, stderr {stderr}"
-            )
-        return value, stderr, items
+        return self._function(candidate.model, self._tokenizer)
 
 
 def load_function(where: str, name: str, folder: Path) -> Callable[[Any, Any], Any]:
@@ -103,7 +60,7 @@ def load_function(where: str, name: str, folder: Path) -> Callable[[Any, Any], A
     return found  # type: ignore[no-any-return]  # what it takes shows when it is called
 
 
-def _source(function: Callable[..., Any]) -> str:
+def source_of(function: Callable[..., Any]) -> str:
     """Return the text of the function's file, "" where there is none."""
     try:
         file = inspect.getsourcefile(function)

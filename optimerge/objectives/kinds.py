@@ -8,12 +8,14 @@ from optimerge.objectives.function import FunctionScorer
 from optimerge.objectives.length import LengthScorer
 from optimerge.objectives.parameters import ParametersScorer
 from optimerge.objectives.perplexity import PerplexityScorer
+from optimerge.objectives.plugin import plugin_scorer
 from optimerge.objectives.protocol import Objective
 from optimerge.space.objective_kinds.drift import DriftObjective
 from optimerge.space.objective_kinds.function import FunctionObjective
 from optimerge.space.objective_kinds.length import LengthObjective
 from optimerge.space.objective_kinds.parameters import ParametersObjective
 from optimerge.space.objective_kinds.perplexity import PerplexityObjective
+from optimerge.space.objective_kinds.plugin import PluginObjective
 from optimerge.space.objectives import OtherObjective, objective_name
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ SCORERS: dict[type[Any], Any] = {
     LengthObjective: LengthScorer,
     ParametersObjective: ParametersScorer,
     FunctionObjective: FunctionScorer,
+    PluginObjective: plugin_scorer,
 }
 """By the spec's class, what is called with name, spec and context."""
 

@@ -83,6 +83,9 @@ class OptimergeBlock(Strict):
     """Number of the trial, or the name of a parent or a soup."""
     version: str | None = None
     """Of the optimerge that scored it."""
+    method_package: Line | None = None
+    """Of a method that an installed package adds: the package, its version, a digest of the file
+    with the method's kernel."""
     scored_as: Line | None = None
     """The merge method that was scored, where the recipe is written with another that gives the
     same tensors (mergekit lacks the first)."""

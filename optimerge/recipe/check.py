@@ -16,7 +16,9 @@ def method_of(recipe: Recipe, file: str) -> MergeMethod:
     try:
         return method_named(recipe.merge_method)
     except MethodError as error:
-        raise RecipeError(f"{file}: merge_method: {error}") from None
+        made = recipe.block.method_package
+        missing = f"; it was scored with that of {made}: install that package" if made else ""
+        raise RecipeError(f"{file}: merge_method: {error}{missing}") from None
 
 
 def check_recipe(recipe: Recipe, file: str) -> None:

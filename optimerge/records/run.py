@@ -57,6 +57,9 @@ class RunInfo:
     items: Mapping[str, str] = field(default_factory=dict)
     """Digest of each task's search items."""
     versions: Mapping[str, str] = field(default_factory=dict)
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    """Of each method, sampler and objective of an installed package ("method median") the package,
+    its version, and a digest of the code's file."""
     allow_code: bool = False
     """Whether the user let local task files run their own Python."""
     trust_code: bool = False
@@ -93,7 +96,7 @@ _KINDS: Mapping[str, Any] = {
     "artifacts": str,
     **dict.fromkeys(("layers", "seed"), int),
     **dict.fromkeys(("exact", "allow_code", "trust_code"), bool),
-    **dict.fromkeys(("objectives", "items", "versions", "places"), (str, str)),
+    **dict.fromkeys(("objectives", "items", "versions", "places", "plugins"), (str, str)),
     "layer_groups": (str, list | tuple),
     "models": (str, Mapping),
 }
@@ -281,6 +284,16 @@ def with_trusted_code(run: Run) -> Run:
     if run.info.trust_code:
         return run
     info = replace(run.info, trust_code=True)
+    run.search.set_user_attr("run", asdict(info))
+    return replace(run, info=info)
+
+
+def with_plugins(run: Run, plugins: Mapping[str, str]) -> Run:
+    """Record plug-ins that a resumed run uses for the first time; return the run with them."""
+    known = run.info.plugins
+    if plugins.keys() <= known.keys():
+        return run
+    info = replace(run.info, plugins={**plugins, **known})
     run.search.set_user_attr("run", asdict(info))
     return replace(run, info=info)
 

@@ -11,6 +11,7 @@ from optimerge.checkpoint.code import trusted_code
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import RunError
 from optimerge.merge.engine import Engine, load_engine
+from optimerge.methods.registry import maker_of_method
 from optimerge.objectives.evaluation import Evaluation, make_evaluation
 from optimerge.objectives.make import make_objectives
 from optimerge.objectives.on_tasks import OnTasks
@@ -30,6 +31,7 @@ from optimerge.records.run import (
     create_run,
     find_run,
     make_writable,
+    with_plugins,
     with_trusted_code,
 )
 from optimerge.records.stop_request import last_token
@@ -40,6 +42,7 @@ from optimerge.search.same_models import model_digests, refuse_other_models
 from optimerge.search.seen import Memory
 from optimerge.search.spread import Spread, choose
 from optimerge.search.tokenizer import load_tokenizer
+from optimerge.search.versions import plugins, refuse_other_plugins, versions
 from optimerge.search.watch import NO_LIMIT, Watch
 from optimerge.space.ranges import Param
 from optimerge.space.same import first_difference, fixed_part, shareable, space_digest
@@ -49,7 +52,6 @@ log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 TINY = 5_000_000
 """Parameters below which a second thread only costs."""
-PACKAGES = ("optimerge", "torch", "transformers", "lm-eval", "optuna", "datasets")
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ class Session:
             statistics=dict(needed_statistics(recipe)),
             task_vectors="int8" if self.engine.rounding and not whole else None,
             version=importlib.metadata.version("optimerge"),
+            method_package=maker_of_method(recipe.merge_method),
         )
         out = recipe.out_dtype or self.models.base.dtype
         return recipe.model_copy(update={"out_dtype": out, "optimerge": block})
@@ -270,11 +273,13 @@ def _open_or_create(
     if run.info.items != info.items:
         task = next(t for t in info.items if run.info.items.get(t) != info.items[t])
         raise RunError(
-            f"{folder}: the items of {task!r} are not those that the run was started with; "
-            "put the task's files back, or give another --run-dir"
+            f"{folder}: what {task!r} scores, its items or its code, is not what the run was "
+            "started with; put its files back, or give another --run-dir"
         )
     if info.trust_code:
         run = with_trusted_code(run)
+    refuse_other_plugins(run.info.plugins, info.plugins, run.folder)
+    run = with_plugins(run, info.plugins)
     return replace(run, info=replace(run.info, versions=info.versions))
 
 
@@ -310,5 +315,6 @@ def _info(space: SearchSpace, models: Models, objectives: Sequence[Objective]) -
         task_vectors=space.search.task_vectors,
         items={name: digest for name, digest in digests.items() if digest},
         layer_groups=models.layer_groups,
-        versions={package: importlib.metadata.version(package) for package in PACKAGES},
+        versions=versions(space),
+        plugins=plugins(space),
     )

@@ -10,6 +10,7 @@ from optimerge.space.objective_kinds.function import FunctionObjective
 from optimerge.space.objective_kinds.length import LengthObjective
 from optimerge.space.objective_kinds.parameters import ParametersObjective
 from optimerge.space.objective_kinds.perplexity import PerplexityObjective
+from optimerge.space.objective_kinds.plugin import PluginObjective
 from optimerge.space.objective_kinds.settings import ObjectiveSettings
 
 
@@ -72,7 +73,12 @@ class SparsityObjective(ObjectiveSettings):
 
 
 OtherObjective = (
-    PerplexityObjective | DriftObjective | LengthObjective | ParametersObjective | FunctionObjective
+    PerplexityObjective
+    | DriftObjective
+    | LengthObjective
+    | ParametersObjective
+    | FunctionObjective
+    | PluginObjective
 )
 ObjectiveSpec = TaskObjective | SparsityObjective | OtherObjective
 
@@ -84,6 +90,7 @@ KINDS: dict[str, type[ObjectiveSettings]] = {
     "length": LengthObjective,
     "parameters": ParametersObjective,
     "function": FunctionObjective,
+    "plugin": PluginObjective,
 }
 """The kinds of objectives by the key that names one."""
 
@@ -94,6 +101,8 @@ def _kind_of(data: Any) -> str | None:
         return type(data).__name__
     if not isinstance(data, dict):
         return TaskObjective.__name__  # which complains that it is no mapping
+    if "plugin" in data:
+        return PluginObjective.__name__  # whose options may be called as another kind is
     keys = [key for key in data if isinstance(key, str)]
     near = [match for key in keys for match in get_close_matches(key, KINDS, n=1)]
     found = next((kind for kind in (*keys, *near) if kind in KINDS), None)
@@ -107,7 +116,8 @@ AnyObjective = Annotated[
     | Annotated[DriftObjective, Tag("DriftObjective")]
     | Annotated[LengthObjective, Tag("LengthObjective")]
     | Annotated[ParametersObjective, Tag("ParametersObjective")]
-    | Annotated[FunctionObjective, Tag("FunctionObjective")],
+    | Annotated[FunctionObjective, Tag("FunctionObjective")]
+    | Annotated[PluginObjective, Tag("PluginObjective")],
     Discriminator(
         _kind_of,
         custom_error_type="no_kind",

@@ -6,10 +6,7 @@ that are no numbers, p stopped without an estimate, r still being scored.
 
 import json
 import math
-import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -25,6 +22,7 @@ from optimerge.space.points import METHOD, key_of, random_point
 from optimerge.space.ranges import Dimension, Param
 from optimerge.space.read import make_space
 from optimerge.space.space import SearchSpace
+from optimerge.testing.processes import run_python
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -164,20 +162,6 @@ def elsewhere(sampler: NamedSampler, views: Sequence[View]) -> list[Any]:
         "sys.stdout.write(cases.as_text(*pickle.load(sys.stdin.buffer)))"
     )
     return list(json.loads(run_python(code, pickle.dumps((sampler, views)))))
-
-
-def run_python(code: str, given: bytes = b"") -> str:
-    """Return what code prints in a process of its own, with another hash seed."""
-    path = os.pathsep.join(each for each in sys.path if each)
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        input=given,
-        capture_output=True,
-        env={**os.environ, "PYTHONHASHSEED": "123", "PYTHONPATH": path},
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
 
 
 def as_text(sampler: NamedSampler, views: Sequence[View]) -> str:

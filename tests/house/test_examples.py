@@ -21,7 +21,7 @@ from optimerge.cli.main import run as run_command
 from optimerge.records.secrets import MASK, redacted_text
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "examples").iterdir())
+EXAMPLES = sorted(file for file in (ROOT / "examples").iterdir() if file.is_file())
 DOCS = ROOT / "docs" / "machines.md"
 SHELL = [file for file in EXAMPLES if file.suffix == ".sh"]
 NAMES = "|".join(cli.commands)

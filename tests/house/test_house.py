@@ -19,6 +19,7 @@ COMMANDS = [
     "export",
     "front",
     "methods",
+    "objectives",
     "report",
     "samplers",
     "search",

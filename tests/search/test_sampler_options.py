@@ -1,7 +1,5 @@
 """Options of samplers in the space: declared once with the sampler, checked, passed on."""
 
-from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +7,9 @@ import pytest
 from test_external_samplers import space_with
 
 from optimerge.errors import OptimergeError, RunError
-from optimerge.search.samplers import registry
 from optimerge.search.samplers.chosen import chosen_sampler
-from optimerge.search.samplers.named import Ask, NamedSampler
-from optimerge.search.samplers.registry import SAMPLERS, all_samplers
+from optimerge.search.samplers.named import Ask
+from optimerge.search.samplers.registry import SAMPLERS
 from optimerge.testing.sampler_cases import space_named
 
 
@@ -59,41 +56,3 @@ def test_more_objectives_than_a_sampler_can_take_are_refused(tmp_path: Path) -> 
     with pytest.raises(RunError, match="'gp' takes at most 4 objectives, not 6"):
         chosen_sampler(space_with("gp", tmp_path, "six objectives"))
     assert chosen_sampler(space_with("auto", tmp_path, "six objectives"))
-
-
-class Points:
-    """Entry points in place of the installed packages'."""
-
-    def __init__(self, *values: str) -> None:
-        self.values = values
-
-    def __call__(self, group: str) -> list[EntryPoint]:
-        assert group == "optimerge.samplers"
-        return [EntryPoint("plugin", value, group) for value in self.values]
-
-
-PLUGIN = NamedSampler("third-party", "of a plug-in", "", SAMPLERS["random"].make)
-IMPOSTOR = NamedSampler("tpe", "of a plug-in", "", SAMPLERS["random"].make)
-
-
-@pytest.fixture
-def plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    all_samplers.cache_clear()
-    yield lambda *values: monkeypatch.setattr(registry, "entry_points", Points(*values))
-    all_samplers.cache_clear()
-
-
-def test_a_plug_in_adds_its_sampler(plugins: Any, tmp_path: Path) -> None:
-    plugins(f"{__name__}:PLUGIN")
-    assert chosen_sampler(space_with("third-party", tmp_path)) is PLUGIN
-    assert list(all_samplers()) == sorted([*SAMPLERS, "third-party"])
-
-
-@pytest.mark.parametrize(
-    ("value", "says"),
-    [("IMPOSTOR", "there is a sampler 'tpe' already"), ("Points", "not a NamedSampler but a type")],
-)
-def test_a_plug_in_that_is_none_is_refused(plugins: Any, value: str, says: str) -> None:
-    plugins(f"{__name__}:{value}")
-    with pytest.raises(RunError, match=says):
-        all_samplers()

@@ -16,6 +16,7 @@ from optimerge.export.card.metadata import metadata
 from optimerge.export.card.parents import card_parents
 from optimerge.export.card.scores import measured, trial_of
 from optimerge.export.card.text import Facts, card_text
+from optimerge.methods.registry import package_of_method
 from optimerge.recipe.schema import Recipe
 from optimerge.recipe.write import dump_yaml
 from optimerge.records.run import Run
@@ -86,7 +87,7 @@ def make_card(
         parents=parents,
         digests={shown[reference]: checkpoint_digest(c) for reference, c in checkpoints.items()},
         verdict=verdict,
-        versions={package: importlib.metadata.version(package) for package in PACKAGES},
+        versions=_versions(recipe),
         scores=scores,
         figure=picture is not None,
         note=_note(recipe, run),
@@ -94,6 +95,13 @@ def make_card(
     head = metadata(name, opened[0].architecture, parents, verdict, scores)
     text = redacted_text(f"---\n{dump_yaml(head)}---\n\n{card_text(facts)}")
     return Card(text, picture, (f"licence: {verdict.said}",) if verdict.differ else ())
+
+
+def _versions(recipe: Recipe) -> dict[str, str]:
+    """Return the versions of what built it, of a method's own package too."""
+    found = {package: importlib.metadata.version(package) for package in PACKAGES}
+    package = package_of_method(recipe.merge_method)
+    return found if package is None else found | {package.name: package.version}
 
 
 def _note(recipe: Recipe, run: Run | None) -> str:

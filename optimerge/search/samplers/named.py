@@ -1,16 +1,11 @@
 """What a sampler is here: a name, what it does, its options, and how one is made."""
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, create_model
-from pydantic.fields import FieldInfo
-
-from optimerge.errors import RecipeError, did_you_mean
-from optimerge.recipe.read import validate
+from optimerge.recipe.options import Option, checked, declared
 from optimerge.records.types import Direction
 from optimerge.space.space import SearchSpace
 
@@ -42,16 +37,6 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Option:
-    """A setting of a sampler, `search: {sampler: {name: NAME, OPTION: VALUE}}`."""
-
-    name: str
-    kind: str
-    default: Any
-    help: str
-
-
-@dataclass(frozen=True)
 class NamedSampler:
     """A sampler's name, description and factory.
 
@@ -75,38 +60,9 @@ class NamedSampler:
     @property
     def options(self) -> tuple[Option, ...]:
         """Its options, in the order of their declaration."""
-        return tuple(
-            Option(name, _kind(annotation), default, _field(annotation).description or "")
-            for name, annotation, default in _declared(self.make)
-        )
+        return declared(self.make)
 
     def having(self, options: Mapping[str, Any], where: str) -> "NamedSampler":
         """Return the sampler with the given options; RecipeError at `where` for what is wrong."""
-        known = [option.name for option in self.options]
-        for name in options:
-            if name not in known:
-                hint = did_you_mean(name, known) or f"; known: {', '.join(known) or 'none'}"
-                raise RecipeError(f"{where}: sampler {self.name!r} has no option {name!r}{hint}")
-        fields: dict[str, Any] = {n: (a, default) for n, a, default in _declared(self.make)}
-        schema = create_model("Options", __config__=ConfigDict(strict=True), **fields)
-        checked = validate(schema, options, where)
-        chosen = {name: getattr(checked, name) for name in options}
+        chosen = checked(self.make, options, f"sampler {self.name!r}", where)
         return replace(self, make=partial(self.make, **chosen)) if chosen else self
-
-
-def _declared(make: "Callable[..., BaseSampler]") -> Iterator[tuple[str, Any, Any]]:
-    """Yield name, annotation and default of each option."""
-    for name, found in inspect.signature(make).parameters.items():
-        if found.kind is inspect.Parameter.KEYWORD_ONLY:
-            yield name, found.annotation, found.default
-
-
-def _field(annotation: Any) -> FieldInfo:
-    return FieldInfo.from_annotation(annotation)
-
-
-def _kind(annotation: Any) -> str:
-    found: Any = _field(annotation).annotation
-    names = {int: "integer", float: "number", bool: "true/false", str: "name", type(None): "none"}
-    parts = getattr(found, "__args__", (found,))
-    return " or ".join(names.get(part, str(part)) for part in parts)

@@ -1,0 +1,1 @@
+"""A merge method, a sampler and an objective for optimerge."""
