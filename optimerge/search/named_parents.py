@@ -1,23 +1,23 @@
 """Parents that objectives name: which model is meant."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from optimerge.errors import RecipeError, did_you_mean
 from optimerge.space.objective_kinds.drift import DriftObjective
 from optimerge.space.objectives import objective_name
 from optimerge.space.space import SearchSpace
 
-if TYPE_CHECKING:
-    from optimerge.search.models import Models
-
 BASE = "base"
 
 
-def check_named_parents(space: SearchSpace, models: "Models") -> None:
-    """Raise RecipeError if an objective names a parent that the space does not have."""
+def check_named_parents(space: SearchSpace, names: Mapping[str, str], base: str | None) -> None:
+    """Raise RecipeError if an objective names a parent that the space does not have.
+
+    `names`: the short name of every model by reference; `base`: that of the base, if there is one.
+    """
     for spec in space.measured:
-        if isinstance(spec, DriftObjective) and parent_named(models, spec.to) is None:
-            known = [*([BASE] if models.has_base else []), *models.names, *models.names.values()]
+        if isinstance(spec, DriftObjective) and parent_named(spec.to, names, base) is None:
+            known = [*([BASE] if base else []), *names, *names.values()]
             hint = did_you_mean(spec.to, known) or f"; it has {', '.join(dict.fromkeys(known))}"
             raise RecipeError(
                 f"{space.file}: objective {objective_name(spec)!r}: to: the space has no model "
@@ -25,8 +25,8 @@ def check_named_parents(space: SearchSpace, models: "Models") -> None:
             )
 
 
-def parent_named(models: "Models", name: str) -> str | None:
+def parent_named(name: str, names: Mapping[str, str], base: str | None) -> str | None:
     """Return the reference of the parent of that name: `base`, a reference or a short name."""
-    if name == BASE and models.has_base:
-        return models.base.reference
-    return next((r for r, short in models.names.items() if name in (r, short)), None)
+    if name == BASE and base is not None:
+        return base
+    return next((r for r, short in names.items() if name in (r, short)), None)

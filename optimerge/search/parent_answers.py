@@ -17,7 +17,9 @@ def look_at_parents(session: Session) -> None:
     """
 
     def write(name: str) -> "PreTrainedModel":
-        reference = parent_named(session.models, name)
+        models = session.models
+        base = models.base.reference if models.has_base else None
+        reference = parent_named(name, models.names, base)
         assert reference is not None, name  # checked when the session was opened
         session.engine.apply(session.parent_recipe(reference))
         return session.engine.model
