@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from optimerge.errors import RecipeError, did_you_mean
+from optimerge.recipe.described import described
 from optimerge.recipe.read import validate
 from optimerge.records.types import Direction
 from optimerge.space.space import SearchSpace
@@ -80,6 +81,18 @@ class NamedSampler:
             for name, annotation, default in _declared(self.make)
         )
 
+    @property
+    def options_schema(self) -> dict[str, Any]:
+        """The JSON Schema of its options."""
+        schema, _ = described(self._model)
+        return schema
+
+    @property
+    def _model(self) -> type[BaseModel]:
+        """Its options, as pydantic checks them."""
+        fields: dict[str, Any] = {n: (a, default) for n, a, default in _declared(self.make)}
+        return create_model("Options", __config__=ConfigDict(strict=True), **fields)
+
     def having(self, options: Mapping[str, Any], where: str) -> "NamedSampler":
         """Return the sampler with the given options; RecipeError at `where` for what is wrong."""
         known = [option.name for option in self.options]
@@ -87,9 +100,7 @@ class NamedSampler:
             if name not in known:
                 hint = did_you_mean(name, known) or f"; known: {', '.join(known) or 'none'}"
                 raise RecipeError(f"{where}: sampler {self.name!r} has no option {name!r}{hint}")
-        fields: dict[str, Any] = {n: (a, default) for n, a, default in _declared(self.make)}
-        schema = create_model("Options", __config__=ConfigDict(strict=True), **fields)
-        checked = validate(schema, options, where)
+        checked = validate(self._model, options, where)
         chosen = {name: getattr(checked, name) for name in options}
         return replace(self, make=partial(self.make, **chosen)) if chosen else self
 
