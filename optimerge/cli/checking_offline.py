@@ -6,12 +6,12 @@ import click
 
 from optimerge.cli.checking_lines import dimension_lines, objective_line, search_line, task_text
 from optimerge.cli.quiet import quiet
-from optimerge.cli.screen import count, duration, size
+from optimerge.cli.screen import count, size
 from optimerge.objectives.outline import Outlined
 from optimerge.search.layers import candidate_layers
 from optimerge.search.offline.check import Offline, check_offline
 from optimerge.search.offline.sizes import Size
-from optimerge.search.offline.work import DEVICE, planned_trials, without_items
+from optimerge.search.offline.work import DEVICE, DOCUMENT, planned_trials, without_items
 from optimerge.space.objective_kinds.drift import DriftObjective
 from optimerge.space.objective_kinds.function import FunctionObjective
 from optimerge.space.objective_kinds.length import LengthObjective
@@ -55,7 +55,7 @@ def _who(space: SearchSpace, found: Offline) -> str:
     if not space.any_recipe.base_model:
         return f"{', '.join(sizes)}; no base: config and tokenizer are those of the first"
     base, *experts = sizes
-    return f"base {base} and {len(experts)} experts: {', '.join(experts)}"
+    return f"base {base} and {len(experts)} expert{'s' * (len(experts) != 1)}: {', '.join(experts)}"
 
 
 def _size(each: Size) -> str:
@@ -115,11 +115,24 @@ def _time(space: SearchSpace, found: Offline) -> str:
             return "unknown, as the models' size is"
         return f"unknown: {without_items(space)[0]} names no search_items"
     trials = planned_trials(space)
-    whole = f", {duration(found.seconds * trials)} for {trials} trials" if trials else ""
+    whole = f", {rough(found.seconds * trials)} for {trials} trials" if trials else ""
     return (
-        f"about {duration(found.seconds)} a candidate{whole}, on {DEVICE}: from data sheets and "
-        "150 tokens a document, nothing of it measured; racing not counted"
+        f"{rough(found.seconds)} a candidate{whole}, on {DEVICE}: from data sheets and {DOCUMENT} "
+        "tokens a document, nothing of it measured; racing not counted"
     )
+
+
+def rough(seconds: float) -> str:
+    """Return a time that is known roughly.
+
+    >>> rough(0.2), rough(17.3), rough(1718), rough(6600)
+    ('under a second', 'about 17 s', 'about 29 min', 'about 1.8 h')
+    """
+    if seconds < 1:
+        return "under a second"
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
 
 
 def _more_unseen(space: SearchSpace, found: Offline) -> str:

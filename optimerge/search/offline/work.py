@@ -3,7 +3,8 @@
 A candidate takes
 - the merge: base, experts and result pass through memory once;
 - reading: 2 floating-point operations a parameter and token;
-- writing, where a task generates: every step reads the weights once for a batch of rows.
+- writing, where a task generates: every step reads the weights once for a batch of rows, and
+  takes Python some time to start.
 
 What a prompt and an answer have in tokens is not known before documents and tokenizer are there;
 the numbers below stand for them. Racing, which stops beaten candidates, is left out.
@@ -28,6 +29,8 @@ BYTES_A_SECOND = 2.5e12
 OPERATIONS_A_SECOND = 4e14
 DEVICE = "an H100-like GPU (2.5 TB/s, 400 TFLOP/s in use)"
 """About three quarters and two fifths of an H100 SXM's data sheet (3.35 TB/s, 989 TFLOP/s)."""
+STEP_SECONDS = 0.025
+"""What transformers takes to start the work of one generated token, in a round number."""
 BYTES_A_TOKEN = 4
 DOCUMENT = 150
 """Tokens of a task's document, and of an example in its prompt."""
@@ -63,8 +66,8 @@ def estimated_seconds(
     done = [work for work in works if work is not None]
     merge = (memory.resident + memory.stored) / BYTES_A_SECOND
     read = 2 * first.parameters * sum(work.read for work in done) / OPERATIONS_A_SECOND
-    write = memory.resident * sum(work.steps for work in done) / BYTES_A_SECOND
-    return merge + read + write
+    step = memory.resident / BYTES_A_SECOND + STEP_SECONDS
+    return merge + read + step * sum(work.steps for work in done)
 
 
 def without_items(space: SearchSpace) -> Sequence[str]:
