@@ -46,7 +46,7 @@ def _simplified(part: Any) -> Any:
         kept.pop("type", None)
     if "const" in kept:
         kept.pop("enum", None)
-    if kept.get("default", 0) in (None, {}, []):
+    if isinstance(kept.get("default", 0), dict | list | None):
         del kept["default"]
     found: Schema = {}
     for key, value in kept.items():

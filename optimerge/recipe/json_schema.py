@@ -56,8 +56,9 @@ def recipe_parts(
     for name in ("Value", "Filtered"):
         found.pop(name, None)
     for each in (top, *found.values()):
-        if "parameters" in each.get("properties", {}):
-            each["properties"]["parameters"] = {"type": ["object", "null"]}
+        if given := each.get("properties", {}).get("parameters"):
+            kept = {k: v for k, v in given.items() if k == "description"}
+            each["properties"]["parameters"] = {**kept, "type": ["object", "null"]}
     _layers(found, forms)
     found["TokenSource"] = {"anyOf": [{"type": "string"}, found["TokenSource"]]}
     names = {"enum": list(methods), "description": "how tensors are merged: optimerge methods"}

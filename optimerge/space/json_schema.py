@@ -67,7 +67,10 @@ def sampler_schema(samplers: Mapping[str, Schema]) -> Schema:
     known = [
         {
             "type": "object",
-            "properties": {"name": {"const": name}, **options.get("properties", {})},
+            "properties": {
+                "name": {"const": name, "description": "the sampler: optimerge samplers"},
+                **options.get("properties", {}),
+            },
             "required": ["name"],
             "additionalProperties": False,
         }
