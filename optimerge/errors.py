@@ -4,6 +4,7 @@
     ├── RecipeError         a recipe or search-space file says something impossible
     ├── MethodError         a merge method got numbers or tensors it cannot merge
     ├── CheckpointError     a model's files are missing, cut or do not fit together
+    │   └── ModelNotFoundError    a model that is not on this machine and cannot be fetched
     ├── TaskError           an lm-eval task or metric cannot be used
     ├── RunError            a run folder cannot be read, written or resumed
     ├── HubError            a model cannot be published: no token, no right, no network
@@ -31,6 +32,10 @@ class MethodError(OptimergeError):
 
 class CheckpointError(OptimergeError):
     """Model files that are missing, cut, or of another shape than their partners."""
+
+
+class ModelNotFoundError(CheckpointError):
+    """A model that is neither on this machine nor to be had from the Hub."""
 
 
 class TaskError(OptimergeError):

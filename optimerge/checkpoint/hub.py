@@ -11,7 +11,7 @@ from typing import Any
 
 from optimerge.checkpoint.code import has_code
 from optimerge.checkpoint.json_file import read_object
-from optimerge.errors import CheckpointError
+from optimerge.errors import CheckpointError, ModelNotFoundError
 
 WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.tiktoken", "*.txt")
 CODE = "*.py"
@@ -35,31 +35,22 @@ def hub_folder(
 ) -> Path:
     """Return the snapshot folder of a Hub model, from the cache if it is whole, else downloaded.
 
-    A cached snapshot is used without asking the Hub whether there is a newer one. CheckpointError
-    if the Hub is needed and HF_HUB_OFFLINE is set, or it cannot be reached or has no such model.
+    A cached snapshot is used without asking the Hub whether there is a newer one.
+    ModelNotFoundError if the Hub is needed and HF_HUB_OFFLINE is set, or it cannot be reached or
+    has no such model.
     """
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
-    arguments: dict[str, Any] = {
-        "revision": revision,
-        "allow_patterns": [*WANTED, *([CODE] if with_code else ())],
-        "ignore_patterns": [part for part in UNWANTED if part != CODE or not with_code],
-        "etag_timeout": TIMEOUT_SECONDS,
-    }
-    try:
-        cached = Path(
-            huggingface_hub.snapshot_download(repository, local_files_only=True, **arguments)
-        )
-        if is_whole(cached):
-            return cached
-    except (LocalEntryNotFoundError, HFValidationError):
-        pass  # not in the cache: the Hub is asked next, and it says what is wrong with the name
+    cached = cached_folder(repository, revision, is_whole, with_code=with_code)
+    if cached is not None:
+        return cached
     if _offline():
         raise _unreachable(reference, "HF_HUB_OFFLINE is set and the local cache does not hold it")
     try:
         # snapshot_download sets no limit on its first question; this one does.
         huggingface_hub.HfApi().model_info(repository, revision=revision, timeout=TIMEOUT_SECONDS)
+        arguments = _wanted(revision, with_code=with_code)
         return Path(huggingface_hub.snapshot_download(repository, **arguments))
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", "no status")
@@ -75,8 +66,36 @@ def hub_folder(
         raise _unreachable(reference, _first_line(error)) from error
 
 
-def _unreachable(reference: str, why: str) -> CheckpointError:
-    return CheckpointError(
+def cached_folder(
+    repository: str, revision: str | None, is_whole: Holds, *, with_code: bool = False
+) -> Path | None:
+    """Return a Hub model's snapshot folder of the local cache if it is whole, else None.
+
+    Nobody is asked.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    arguments = _wanted(revision, with_code=with_code)
+    try:
+        found = huggingface_hub.snapshot_download(repository, local_files_only=True, **arguments)
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None  # who asks the Hub next is told by it what is wrong with a name
+    return Path(found) if is_whole(Path(found)) else None
+
+
+def _wanted(revision: str | None, *, with_code: bool) -> dict[str, Any]:
+    """Return what `snapshot_download` is given: which files, and how long it may wait."""
+    return {
+        "revision": revision,
+        "allow_patterns": [*WANTED, *([CODE] if with_code else ())],
+        "ignore_patterns": [part for part in UNWANTED if part != CODE or not with_code],
+        "etag_timeout": TIMEOUT_SECONDS,
+    }
+
+
+def _unreachable(reference: str, why: str) -> ModelNotFoundError:
+    return ModelNotFoundError(
         f"{reference!r} is neither a folder nor a model of the Hub that can be reached; correct "
         f"the path, or download the model on a machine with network ({why})"
     )

@@ -8,8 +8,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from optimerge.checkpoint.hub import Holds, hub_folder, is_whole_model, is_whole_with_code
-from optimerge.errors import CheckpointError, nearest
+from optimerge.checkpoint.hub import (
+    Holds,
+    cached_folder,
+    hub_folder,
+    is_whole_model,
+    is_whole_with_code,
+)
+from optimerge.errors import CheckpointError, ModelNotFoundError, nearest
 
 _HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?", re.ASCII)
 
@@ -91,6 +97,31 @@ def resolve(
     is whole, by default as a model. `with_code`: fetch a model's own Python too. CheckpointError if
     nothing is found.
     """
+    found = _folder_or_hub_model(reference, relative_to)
+    if isinstance(found, Path):
+        return found
+    whole = holds or (is_whole_with_code if with_code else is_whole_model)
+    try:
+        return hub_folder(reference, found.path, found.revision, whole, with_code=with_code)
+    except ModelNotFoundError as error:
+        raise ModelNotFoundError(f"{error}{_near(found.path, relative_to)}") from error
+
+
+def find_here(
+    reference: str, relative_to: Path | None = None, holds: Holds | None = None
+) -> Path | None:
+    """Return what `resolve` would, if it is on this machine, else None; nobody is asked.
+
+    CheckpointError for what can be no model.
+    """
+    found = _folder_or_hub_model(reference, relative_to)
+    if isinstance(found, Path):
+        return found
+    return cached_folder(found.path, found.revision, holds or is_whole_model)
+
+
+def _folder_or_hub_model(reference: str, relative_to: Path | None) -> Path | ModelReference:
+    """Return the folder that a name is, or which model of the Hub it names."""
     literal = local_folder(reference, relative_to)
     if literal is not None:
         return literal
@@ -103,16 +134,12 @@ def resolve(
         )
     if not _HUB_ID.fullmatch(model.path):
         places = [str(relative_to)] if relative_to is not None else []
-        raise CheckpointError(
+        raise ModelNotFoundError(
             f"{reference!r} is no folder (relative names are looked for in "
             f"{' and '.join([*places, str(Path.cwd())])}) and cannot be a model of the Hub; "
             f"correct the path{_near(model.path, relative_to)}"
         )
-    whole = holds or (is_whole_with_code if with_code else is_whole_model)
-    try:
-        return hub_folder(reference, model.path, model.revision, whole, with_code=with_code)
-    except CheckpointError as error:
-        raise CheckpointError(f"{error}{_near(model.path, relative_to)}") from error
+    return model
 
 
 def _near(name: str, relative_to: Path | None) -> str:

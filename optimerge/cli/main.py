@@ -25,6 +25,7 @@ from optimerge.cli import (
     objectives,
     report,
     samplers,
+    schema,
     search,
     show,
     soup,
@@ -65,7 +66,7 @@ def cli() -> None:
 
 
 MAKING = (demo, zoo, check, calibrate, search, test, soup, export, build, evaluate)
-SEEING = (status, stop, front, show, dashboard, report, methods, samplers, objectives)
+SEEING = (status, stop, front, show, dashboard, report, methods, samplers, objectives, schema)
 for module in (*MAKING, *SEEING):
     cli.add_command(module.command)
 

@@ -136,7 +136,7 @@ def command(
       optimerge search search_spaces/mine.yaml --until 07:00
       optimerge search search_spaces/mine.yaml --trials 300      # goes on to 300
     """
-    from optimerge.cli.check import print_check
+    from optimerge.cli.checking import print_check
     from optimerge.cli.searching import NO_HOOKS, run_search, run_several
     from optimerge.search.hooks import make_hooks
     from optimerge.space.read import read_space

@@ -1,6 +1,6 @@
 """Finds lm-eval tasks and groups by name, local ones first, and loads their documents."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,18 @@ class TaskLibrary:
         (task,) = loaded.tasks
         return task, len(task.eval_docs)
 
-    def load_all(self, spec: TaskObjective, split: str | None = None) -> Loaded:
-        """Load a task, or all tasks of a group; `split`: to be scored on this one."""
+    @property
+    def index(self) -> Mapping[str, Any]:
+        """lm-eval's index entries by name: of local tasks, and of all that was found."""
+        found: Mapping[str, Any] = self._manager.task_index
+        return found
+
+    def find(self, spec: TaskObjective) -> Any:
+        """Return lm-eval's index entry of a task or group; its members are in the index then.
+
+        Reads YAML alone, no documents. TaskError for a name that is not there or has no score,
+        and for code that nobody allowed.
+        """
         entry = self._entry(spec)
         if entry.kind.name == "TAG":
             raise TaskError(
@@ -68,6 +78,11 @@ class TaskLibrary:
             )
         if not self.allow_code:
             self._refuse_code(entry, set())
+        return entry
+
+    def load_all(self, spec: TaskObjective, split: str | None = None) -> Loaded:
+        """Load a task, or all tasks of a group; `split`: to be scored on this one."""
+        entry = self.find(spec)
         config = entry.cfg if isinstance(entry.cfg, dict) else {}
         with lm_eval_seeds(), no_bars(), quick_without_network(config):
             try:
@@ -79,7 +94,7 @@ class TaskLibrary:
             tasks = tuple(found["tasks"].values())
             examples_from = tuple(example_split(task) for task in tasks)
             for task in tasks:
-                _refuse(task, spec)
+                refuse_kind(task, spec)
                 set_options(task, spec, split)
         return Loaded(tasks, examples_from, found["groups"].get(spec.task))
 
@@ -149,7 +164,8 @@ def _cannot_load(spec: TaskObjective, entry: Any, error: Exception) -> str:
     )
 
 
-def _refuse(task: Any, spec: TaskObjective) -> None:
+def refuse_kind(task: Any, spec: TaskObjective) -> None:
+    """Raise TaskError for a task that runs the model's code, or is not on text alone."""
     start = f"objective {objective_name(spec)!r}: task {task.task_name!r}"
     if getattr(task, "UNSAFE_CODE", False):
         raise TaskError(f"{start} runs code that the model writes; choose another task")

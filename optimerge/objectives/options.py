@@ -17,15 +17,21 @@ def set_options(task: Any, spec: TaskObjective, split: str | None = None) -> Non
         _set_split(task, spec, split)
     if spec.gen_kwargs and task.OUTPUT_TYPE == "generate_until":
         task.set_config("generation_kwargs", dict(spec.gen_kwargs), update=True)
+    check_shots(task, spec)
     given, wanted = task.get_config("num_fewshot"), spec.num_fewshot
-    if given == 0 and wanted:
+    task.set_config("num_fewshot", wanted if wanted is not None else given or 0)
+    task.set_fewshot_seed(OTHER_SEED)
+
+
+def check_shots(task: Any, spec: TaskObjective) -> None:
+    """Raise TaskError if the task's YAML does not let the number of examples be set."""
+    wanted = spec.num_fewshot
+    if task.get_config("num_fewshot") == 0 and wanted:
         # lm-eval ignores the number silently; a score must be what the space says.
         raise TaskError(
             f"objective {objective_name(spec)!r}: num_fewshot {wanted} has no effect, task "
             f"{task.task_name!r} is fixed at 0; set num_fewshot in its YAML, or leave it out here"
         )
-    task.set_config("num_fewshot", wanted if wanted is not None else given or 0)
-    task.set_fewshot_seed(OTHER_SEED)
 
 
 def scored_split(task: Any) -> str:

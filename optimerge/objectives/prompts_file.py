@@ -10,9 +10,9 @@ from optimerge.errors import TaskError
 from optimerge.objectives.context import Context
 
 
-def read_text(where: str, file: str, context: Context) -> str:
-    """Return a file's text; TaskError, which begins with `where`, if there is none."""
-    path = context.folder / Path(file).expanduser()
+def read_text(where: str, file: str, folder: Path) -> str:
+    """Return the text of a file of a folder; TaskError, which begins with `where`, if none."""
+    path = folder / Path(file).expanduser()
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -30,17 +30,17 @@ def read_text(where: str, file: str, context: Context) -> str:
     return text
 
 
-def read_prompts(where: str, file: str, context: Context) -> list[str]:
+def read_prompts(where: str, file: str, folder: Path) -> list[str]:
     """Return the prompts of a file: its lines, or the `prompt` of each line of a .jsonl file.
 
     Empty lines are passed over.
     """
-    text = read_text(where, file, context)
+    text = read_text(where, file, folder)
     # Not splitlines: that also cuts at characters that may stand inside a prompt.
     lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not file.endswith((".jsonl", ".json")):
         return [line.rstrip("\r") for _, line in lines]
-    return [_prompt(f"{where}: {context.folder / file}: line {n}", line) for n, line in lines]
+    return [_prompt(f"{where}: {folder / file}: line {n}", line) for n, line in lines]
 
 
 def _prompt(where: str, line: str) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, get_type_hints
 
-from pydantic import ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from optimerge.errors import RecipeError, did_you_mean
@@ -48,16 +48,22 @@ def checked(make: Make, given: Mapping[str, Any], what: str, where: str) -> dict
 
     `what` has the options: a sampler or an objective.
     """
-    found = list(_arguments(make))
-    known = [name for name, _, _ in found]
+    known = [name for name, _, _ in _arguments(make)]
     for name in given:
         if name not in known:
             hint = did_you_mean(name, known) or f"; known: {', '.join(known) or 'none'}"
             raise RecipeError(f"{where}: {what} has no option {name!r}{hint}")
-    fields: dict[str, Any] = {n: (a, ... if d is REQUIRED else d) for n, a, d in found}
-    schema = create_model("Options", __config__=ConfigDict(strict=True), **fields)
-    values = validate(schema, given, where)
+    values = validate(options_model(make), given, where)
     return {name: getattr(values, name) for name in given}
+
+
+def options_model(make: Make) -> type[BaseModel]:
+    """Return the options of what a function makes, as pydantic checks them."""
+    fields: dict[str, Any] = {
+        name: (annotation, ... if default is REQUIRED else default)
+        for name, annotation, default in _arguments(make)
+    }
+    return create_model("Options", __config__=ConfigDict(strict=True), **fields)
 
 
 def _arguments(make: Make) -> Iterator[tuple[str, Any, Any]]:

@@ -24,15 +24,20 @@ class InputModel(Strict):
     """A model that takes part whole."""
 
     model: str
+    """A folder, or a model of the Hugging Face Hub (org/name@revision); with +ADAPTER behind it,
+    a LoRA adapter on it."""
     parameters: Parameters = {}
+    """Numbers of this model."""
 
 
 class SliceSource(Strict):
     """A range of a model's layers; the end is exclusive."""
 
     model: str
+    """A folder, or a model of the Hugging Face Hub."""
     layer_range: tuple[Annotated[int, Field(ge=0)], int]
     parameters: Parameters = {}
+    """Numbers of this source."""
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -50,8 +55,11 @@ class Slice(Strict):
     """Layers of the output, made from as many layers of each source."""
 
     sources: Annotated[list[SliceSource], Field(min_length=1)]
+    """The models that the layers are made from."""
     base_model: str | None = None
+    """The base in this slice; default: the recipe's."""
     parameters: Parameters = {}
+    """Numbers of all sources that have no own."""
 
     @model_validator(mode="after")
     def _equal_lengths(self) -> Self:
@@ -65,17 +73,24 @@ class Module(Strict):
     """One part of a model that has several; plain decoders have only "default"."""
 
     models: Annotated[list[InputModel], Field(min_length=1)] | None = None
+    """Models that are merged whole."""
     slices: Annotated[list[Slice], Field(min_length=1)] | None = None
+    """Layers that follow each other, in the place of whole models."""
     parameters: Parameters = {}
+    """Numbers shared by all models, and those of models that have no own."""
 
 
 class TokenSource(Strict):
     """Where the embedding of one token comes from; a model's name alone is kind "model"."""
 
     kind: Literal["model", "zero", "model_token"]
+    """A model's own row for the token, a row of zeros, or another token's row."""
     model: str | None = None
+    """The model that the row is taken from."""
     token: str | None = None
+    """Text of the token whose row is taken."""
     token_id: Annotated[int, Field(ge=0)] | None = None
+    """Number of the token whose row is taken."""
 
     @model_validator(mode="before")
     @classmethod
@@ -112,7 +127,9 @@ class TokenRule(Strict):
     """The embedding of one token: for models that lack it or, with `force`, for all."""
 
     source: TokenSource | None = None
+    """Where the row comes from."""
     force: bool = False
+    """Also for models that have the token."""
 
     @model_validator(mode="after")
     def _forced_to_something(self) -> Self:
@@ -127,21 +144,32 @@ class Tokenizer(Strict):
     source: Annotated[str, Field(min_length=1)] = "union"
     """"base", "union", or a model's name."""
     tokens: dict[Annotated[str, Field(min_length=1)], TokenRule] | None = None
+    """Rules for single tokens, by their text."""
     pad_to_multiple_of: Annotated[int, Field(ge=1)] | None = None
+    """Round the number of embedding rows up to a multiple of this."""
 
 
 class Recipe(Module):
     """One merge: method, models, numbers, dtypes."""
 
     merge_method: str
+    """How tensors are merged: see `optimerge methods`."""
     base_model: str | None = None
+    """The model that the others were trained on from; config and tokenizer are its own."""
     modules: dict[str, Module] | None = None
+    """Parts of a model that has several; "default" for plain decoders."""
     dtype: Dtype | None = None
+    """What is computed in; default in a search: float32."""
     out_dtype: Dtype | None = None
+    """What weights are written in; default: the models' own."""
     tokenizer: Tokenizer | None = None
+    """The output's tokenizer, where vocabularies differ."""
     tokenizer_source: str | None = None
+    """Short for `tokenizer: {source: ...}`: "base", "union", or a model."""
     chat_template: str | None = None
+    """Template of the output: "auto", a known name such as chatml, or Jinja text."""
     optimerge: OptimergeBlock | None = None
+    """How optimerge scored the recipe; mergekit ignores it."""
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:

@@ -21,16 +21,7 @@ def is_layer_map(space: SearchSpace, checkpoints: Mapping[str, Checkpoint]) -> b
 
 def check_layer_map(space: SearchSpace, checkpoints: Mapping[str, Checkpoint]) -> None:
     """Refuse layers that a model has not, and what layer maps cannot have. RecipeError."""
-    if any(isinstance(spec, SparsityObjective) for spec in space.objectives):
-        raise RecipeError(
-            f"{space.file}: sparsity compares each tensor with the base's, and layers that change "
-            "places have none to be compared with; leave the sparsity objective out"
-        )
-    if space.any_recipe.output_tokenizer is not None:
-        raise RecipeError(
-            f"{space.file}: a search over layers cannot change the vocabulary; leave out "
-            "`tokenizer`, and use models of one vocabulary"
-        )
+    refuse_with_moving_layers(space)
     if space.layer_map:
         for model in space.layer_map.models:
             if checkpoints[model].layers != space.layer_map.layers:
@@ -45,6 +36,20 @@ def check_layer_map(space: SearchSpace, checkpoints: Mapping[str, Checkpoint]) -
                     f"{space.file}: {path_text(place.site)}: layer_range goes to {place.end[1]}, "
                     f"past the {checkpoints[model].layers} layers of {model!r}; lower its end"
                 )
+
+
+def refuse_with_moving_layers(space: SearchSpace) -> None:
+    """Refuse objectives and tokenizers that layers which change places cannot have. RecipeError."""
+    if any(isinstance(spec, SparsityObjective) for spec in space.objectives):
+        raise RecipeError(
+            f"{space.file}: sparsity compares each tensor with the base's, and layers that change "
+            "places have none to be compared with; leave the sparsity objective out"
+        )
+    if space.any_recipe.output_tokenizer is not None:
+        raise RecipeError(
+            f"{space.file}: a search over layers cannot change the vocabulary; leave out "
+            "`tokenizer`, and use models of one vocabulary"
+        )
 
 
 def candidate_layers(space: SearchSpace) -> tuple[int, int]:

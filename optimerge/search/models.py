@@ -88,10 +88,7 @@ def open_models(
     `trust_code`: whether Python of the models' own may run when they are loaded.
     """
     recipe = space.any_recipe
-    if not recipe.base_model and not space.places:
-        if any(isinstance(spec, SparsityObjective) for spec in space.measured):
-            raise RecipeError(f"{space.file}: sparsity needs a base; add `base_model: MODEL`")
-        raise RecipeError(f"{space.file}: the key 'base_model' is missing; a search needs one")
+    check_base(space)
     opened = [open_checkpoint(r, space.folder, trust_code=trust_code) for r in space.references]
     checkpoints = tuple(with_one_naming(opened))
     by_reference = {c.reference: c for c in checkpoints}
@@ -145,6 +142,15 @@ def open_models(
     aligner = Aligner(vocabulary)
     notes = [note for plan in plans for note in aligner.check(plan, space.file)]
     return replace(models, notes=tuple(dict.fromkeys([*models.notes, *notes])))
+
+
+def check_base(space: SearchSpace) -> None:
+    """Raise RecipeError if a space that needs a base model names none."""
+    if space.any_recipe.base_model or space.places:
+        return
+    if any(isinstance(spec, SparsityObjective) for spec in space.measured):
+        raise RecipeError(f"{space.file}: sparsity needs a base; add `base_model: MODEL`")
+    raise RecipeError(f"{space.file}: the key 'base_model' is missing; a search needs one")
 
 
 def _refuse_sparsity(space: SearchSpace, vocabulary: Vocabulary) -> None:

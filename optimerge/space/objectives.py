@@ -52,6 +52,7 @@ class TaskObjective(TaskSettings, ObjectiveSettings):
     """Score on one lm-eval task or group, built in or found under `include_path`."""
 
     task: str
+    """Name of an lm-eval task or group."""
     metric: str | None = None
     """`metric` or `metric,filter` as lm-eval names it, or one of `optimerge.objectives.
     added_metrics`; default: the task's first metric."""

@@ -68,6 +68,7 @@ class SearchSettings(BaseModel):
     trial_timeout: Annotated[float, Field(gt=0)] | None = None
     """Minutes that one trial may take; one that takes longer fails."""
     seed: Annotated[int, Field(ge=0)] = 0
+    """Of proposals, item sets and random masks."""
     exact: bool = False
     """Merge as mergekit does, its random stream and tie-breaking included; slower."""
     memory: Literal["auto", "device", "host", "disk"] = "auto"
@@ -80,6 +81,7 @@ class SearchSettings(BaseModel):
     batch_size: Annotated[int, Field(ge=1)] = 64
     """Rows in a forward pass when generating."""
     generation: Generation = Generation()
+    """How answers of generation tasks are written."""
     racing: Racing | Literal[False] = Racing()
     """false: every candidate is scored on all documents."""
     warm_start: WarmStart | Literal[False] = WarmStart()
@@ -121,6 +123,7 @@ class Blocks(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)]
+    """What candidates are scored on; each is an axis of the front."""
     report: tuple[AnyObjective, ...] = ()
     """Measured by `optimerge test` alone, never searched on; may be added to a run at any time."""
     include_path: str | None = None
@@ -128,6 +131,7 @@ class Blocks(BaseModel):
     tasks: TaskSettings = TaskSettings()
     """What holds for all task objectives that do not say otherwise."""
     search: SearchSettings = SearchSettings()
+    """How to search, and how long."""
     layer_map: LayerMap | None = None
     """Stands for `slices`: see `optimerge.space.layer_map`."""
 

@@ -24,8 +24,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = folder / "source"
     shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("build", "*.egg-info"))
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
-        + ["--target", str(folder / "site"), str(copy)],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--no-build-isolation",
+            "--target",
+            str(folder / "site"),
+            str(copy),
+        ],
         check=True,
     )
     return folder / "site"

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from optimerge.recipe.options import Option, checked, declared
+from optimerge.recipe.described import described
+from optimerge.recipe.options import Option, checked, declared, options_model
 from optimerge.records.types import Direction
 from optimerge.space.space import SearchSpace
 
@@ -61,6 +62,12 @@ class NamedSampler:
     def options(self) -> tuple[Option, ...]:
         """Its options, in the order of their declaration."""
         return declared(self.make)
+
+    @property
+    def options_schema(self) -> dict[str, Any]:
+        """The JSON Schema of its options."""
+        schema, _ = described(options_model(self.make))
+        return schema
 
     def having(self, options: Mapping[str, Any], where: str) -> "NamedSampler":
         """Return the sampler with the given options; RecipeError at `where` for what is wrong."""

@@ -22,11 +22,11 @@ def recipe_starts(space: SearchSpace, places: Mapping[str, str], layers: int) ->
     for name in settings.recipes if settings else ():
         file = space.folder / Path(name).expanduser()
         recipe = read_recipe(file)
-        ours = {_placed(r, places, file.parent): r for r in recipe.references()}
+        ours = {placed(r, places, file.parent): r for r in recipe.references()}
         renamed = {
             ours[form]: r
             for r, place in places.items()
-            for form in (place, _placed(r, places, space.folder))  # with its commit, and without
+            for form in (place, placed(r, places, space.folder))  # with its commit, and without
             if form in ours
         }
         point = point_of(space, with_references(recipe, renamed), layers, str(file))
@@ -34,8 +34,11 @@ def recipe_starts(space: SearchSpace, places: Mapping[str, str], layers: int) ->
     return tuple(found)
 
 
-def _placed(reference: str, places: Mapping[str, str], folder: Path) -> str:
-    """Return where a recipe's model leads: a folder's full path, else the reference itself."""
+def placed(reference: str, places: Mapping[str, str], folder: Path) -> str:
+    """Return where a recipe's model leads: a folder's full path, else the reference itself.
+
+    One that `places` lead to already is left as it is.
+    """
     if reference in places.values():
         return reference
     parts = [_one(part, folder) for part in reference.split("+")] if "+" in reference else []
