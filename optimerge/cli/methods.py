@@ -2,6 +2,7 @@
 
 import click
 
+from optimerge.cli.paragraphs import paragraph
 from optimerge.errors import MethodError, did_you_mean
 from optimerge.methods.protocol import MergeMethod, Parameter, Required
 
@@ -27,7 +28,9 @@ def command(names: tuple[str, ...]) -> None:
         width = max(map(len, known))
         for method in known.values():
             click.echo(f"{method.name:{width}}  {method.summary}")
-        click.echo("\noptimerge methods NAME shows a method's parameters, defaults and paper.")
+        click.echo(
+            "\noptimerge methods NAME shows a method's formula, parameters, defaults and paper."
+        )
     for name in names:
         click.echo(describe(known[name]))
 
@@ -45,6 +48,9 @@ def describe(method: MergeMethod) -> str:
         f"  base model: {method.base}; models{'' if method.base == 'ignored' else ' beside it'}: "
         f"{count}{'; random' if method.stochastic else ''}"
         f"{'' if method.mergekit else '; not in mergekit'}",
+        paragraph(f"use: {method.use}") if method.use else "",
+        "  formula, in LaTeX:" if method.formula else "",
+        *(f"    {line}" for line in method.formula),
     ]
     rows = [(p.name, _default(p), _range(p), p.help) for p in method.parameters]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
