@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimerge.cli.paragraphs import paragraph
+
 if TYPE_CHECKING:
     from optimerge.search.samplers.named import NamedSampler
 
@@ -43,6 +45,7 @@ def describe(sampler: "NamedSampler") -> str:
     lines = [
         f"{sampler.name}: {sampler.summary}",
         f"  source: {sampler.paper}" if sampler.paper else "",
+        paragraph(f"use: {sampler.use}") if sampler.use else "",
         *(
             "  " + "  ".join(f"{row[i]:{widths[i]}}" for i in range(3)) + f"  {row[3]}"
             for row in rows
