@@ -4,11 +4,12 @@ LETTERS = {
     "y": "a tensor of the merged model",
     "b": "the base model's tensor of that name",
     "x_i": "the tensor of model i of K, in the order of the recipe",
-    r"\tau_i": "the task vector x_i - b",
+    r"\tau_i": "the task vector of model i: what it differs by from the base",
     "n": "the number of entries of the tensor",
-    "w_i": "`weight` of model i",
-    r"\rho_i": "`density` of model i",
-    r"\lambda": "`lambda`",
+    "w_i": "weight of model i",
+    r"\rho_i": "density of model i",
+    r"\lambda": "lambda",
+    r"\odot": "product, entry by entry",
 }
 """What the letters stand for in every formula; a method's own are explained where they stand."""
 

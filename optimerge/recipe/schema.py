@@ -24,15 +24,20 @@ class InputModel(Strict):
     """A model that takes part whole."""
 
     model: str
+    """A folder, or a model of the Hugging Face Hub; with an adapter: MODEL+ADAPTER."""
     parameters: Parameters = {}
+    """Of this model alone; they go before those of the recipe."""
 
 
 class SliceSource(Strict):
     """A range of a model's layers; the end is exclusive."""
 
     model: str
+    """As in `models`."""
     layer_range: tuple[Annotated[int, Field(ge=0)], int]
+    """First layer, and the layer after the last."""
     parameters: Parameters = {}
+    """Of this source alone; they go before those of the slice."""
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -50,8 +55,11 @@ class Slice(Strict):
     """Layers of the output, made from as many layers of each source."""
 
     sources: Annotated[list[SliceSource], Field(min_length=1)]
+    """The layers that are merged into these, from one model or several."""
     base_model: str | None = None
+    """Base of this slice, where it is not the recipe's."""
     parameters: Parameters = {}
+    """Of this slice; they go before those of the recipe."""
 
     @model_validator(mode="after")
     def _equal_lengths(self) -> Self:
@@ -65,17 +73,24 @@ class Module(Strict):
     """One part of a model that has several; plain decoders have only "default"."""
 
     models: Annotated[list[InputModel], Field(min_length=1)] | None = None
+    """The models that are merged whole; this or `slices`."""
     slices: Annotated[list[Slice], Field(min_length=1)] | None = None
+    """The layers of the output, from first to last; this or `models`."""
     parameters: Parameters = {}
+    """Of the merge method, for all models that do not say otherwise."""
 
 
 class TokenSource(Strict):
     """Where the embedding of one token comes from; a model's name alone is kind "model"."""
 
     kind: Literal["model", "zero", "model_token"]
+    """model: that model's embedding of the token. zero: zeros. model_token: another token's."""
     model: str | None = None
+    """The model that has the embedding; none for zero."""
     token: str | None = None
+    """For model_token: the other token, as text."""
     token_id: Annotated[int, Field(ge=0)] | None = None
+    """For model_token: the other token, by number; this or `token`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -112,7 +127,9 @@ class TokenRule(Strict):
     """The embedding of one token: for models that lack it or, with `force`, for all."""
 
     source: TokenSource | None = None
+    """Whose embedding it is: the name of a model, or one of these blocks."""
     force: bool = False
+    """true: for the models that have the token too."""
 
     @model_validator(mode="after")
     def _forced_to_something(self) -> Self:
@@ -127,21 +144,32 @@ class Tokenizer(Strict):
     source: Annotated[str, Field(min_length=1)] = "union"
     """"base", "union", or a model's name."""
     tokens: dict[Annotated[str, Field(min_length=1)], TokenRule] | None = None
+    """By token, what is to be done where models disagree about it."""
     pad_to_multiple_of: Annotated[int, Field(ge=1)] | None = None
+    """Rows of the embeddings are filled up to a multiple of this."""
 
 
 class Recipe(Module):
     """One merge: method, models, numbers, dtypes."""
 
     merge_method: str
+    """Its name: see `optimerge methods`."""
     base_model: str | None = None
+    """What task vectors are taken from; many methods need one."""
     modules: dict[str, Module] | None = None
+    """By part of the model, in place of `models` and `slices`; plain decoders have "default"."""
     dtype: Dtype | None = None
+    """In which the merge is computed; none: as the models are."""
     out_dtype: Dtype | None = None
+    """In which the result is written; none: as `dtype`."""
     tokenizer: Tokenizer | None = None
+    """How the tokenizer of the output is made; none: the base model's is copied."""
     tokenizer_source: str | None = None
+    """The short form: `tokenizer: {source: ...}`."""
     chat_template: str | None = None
+    """"auto" (the one most models have), the name of a known one, or a template."""
     optimerge: OptimergeBlock | None = None
+    """What optimerge adds to a recipe that it writes; mergekit ignores it."""
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:

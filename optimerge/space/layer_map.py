@@ -24,6 +24,7 @@ class LayerMap(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: Annotated[tuple[str, ...], Field(min_length=1)]
+    """In the order in which their blocks follow each other."""
     layers: Positive
     """Layers of each model."""
     blocks: Positive | None = None
