@@ -84,14 +84,27 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
+def heading_anchor(text: str) -> str:
+    """Return the anchor that forges and MyST give a heading.
+
+    >>> heading_anchor("slices[].sources[]"), heading_anchor("Keys of the file")
+    ('slicessources', 'keys-of-the-file')
+    """
+    return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+
+
 def docstring(text: str | None) -> str:
     """Return a docstring as Markdown: its indented parts as code, running text as it is."""
     plain = textwrap.dedent((text or "").split("\n", 1)[0] + "\n" + _rest(text or "")).strip()
     blocks = [
-        fence(textwrap.dedent(block)) if block.startswith("    ") else prose(block)
+        fence(textwrap.dedent(block)) if block.startswith("    ") else _with_links(prose(block))
         for block in _blocks(plain)
     ]
     return "\n\n".join(blocks)
+
+
+def _with_links(text: str) -> str:
+    return re.sub(r"(https?://[^\s),]*[^\s),.;])", r"<\1>", text)
 
 
 def _rest(text: str) -> str:

@@ -20,8 +20,8 @@ over the whole tensor. What becomes of illegal numbers, zeros, ties and dtypes s
 method's text, "in detail".
 
 *Equal to mergekit* means: tensor for tensor, in exact mode, with `mergekit-yaml` 0.1.5
-([how equal](../../tests/data/golden/README.md)). A recipe with a method that mergekit lacks is built
-by `optimerge build` alone."""
+([how equal](../../tests/data/golden/README.md)). A recipe with a method that mergekit lacks is
+built by `optimerge build` alone."""
 
 BASES = {
     "required": "needs a base model",
@@ -159,5 +159,3 @@ def legal(parameter: Parameter) -> str:
     if high == float("inf"):
         return f"{what} ≥ {low:g}"
     return f"{what} ≤ {high:g}" if low == float("-inf") else f"{what}, {low:g} to {high:g}"
-
-

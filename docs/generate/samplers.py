@@ -27,9 +27,7 @@ def samplers() -> str:
 
 
 def _section(sampler: NamedSampler) -> list[str]:
-    options = (
-        (code(o.name), o.kind, _default(o.default), prose(o.help)) for o in sampler.options
-    )
+    options = ((code(o.name), o.kind, _default(o.default), prose(o.help)) for o in sampler.options)
     return [
         heading(2, sampler.name),
         f"{sampler.summary[:1].upper()}{prose(sampler.summary[1:])}.",

@@ -5,10 +5,11 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types as limits
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from docs.generate.markdown import code
+from docs.generate.places import places
 from optimerge.recipe.values import Value
 from optimerge.space.layer_groups import Auto
 from optimerge.space.objective_kinds.settings import ObjectiveSettings
@@ -19,6 +20,7 @@ PLAIN: dict[Any, str] = {
     float: "number",
     bool: "true or false",
     Any: "anything",
+    JsonValue: "anything",
     dict: "mapping",
     Auto: "`{auto: NUMBER}`",
     Value: "[value](recipe.md#values)",
@@ -28,11 +30,6 @@ PLAIN: dict[Any, str] = {
 def type_name(field: FieldInfo) -> str:
     """Return what a key takes, with its limits."""
     return _limited(_name(field.annotation), field.metadata)
-
-
-def block_link(model: type[BaseModel]) -> str:
-    """Return a link to where a block's keys are listed."""
-    return f"[{model.__name__}](#{model.__name__.lower()})"
 
 
 def _name(annotation: Any) -> str:
@@ -50,7 +47,7 @@ def _name(annotation: Any) -> str:
     if origin is dict:
         return f"mapping of names to {_plural(_name(parts[1]))}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return block_link(annotation)
+        return places()[annotation].link
     raise TypeError(f"docs.generate.type_names has no words for {annotation}; give PLAIN some")
 
 
