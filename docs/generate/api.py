@@ -5,11 +5,17 @@ from importlib import import_module
 
 import optimerge
 from docs.generate.markdown import code, fence, heading, page, table
+from docs.generate.sources import error_classes
+from optimerge.errors import OptimergeError
 
 INTRODUCTION = """\
 What programs may rely on. `import optimerge` loads nothing; each name loads what it needs when it
 is first asked for. On the site every name below has its signature and its docstring; in Python,
 `help(optimerge.build)` prints the same."""
+
+ERRORS = """\
+Each is an `OptimergeError`, with one sentence to show. All of their messages:
+[messages](errors.md)."""
 
 LAWS = """\
 A plug-in inherits the laws of what it adds, and pytest runs them: see
@@ -37,6 +43,9 @@ def api() -> str:
         INTRODUCTION,
         table(("name", "is"), ((code(f"optimerge.{n}"), _first(n)) for n in optimerge.__all__)),
         *(text for name in optimerge.__all__ for text in _public(name)),
+        heading(2, "Errors"),
+        ERRORS,
+        *(_directive("exception", f"optimerge.errors.{name}") for name in _errors()),
         heading(2, "Laws for plug-ins"),
         LAWS,
         *(_directive("class", f"{module}.{name}") for module, name in SUITES.items()),
@@ -49,11 +58,20 @@ def api() -> str:
     )
 
 
+def _errors() -> list[str]:
+    """Return the classes of the error tree that all rooms know, but for the root."""
+    return [
+        name
+        for name, found in error_classes().items()
+        if found.__module__ == "optimerge.errors" and found is not OptimergeError
+    ]
+
+
 def _public(name: str) -> list[str]:
     found = getattr(optimerge, name)
     kind = "exception" if inspect.isclass(found) and issubclass(found, Exception) else "class"
     kind = kind if inspect.isclass(found) else "function"
-    return [heading(2, name), _directive(kind, f"{found.__module__}.{name}")]
+    return [heading(2, name), _directive(kind, f"optimerge.{name}")]
 
 
 def _first(name: str) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from docs.generate.api import api
 from docs.generate.commands import commands
 from docs.generate.errors import errors
-from docs.generate.index import index
 from docs.generate.methods import methods
 from docs.generate.objectives import objectives
 from docs.generate.recipe import recipe
@@ -16,7 +15,6 @@ from docs.generate.space import space
 FOLDER = Path(__file__).parents[1] / "reference"
 COMMAND = "python -m docs.generate"
 PAGES: Mapping[str, Callable[[], str]] = {
-    "index.md": index,
     "methods.md": methods,
     "samplers.md": samplers,
     "objectives.md": objectives,
