@@ -2,6 +2,7 @@
 
 import click
 
+from optimerge.cli.paragraphs import paragraph
 from optimerge.cli.plugged import from_package, warn_of
 from optimerge.methods.protocol import MergeMethod, Parameter, Required
 from optimerge.plugins import Package
@@ -32,7 +33,9 @@ def command(names: tuple[str, ...]) -> None:
         for method in known.values():
             came = from_package(package_of_method(method.name))
             click.echo(f"{method.name:{width}}  {method.summary}{came}")
-        click.echo("\noptimerge methods NAME shows a method's parameters, defaults and paper.")
+        click.echo(
+            "\noptimerge methods NAME shows a method's formula, parameters, defaults and paper."
+        )
         warn_of(PLUGINS.broken(own_methods()))
     for method in asked:
         click.echo(describe(method, package_of_method(method.name)))
@@ -52,6 +55,9 @@ def describe(method: MergeMethod, package: Package | None = None) -> str:
         f"  base model: {method.base}; models{'' if method.base == 'ignored' else ' beside it'}: "
         f"{count}{'; random' if method.stochastic else ''}"
         f"{'' if method.mergekit else '; not in mergekit'}",
+        paragraph(f"use: {method.use}") if method.use else "",
+        "  formula, in LaTeX:" if method.formula else "",
+        *(f"    {line}" for line in method.formula),
     ]
     rows = [(p.name, _default(p), _range(p), p.help) for p in method.parameters]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]

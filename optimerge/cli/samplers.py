@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimerge.cli.paragraphs import paragraph
 from optimerge.cli.plugged import from_package, options_text, warn_of
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def describe(sampler: "NamedSampler", package: "Package | None" = None) -> str:
         f"{sampler.name}: {sampler.summary}",
         f"  package: {package}" if package else "",
         f"  source: {sampler.paper}" if sampler.paper else "",
+        paragraph(f"use: {sampler.use}") if sampler.use else "",
         *options_text(sampler.options),
     ]
     return "\n".join(line for line in lines if line) + "\n"

@@ -52,6 +52,17 @@ METHOD = MergeMethod(
     name="arcee_fusion",
     summary="the most important changes of one model",
     paper="https://github.com/arcee-ai/mergekit",
+    formula=(
+        r"I = \lvert x - b \rvert \cdot"
+        r" \operatorname{KL}(\operatorname{softmax}(x) \parallel \operatorname{softmax}(b)),"
+        r" \quad \text{softmax and KL over the last axis}",
+        r"y = x \text{ where } I \ge q_2 + 1.5\, (q_3 - q_1), \text{ else } b",
+        r"q_1, q_2, q_3 = \text{quartiles of } I",
+    ),
+    use=(
+        "one expert, to keep the outliers of its changes and little else. It has no numbers"
+        " to search."
+    ),
     base="required",
     parameters=(),
     kernel=merge,

@@ -10,6 +10,7 @@ Davari and Belilovsky, "Model Breadcrumbs", 2023, https://arxiv.org/abs/2312.067
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
+from optimerge.methods.formulas import ADDED, BAND, MASKED
 from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.sparsify import without_outliers
 from optimerge.methods.task_vectors import combine
@@ -27,6 +28,11 @@ METHOD = MergeMethod(
     name="breadcrumbs",
     summary="task vectors without largest and smallest entries",
     paper="https://arxiv.org/abs/2312.06795",
+    formula=(*ADDED, MASKED, *BAND),
+    use=(
+        "experts of which a few entries moved very far: those outliers are dropped, with "
+        "the smallest. Deterministic, unlike DARE."
+    ),
     base="required",
     parameters=(*parameters.task_arithmetic(normalize=False, rescale=False), parameters.GAMMA),
     kernel=merge,

@@ -10,6 +10,7 @@ Davari and Belilovsky, "Model Breadcrumbs", 2023, https://arxiv.org/abs/2312.067
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
+from optimerge.methods.formulas import BAND, ELECTED, MASKED
 from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.sparsify import without_outliers
 from optimerge.methods.task_vectors import combine
@@ -27,6 +28,11 @@ METHOD = MergeMethod(
     name="breadcrumbs_ties",
     summary="breadcrumbs with sign election",
     paper="https://arxiv.org/abs/2312.06795",
+    formula=(*ELECTED, MASKED, *BAND),
+    use=(
+        "as `breadcrumbs`, for experts that contradict each other; or as `ties` without the"
+        " outliers that win its elections."
+    ),
     base="required",
     parameters=(*parameters.task_arithmetic(normalize=False, rescale=False), parameters.GAMMA),
     kernel=merge,

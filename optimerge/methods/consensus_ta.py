@@ -38,6 +38,16 @@ METHOD = MergeMethod(
     name="consensus_ta",
     summary="task arithmetic on the entries that several models need",
     paper="https://arxiv.org/abs/2405.07813",
+    formula=(
+        r"D_i = w_i\, \tau_i, \quad \tau_i = x_i - b, \quad T = \sum_i D_i",
+        r"m_i = 1 \text{ where } \lvert D_i \rvert > \text{threshold}_i\, \lvert T - D_i \rvert,"
+        r" \text{ else } 0",
+        r"y = b + \lambda\, T \text{ where } \sum_i m_i \ge \text{consensus, else } b",
+    ),
+    use=(
+        "many experts (the paper has 8 and more), where what only one of them needs harms "
+        "the others. With two experts the default consensus of 2 drops most of the changes."
+    ),
     base="required",
     parameters=(
         *PAPERS,

@@ -10,6 +10,7 @@ Yu et al., "Language models are Super Mario", 2023, https://arxiv.org/abs/2311.0
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
+from optimerge.methods.formulas import ADDED, MASKED, RANDOM
 from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.sparsify import random
 from optimerge.methods.task_vectors import combine
@@ -27,6 +28,12 @@ METHOD = MergeMethod(
     name="dare_linear",
     summary="randomly thinned task vectors, added",
     paper="https://arxiv.org/abs/2311.03099",
+    formula=(*ADDED, MASKED, RANDOM),
+    use=(
+        "experts with small changes (instruction tuning), of which most entries can go. The"
+        " random masks make equal recipes score differently under other seeds: `optimerge "
+        "test` says by how much."
+    ),
     base="required",
     parameters=parameters.task_arithmetic(normalize=False, rescale=True),
     kernel=merge,

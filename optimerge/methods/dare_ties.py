@@ -10,6 +10,7 @@ Yu et al., "Language models are Super Mario", 2023, https://arxiv.org/abs/2311.0
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
+from optimerge.methods.formulas import ELECTED, MASKED, RANDOM
 from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.sparsify import random
 from optimerge.methods.task_vectors import combine
@@ -27,6 +28,12 @@ METHOD = MergeMethod(
     name="dare_ties",
     summary="randomly thinned task vectors with sign election",
     paper="https://arxiv.org/abs/2311.03099",
+    formula=(*ELECTED, MASKED, RANDOM),
+    use=(
+        "many experts with small changes that contradict each other. Random, as "
+        "`dare_linear` is; normalize is off, so weights that sum to much more than 1 go far"
+        " from the base."
+    ),
     base="required",
     parameters=parameters.task_arithmetic(normalize=False, rescale=True),
     kernel=merge,

@@ -12,6 +12,7 @@ Deep, Bhardwaj, Poria, "DELLA-Merging", 2024, https://arxiv.org/abs/2406.11617
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
+from optimerge.methods.formulas import ADDED, BY_RANK, MASKED
 from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.refusals import each_input
 from optimerge.methods.sparsify import by_rank, epsilon_too_wide
@@ -30,6 +31,11 @@ METHOD = MergeMethod(
     name="della_linear",
     summary="task vectors thinned by rank, added",
     paper="https://arxiv.org/abs/2406.11617",
+    formula=(*ADDED, MASKED, *BY_RANK),
+    use=(
+        "as `dare_linear`, where the large entries of each row should survive. Density and "
+        "epsilon limit each other: epsilon must be below density and below 1 - density."
+    ),
     base="required",
     parameters=(*parameters.task_arithmetic(normalize=False, rescale=True), parameters.EPSILON),
     kernel=merge,

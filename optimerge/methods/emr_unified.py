@@ -15,6 +15,7 @@ Huang et al., "EMR-Merging", 2024, https://arxiv.org/abs/2405.17461
 from typing import TYPE_CHECKING
 
 from optimerge.methods.changes import PAPERS, Changes, adding
+from optimerge.methods.formulas import CHANGES
 from optimerge.methods.protocol import MergeMethod, TensorGroup
 
 if TYPE_CHECKING:
@@ -33,6 +34,15 @@ METHOD = MergeMethod(
     name="emr_unified",
     summary="elected sign with the largest magnitude that agrees",
     paper="https://arxiv.org/abs/2405.17461",
+    formula=(
+        CHANGES,
+        r"s = \operatorname{sign} \sum_i D_i, \quad \operatorname{sign} 0 = 0",
+        r"y = b + \lambda\, s \max_{i:\ \operatorname{sign} D_i = s} \lvert D_i \rvert",
+    ),
+    use=(
+        "experts that agree about directions but not about lengths. It goes as far as the "
+        "boldest expert in every entry, so search a lambda below 1."
+    ),
     base="required",
     parameters=PAPERS,
     kernel=adding(unify),

@@ -55,6 +55,17 @@ METHOD = MergeMethod(
     name="fisher",
     summary="average of the models by their Fisher information; needs `optimerge calibrate`",
     paper="https://arxiv.org/abs/2111.09832",
+    formula=(
+        r"F_i = \text{diagonal Fisher information of model } i \text{, as calibrated}",
+        r"f_i = \max(F_i,\ \varepsilon \bar F), \quad"
+        r" \bar F = \frac{\sum_i w_i \operatorname{mean}(F_i)}{\sum_i w_i}",
+        r"y = \frac{\sum_i w_i f_i x_i}{\sum_i w_i f_i}",
+    ),
+    use=(
+        "an average in which each entry is left to the model that needs it most. `optimerge"
+        " calibrate` must measure every model on documents of its own task first; a "
+        "candidate itself is quick to build."
+    ),
     base="optional",
     parameters=(
         SHARE,

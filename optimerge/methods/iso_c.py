@@ -34,6 +34,16 @@ METHOD = MergeMethod(
     name="iso_c",
     summary="sum of the changes with equal singular values; slow",
     paper="https://arxiv.org/abs/2502.04959",
+    formula=(
+        r"\sum_i w_i\, \tau_i = U \operatorname{diag}(\sigma)\, V^\top, \quad \tau_i = x_i - b",
+        r"y = b + \lambda\, \operatorname{mean}(\sigma)\, U V^\top \text{ for matrices}",
+        r"y = b + \frac{\lambda}{K} \sum_i w_i\, \tau_i \text{ for all other tensors}",
+    ),
+    use=(
+        "many experts whose sum is ruled by a few directions. A singular value "
+        "decomposition of every matrix makes a candidate slow to build: for few candidates,"
+        " or a GPU."
+    ),
     base="required",
     parameters=PAPERS,
     kernel=adding(flatten_spectrum),

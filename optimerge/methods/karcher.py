@@ -91,6 +91,17 @@ METHOD = MergeMethod(
     name="karcher",
     summary="Karcher mean of models on a sphere",
     paper="https://arxiv.org/abs/2603.04972",
+    formula=(
+        r"u_i = \frac{x_i}{\lVert x_i \rVert}, \quad \cos \theta_i = \langle m, u_i \rangle",
+        r"T = \frac{1}{K} \sum_i \frac{\theta_i}{\sin \theta_i}\, (u_i - \cos \theta_i\, m)",
+        r"m \leftarrow m \cos \lVert T \rVert + T\, \frac{\sin \lVert T \rVert}{\lVert T \rVert}"
+        r" \text{ until } \lVert T \rVert < \text{tol, at most max-iter times}",
+        r"y = m \cdot \frac{1}{K} \sum_i \lVert x_i \rVert",
+    ),
+    use=(
+        "models of equal standing, without a base and without weights. There is no number "
+        "worth searching in it: take it as a baseline."
+    ),
     base="ignored",
     parameters=(
         Parameter("max_iter", "most steps towards the mean", 10, kind="integer", low=0),

@@ -43,6 +43,15 @@ METHOD = MergeMethod(
     name="linear",
     summary="weighted average of the models (equal weights: a uniform soup)",
     paper="https://arxiv.org/abs/2203.05482",
+    formula=(
+        r"y = \frac{1}{N} \sum_i w_i x_i",
+        r"N = \sum_i w_i \text{ with normalize, else } 1",
+    ),
+    use=(
+        "the plain baseline of every search, and for fine-tunes of one base that learned "
+        "alike (a model soup). Experts of different tasks dilute each other: each goes in "
+        "with its share only."
+    ),
     base="ignored",
     parameters=(WEIGHT, replace(NORMALIZE, default=True)),
     kernel=merge,

@@ -38,6 +38,14 @@ METHOD = MergeMethod(
     name="lines",
     summary="task arithmetic with a scale that grows with depth",
     paper="https://arxiv.org/abs/2410.17146",
+    formula=(
+        r"y = b + (\alpha + \beta\, \ell) \sum_i w_i\, \tau_i, \quad \tau_i = x_i - b",
+        r"\ell = \text{depth of the layer, 0 at the first, 1 at the last; 0 outside the layers}",
+    ),
+    use=(
+        "experts that forget: shallow layers hold what all tasks share, so they are changed"
+        " less than deep ones. Two numbers where `layer_groups` needs one a group."
+    ),
     base="required",
     parameters=(
         WEIGHT,

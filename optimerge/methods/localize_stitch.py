@@ -40,6 +40,15 @@ METHOD = MergeMethod(
     name="localize_stitch",
     summary="each model's largest changes (per tensor), averaged where they overlap",
     paper="https://arxiv.org/abs/2408.13656",
+    formula=(
+        r"m_i = 1 \text{ at the } \max(1, \lfloor \rho_i n \rfloor) \text{ largest of }"
+        r" \lvert \tau_i \rvert, \text{ else } 0, \quad \tau_i = x_i - b",
+        r"y = b + \lambda\, \frac{\sum_i w_i m_i \tau_i}{\max(1, \sum_i m_i)}",
+    ),
+    use=(
+        "sparse merges: few entries of each expert (1 to 20 %), which seldom meet. For a "
+        "front of score against the share of changed parameters."
+    ),
     base="required",
     parameters=(*PAPERS, replace(DENSITY, default=0.05, usual=(0.01, 0.2))),
     kernel=adding(stitch),

@@ -13,6 +13,7 @@ Marczak et al., "MagMax", 2024, https://arxiv.org/abs/2407.06322
 from typing import TYPE_CHECKING
 
 from optimerge.methods.changes import PAPERS, Changes, adding
+from optimerge.methods.formulas import CHANGES
 from optimerge.methods.protocol import MergeMethod, TensorGroup
 
 if TYPE_CHECKING:
@@ -30,6 +31,16 @@ METHOD = MergeMethod(
     name="magmax",
     summary="of each entry the change of largest magnitude",
     paper="https://arxiv.org/abs/2407.06322",
+    formula=(
+        CHANGES,
+        r"y = b + \lambda\, D_k, \quad k = \operatorname{argmax}_i \lvert D_i \rvert"
+        r" \text{, entry by entry}",
+    ),
+    use=(
+        "experts that were fine-tuned one after another, or that change different entries. "
+        "Weights decide who wins an entry, so they act in jumps; noise of large magnitude "
+        "wins too."
+    ),
     base="required",
     parameters=PAPERS,
     kernel=adding(farthest),

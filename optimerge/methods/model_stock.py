@@ -63,6 +63,16 @@ METHOD = MergeMethod(
     name="model_stock",
     summary="between base and average, by the angles of the task vectors",
     paper="https://arxiv.org/abs/2403.19522",
+    formula=(
+        r"c = \operatorname{mean}_{i < j} \cos(\tau_i, \tau_j), \quad \tau_i = x_i - b",
+        r"t = \frac{K c}{1 + (K - 1)\, c}",
+        r"y = \frac{t}{K} \sum_i x_i + (1 - t)\, b",
+    ),
+    use=(
+        "several fine-tunes for the same task: a soup that stays near the base where they "
+        "disagree. Experts of different tasks have nearly orthogonal changes, so t is near "
+        "0 and little of them is left."
+    ),
     base="required",
     parameters=(Parameter("filter_wise", "one share t for each row", False, kind="boolean"),),
     kernel=merge,

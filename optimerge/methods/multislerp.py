@@ -93,6 +93,20 @@ METHOD = MergeMethod(
     name="multislerp",
     summary="weighted mean of models or task vectors on a sphere",
     paper="https://goddard.blog/posts/multislerp-wow-what-a-cool-idea",
+    formula=(
+        r"X_i = x_i - b, \quad u_i = \frac{X_i}{\lVert X_i \rVert},"
+        r" \quad b = 0 \text{ without a base}",
+        r"m = \frac{\sum_i w_i u_i}{\lVert \sum_i w_i u_i \rVert},"
+        r" \quad T = \sum_i w_i\, (u_i - \langle u_i, m \rangle\, m)",
+        r"y = b + \left( m \cos \lVert T \rVert + T\, \frac{\sin \lVert T"
+        r" \rVert}{\lVert T \rVert} \right)"
+        r" \sum_i w_i \lVert X_i \rVert",
+        r"\sum_i w_i = 1 \text{ unless normalize-weights is false}",
+    ),
+    use=(
+        "`nuslerp` for more than two models: a weighted average that does not shorten what "
+        "it averages."
+    ),
     base="optional",
     parameters=(
         WEIGHT,

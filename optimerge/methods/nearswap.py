@@ -31,6 +31,14 @@ METHOD = MergeMethod(
     name="nearswap",
     summary="entries near the base's are taken from the other model",
     paper="https://huggingface.co/alchemonaut/QuartetAnemoi-70B-t0.0001",
+    formula=(
+        r"w = \min\!\left(1,\ \frac{t}{\max(\lvert x - b \rvert,\ 10^{-6})}\right)",
+        r"y = w\, x + (1 - w)\, b",
+    ),
+    use=(
+        "a little of the manner of a second model: no entry moves by more than t. t goes "
+        "with the size of the changes, so search it in the logarithm."
+    ),
     base="required",
     parameters=(
         Parameter("t", "distance below which an entry is taken over", low=0.0, usual=(0.0, 0.01)),

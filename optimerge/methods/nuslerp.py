@@ -60,6 +60,19 @@ METHOD = MergeMethod(
     name="nuslerp",
     summary="spherical interpolation between two models or task vectors",
     paper="https://github.com/arcee-ai/mergekit",
+    formula=(
+        r"y = b + \frac{\sin((1 - t)\,\theta)}{\sin \theta}\, \tau_1"
+        r" + \frac{\sin(t\,\theta)}{\sin \theta}\, \tau_2,"
+        r" \quad t = \frac{w_2}{w_1 + w_2}",
+        r"\cos \theta = \frac{\langle \tau_1, \tau_2 \rangle}{\lVert \tau_1 \rVert"
+        r" \lVert \tau_2 \rVert},"
+        r" \quad \tau_i = x_i - b, \quad b = 0 \text{ without a base}",
+    ),
+    use=(
+        "two experts of one base: it turns from one task vector to the other, where `slerp`"
+        " turns from base to expert. The length of the change is kept better than by an "
+        "average."
+    ),
     base="optional",
     parameters=(
         WEIGHT,

@@ -25,6 +25,12 @@ METHOD = MergeMethod(
     name="passthrough",
     summary="one model's tensors, copied",
     paper="https://github.com/arcee-ai/mergekit",
+    formula=(r"y = \text{scale} \cdot x",),
+    use=(
+        "layer maps (frankenmerges): with `slices`, or a `layer_map` in a search space, "
+        "layers of several models follow each other. More layers cost more time and memory "
+        "at each token."
+    ),
     base="ignored",
     parameters=(
         Parameter("scale", "factor on the tensor; none: an exact copy", None, per_input=True),

@@ -74,6 +74,21 @@ METHOD = MergeMethod(
     name="pcb",
     summary="entries compete within and between models (per tensor)",
     paper="https://arxiv.org/abs/2410.02396",
+    formula=(
+        r"a_i = \lvert \tau_i \rvert \text{ with its smallest and largest 0.01 % clamped},"
+        r" \quad \tau_i = x_i - b",
+        r"p_i = \exp(K \operatorname{norm}(a_i)^2) \tanh\!\left(\tau_i \sum_j \tau_j\right),"
+        r" \quad \operatorname{norm}(v) = \frac{v - \min v}{\max v - \min v}",
+        r"B_i = \operatorname{norm}(\max(p_i, t_i)), \quad"
+        r" t_i = \text{the } \lfloor (1 - \rho_i)\, n \rfloor \text{-th smallest of }"
+        r" p_i \text{, counted from 0}",
+        r"y = b + \lambda\, \frac{\sum_i w_i B_i \operatorname{sign}(\tau_i)\, a_i}{\sum_i B_i}",
+    ),
+    use=(
+        "experts of different tasks, as an alternative to `ties`: entries count by how "
+        "large they are in their own model and how well the others agree. It sorts every "
+        "tensor, so a candidate takes longer to build."
+    ),
     base="required",
     parameters=(
         replace(UNIT_WEIGHT, usual=(0.8, 1.3)),

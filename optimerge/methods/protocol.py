@@ -133,7 +133,7 @@ class Form:
 
 @dataclass(frozen=True)
 class MergeMethod:
-    """A merge method: name, source, parameters, traits and kernel (group -> merged tensor)."""
+    """A merge method: name, source, formula, parameters, traits and kernel (group -> tensor)."""
 
     name: str
     summary: str
@@ -155,6 +155,10 @@ class MergeMethod:
     """How it runs in one pass over memory; None: only its kernel can merge."""
     statistics: tuple[StatisticKind, ...] = ()
     """What must have been measured on every input (`optimerge calibrate`); not on the base."""
+    formula: tuple[str, ...] = ()
+    """What the kernel computes of one tensor: lines of LaTeX, in the letters of `formulas`."""
+    use: str = ""
+    """When to take it, and when not: a sentence or two."""
     known_good: tuple[Mapping[str, Number], ...] = ()
     """Numbers that a search tries early, best first: the paper's own, or what people use. A weight
     is that of every model; without one they share 1. Parameters that are left out have their

@@ -30,6 +30,15 @@ METHOD = MergeMethod(
     name="ram",
     summary="unique changes added whole, shared ones averaged",
     paper="https://arxiv.org/abs/2601.13572",
+    formula=(
+        r"A_i = 1 \text{ where } \lvert \tau_i \rvert > \varepsilon, \text{ else } 0,"
+        r" \quad \tau_i = x_i - b",
+        r"y = b + \frac{\sum_i A_i \tau_i}{\max(1, \sum_i A_i)}",
+    ),
+    use=(
+        "experts that change few entries each (reinforcement learning): what one alone "
+        "changed goes in whole. Where all experts change all entries it is their average."
+    ),
     base="required",
     parameters=(EPSILON,),
     kernel=merge,

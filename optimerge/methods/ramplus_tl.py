@@ -51,6 +51,19 @@ METHOD = MergeMethod(
     name="ramplus_tl",
     summary="ram with unique changes made larger",
     paper="https://arxiv.org/abs/2601.13572",
+    formula=(
+        r"A_i = 1 \text{ where } \lvert \tau_i \rvert > \varepsilon, \text{ else } 0,"
+        r" \quad c = \sum_i A_i, \quad \tau_i = x_i - b",
+        r"y = b + \sum_i g_i A_i \tau_i \text{ where } c \le 1, \quad"
+        r" y = b + \frac{1}{c} \sum_i A_i \tau_i \text{ where } c > 1",
+        r"g_i = 1 + r\, \operatorname{clip}\!\left("
+        r"\frac{s_i}{\max(u_i, \varepsilon)},\ 0,\ \alpha\right)",
+        r"u_i, s_i = \text{number of entries with } A_i = 1 \text{ and } c = 1,\ c > 1",
+    ),
+    use=(
+        "as `ram`, where averaging the shared entries costs the experts too much: what only"
+        " one changed is made up to r alpha larger in return."
+    ),
     base="required",
     parameters=(
         Parameter("r", "how much larger, a unit of shared / unique", 0.1, usual=(0.0, 0.5)),

@@ -93,6 +93,22 @@ METHOD = MergeMethod(
     name="regmean",
     summary="least change of linear layers' outputs; slow; needs `optimerge calibrate`",
     paper="https://arxiv.org/abs/2212.09849",
+    formula=(
+        r"G_i = X_i^\top X_i \text{ of the inputs } X_i \text{ that the layer sees in model } i,"
+        r" \text{ as calibrated}",
+        r"\tilde G_i = \alpha\, G_i + (1 - \alpha) \operatorname{diag}(G_i), \quad"
+        r" \bar x = \frac{\sum_i w_i x_i}{\sum_i w_i}",
+        r"y = \bar x + \left( \sum_i w_i \tilde G_i + \varepsilon\, g\, I \right)^{-1}"
+        r" \sum_i w_i \tilde G_i\, (x_i - \bar x), \quad"
+        r" g = \operatorname{mean} \operatorname{diag} \sum_i w_i G_i",
+        r"x_i \text{ with a row for each input of the layer;}"
+        r" \quad y = \bar x \text{ for all but linear layers}",
+    ),
+    use=(
+        "experts whose linear layers see different inputs: the merged layer answers all of "
+        "them with the least error. `optimerge calibrate` must measure every model first, "
+        "and each matrix is solved for: slow without a GPU."
+    ),
     base="optional",
     parameters=(
         SHARE,

@@ -14,6 +14,7 @@ Wan et al., "FuseChat", 2024, https://arxiv.org/abs/2408.07990
 
 from typing import TYPE_CHECKING
 
+from optimerge.methods.formulas import TASK_VECTOR
 from optimerge.methods.parameters import INT8_MASK, real
 from optimerge.methods.protocol import MergeMethod, Parameter, TensorGroup
 from optimerge.methods.task_vectors import agreement, base_of
@@ -59,6 +60,21 @@ METHOD = MergeMethod(
     name="sce",
     summary="entries where models differ most, weighted by energy, with sign election",
     paper="https://arxiv.org/abs/2408.07990",
+    formula=(
+        TASK_VECTOR,
+        r"\tau_i \leftarrow 0 \text{ but where the variance over the models is among the}"
+        r" \lfloor \kappa v \rfloor \text{ largest}",
+        r"\kappa = \text{select-topk}, \quad v = \text{number of entries of variance above 0}",
+        r"e_i = \frac{\operatorname{mean}(\tau_i^2)}{\sum_j \operatorname{mean}(\tau_j^2)}",
+        r"a_i = 1 \text{ where } \operatorname{sign} \tau_i = \operatorname{sign}"
+        r" \sum_j \tau_j, \text{ else } 0",
+        r"y = b + \frac{\sum_i a_i e_i \tau_i}{\sum_i a_i e_i}",
+    ),
+    use=(
+        "many experts and no wish to tune: the weights come from how far each expert moved "
+        "in each tensor, and one number is left. An expert that was trained longer counts "
+        "for more."
+    ),
     base="required",
     parameters=(
         Parameter(

@@ -70,6 +70,16 @@ METHOD = MergeMethod(
     name="slerp",
     summary="spherical interpolation between the base and one model",
     paper="https://doi.org/10.1145/325165.325242",
+    formula=(
+        r"y = \frac{\sin((1 - t)\,\theta)}{\sin \theta}\, b +"
+        r" \frac{\sin(t\,\theta)}{\sin \theta}\, x",
+        r"\cos \theta = \frac{\langle b, x \rangle}{\lVert b \rVert \lVert x \rVert}",
+        r"y = (1 - t)\, b + t\, x \text{ where } \lvert \cos \theta \rvert > 0.9995",
+    ),
+    use=(
+        "two models and one number, which filters and gradients make many. Fine-tunes of "
+        "one base are so nearly parallel that it is their plain average."
+    ),
     base="required",
     parameters=(Parameter("t", "0 is the base, 1 is the other model", usual=(0.0, 1.0)),),
     kernel=merge,

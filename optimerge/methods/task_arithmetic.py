@@ -27,6 +27,15 @@ METHOD = MergeMethod(
     name="task_arithmetic",
     summary="base plus weighted task vectors",
     paper="https://arxiv.org/abs/2212.04089",
+    formula=(
+        r"y = b + \frac{\lambda}{N} \sum_i w_i\, \tau_i, \quad \tau_i = x_i - b",
+        r"N = \sum_i w_i \text{ with normalize (1 where that is 0), else } 1",
+    ),
+    use=(
+        "first, and beside every other method: few numbers, no randomness, and on language "
+        "models often as good as methods that are made to resolve conflicts. A negative "
+        "weight takes away what a model learned."
+    ),
     base="required",
     parameters=tuple(
         replace(p, usual=None) if p.name == "density" else p

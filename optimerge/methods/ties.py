@@ -14,6 +14,7 @@ Yadav et al., "TIES-Merging", 2023, https://arxiv.org/abs/2306.01708
 from typing import TYPE_CHECKING
 
 from optimerge.methods import parameters
+from optimerge.methods.formulas import ELECTED, LARGEST, MASKED
 from optimerge.methods.protocol import Form, MergeMethod, TensorGroup
 from optimerge.methods.sparsify import largest
 from optimerge.methods.task_vectors import combine
@@ -31,6 +32,12 @@ METHOD = MergeMethod(
     name="ties",
     summary="trimmed task vectors with sign election",
     paper="https://arxiv.org/abs/2306.01708",
+    formula=(*ELECTED, MASKED, LARGEST),
+    use=(
+        "experts whose changes contradict each other in many entries. With normalize the "
+        "merge does not shrink as the density falls, so low densities (0.1 to 0.3) are "
+        "worth a try."
+    ),
     base="required",
     parameters=parameters.task_arithmetic(normalize=True, rescale=False),
     kernel=merge,

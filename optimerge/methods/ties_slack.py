@@ -61,6 +61,21 @@ METHOD = MergeMethod(
     name="ties_slack",
     summary="TIES that keeps each model's largest entries even against the elected sign",
     paper="https://arxiv.org/abs/2407.03994",
+    formula=(
+        r"D_i = w_i\, m_i \odot \tau_i, \quad \tau_i = x_i - b, \quad"
+        r" m_i = 1 \text{ at the } \max(1, \lfloor \rho_i n \rfloor) \text{ largest of"
+        r" } \lvert \tau_i \rvert",
+        r"s = \operatorname{sign} \sum_i D_i, \quad \text{0 counts as } +",
+        r"k_i = 1 \text{ where } D_i \ne 0 \text{ and either } \operatorname{sign} D_i = s"
+        r" \text{ or } \lvert \tau_i \rvert \text{ is among its } \lfloor"
+        r" \text{slack}_i\, n \rfloor \text{ largest, else } 0",
+        r"y = b + \frac{\lambda}{N} \sum_i k_i D_i",
+        r"N = \sum_i k_i w_i \text{ with normalize (1 where that is 0), else } 1",
+    ),
+    use=(
+        "as `ties`, where one expert's few large changes must not be outvoted (a language, "
+        "a format). slack 0 is TIES, so the search itself can say whether it pays."
+    ),
     base="required",
     parameters=(
         *(

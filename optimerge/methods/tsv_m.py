@@ -47,6 +47,21 @@ METHOD = MergeMethod(
     name="tsv_m",
     summary="strongest singular vectors of each model, made orthogonal; slow",
     paper="https://arxiv.org/abs/2412.00081",
+    formula=(
+        r"w_i\, \tau_i = U_i \operatorname{diag}(\sigma_i)\, V_i^\top, \quad \tau_i = x_i - b",
+        r"U = [U_1 \ldots U_K],\ \sigma = [\sigma_1 \ldots \sigma_K],\ V = [V_1 \ldots V_K]"
+        r" \text{ of the } \lfloor \min(\text{rows, columns}) / K \rfloor \text{"
+        r" strongest directions each}",
+        r"y = b + \lambda\, \operatorname{polar}(U) \operatorname{diag}(\sigma)"
+        r" \operatorname{polar}(V)^\top \text{ for matrices},"
+        r" \quad \operatorname{polar}(P S Q^\top) = P Q^\top",
+        r"y = b + \frac{\lambda}{K} \sum_i w_i\, \tau_i \text{ for all other tensors}",
+    ),
+    use=(
+        "many experts that disturb each other: their strongest directions are made "
+        "orthogonal. A singular value decomposition of every matrix of every expert makes "
+        "it the slowest to build: for few candidates, or a GPU."
+    ),
     base="required",
     parameters=PAPERS,
     kernel=adding(join),

@@ -36,6 +36,7 @@ class SliceSource(Strict):
     model: str
     """A folder, or a model of the Hugging Face Hub."""
     layer_range: tuple[Annotated[int, Field(ge=0)], int]
+    """First layer, and the layer after the last."""
     parameters: Parameters = {}
     """Numbers of this source."""
 

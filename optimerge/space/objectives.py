@@ -1,7 +1,7 @@
 """What a search space says about objectives: lm-eval tasks, sparsity, and the other kinds."""
 
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -51,11 +51,13 @@ class TaskSettings(BaseModel):
 class TaskObjective(TaskSettings, ObjectiveSettings):
     """Score on one lm-eval task or group, built in or found under `include_path`."""
 
+    unit: ClassVar[str] = "the metric's: for accuracies a share of the documents, 0 to 1"
+
     task: str
-    """Name of an lm-eval task or group."""
+    """Its name in lm-eval, or in a file below `include_path`."""
     metric: str | None = None
-    """`metric` or `metric,filter` as lm-eval names it, or one of `optimerge.objectives.
-    added_metrics`; default: the task's first metric."""
+    """`metric` or `metric,filter` as lm-eval names it, or auc_roc, macro_f1, precision, recall or
+    log_loss; default: the task's first metric."""
 
     def with_defaults(self, defaults: TaskSettings) -> "TaskObjective":
         """Return the objective with the space's settings where it has none of its own."""
@@ -68,6 +70,8 @@ class TaskObjective(TaskSettings, ObjectiveSettings):
 
 class SparsityObjective(ObjectiveSettings):
     """How much of the base a merge changes; smaller is better."""
+
+    unit: ClassVar[str] = "nonzero: share of the parameters, 0 to 1; l1, l2: units of a weight"
 
     sparsity: Literal["nonzero", "l1", "l2"]
     """nonzero: share of parameters that differ from the base; l1, l2: norms of the difference."""

@@ -27,12 +27,19 @@ class Range(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     low: Finite | None = None
+    """The least value."""
     high: Finite | None = None
+    """The largest value."""
     log: bool = False
+    """Whether it is searched in the logarithm; `low` must be above 0."""
     step: Annotated[Finite, Field(gt=0)] | None = None
+    """Only `low`, `low + step`, ... are tried."""
     choices: Annotated[tuple[Param, ...], Field(min_length=1)] | None = None
+    """The values there are, in place of `low` and `high`."""
     layer_groups: LayerGroups | None = None
+    """One value for each group of layers; none: one for all layers."""
     filters: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """One value for the tensors of each of these parts of a name, and one for the rest."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

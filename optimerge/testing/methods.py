@@ -210,10 +210,13 @@ class MergeMethodLaws:
         assert not refused(method, case)
 
     def test_says_what_it_is(self, method: MergeMethod) -> None:
-        """A reader finds what the method does, its source, and what each parameter means."""
+        """A reader finds what it does, its formula, source and use, and what parameters mean."""
         assert sys.modules[method.kernel.__module__].__doc__
         assert method.kernel.__doc__
         assert method.summary
+        assert method.formula
+        assert all(line.strip() for line in method.formula)
+        assert method.use.endswith(".")
         assert method.paper.startswith("https://")
         assert all(p.help for p in method.parameters)
         assert len({p.name for p in method.parameters}) == len(method.parameters)

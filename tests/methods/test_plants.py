@@ -176,6 +176,18 @@ def explains_nothing(group: TensorGroup) -> Tensor:
     return moved(group)
 
 
+@plant("says_what_it_is", formula=())
+def has_no_formula(group: TensorGroup) -> Tensor:
+    """Do something."""
+    return moved(group)
+
+
+@plant("says_what_it_is", use="")
+def is_of_no_known_use(group: TensorGroup) -> Tensor:
+    """Do something."""
+    return moved(group)
+
+
 @plant("importing_it_does_not_import_torch")
 def imports_torch(group: TensorGroup) -> Tensor:
     return moved(group)

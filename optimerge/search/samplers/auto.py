@@ -60,4 +60,9 @@ SAMPLER = NamedSampler(
     "Daulton et al. 2021, arXiv:2105.08195",
     make,
     ahead=True,
+    use=(
+        "always, unless you compare samplers. It is what we can measure to be best at 10 "
+        "to 100 merges (docs/benchmarks/search.md); a proposal takes seconds, in which "
+        "the trial before is scored."
+    ),
 )

@@ -35,4 +35,8 @@ SAMPLER = NamedSampler(
     "CMA-ES on the mean of the objectives, each in units of the parents' range; constraints first",
     "Hansen 2016, arXiv:1604.00772",
     make,
+    use=(
+        "to search as mergekit-evolve does, or for one objective. It knows no front: it "
+        "climbs to the best mean of the objectives and stays there."
+    ),
 )

@@ -36,4 +36,9 @@ SAMPLER = NamedSampler(
     make,
     ahead=True,
     most_objectives=4,
+    use=(
+        "to compare with Optuna's own Gaussian process. It comes nearest to `auto` "
+        "(docs/benchmarks/search-results.md), takes some twenty times as long a proposal,"
+        " and minutes with many objectives: four at the most."
+    ),
 )

@@ -57,6 +57,8 @@ class NamedSampler:
     """
     most_objectives: int | None = None
     """More are refused; None: as many as one likes."""
+    use: str = ""
+    """When to take it, and when not: a sentence or two."""
 
     @property
     def options(self) -> tuple[Option, ...]:

@@ -29,4 +29,8 @@ SAMPLER = NamedSampler(
     "evolution by non-dominated sorting (Optuna)",
     "Deb et al. 2002, doi:10.1109/4235.996017",
     make,
+    use=(
+        "to search as mergenetic does. In the first 100 merges it is hardly better than "
+        "random (docs/benchmarks/search-results.md); a proposal takes no time."
+    ),
 )

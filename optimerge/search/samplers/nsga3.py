@@ -35,4 +35,5 @@ SAMPLER = NamedSampler(
     "as nsga2, spread by reference directions: for four objectives and more (Optuna)",
     "Deb and Jain 2014, doi:10.1109/TEVC.2013.2281535",
     make,
+    use="as `nsga2`, for four objectives and more.",
 )

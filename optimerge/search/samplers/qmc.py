@@ -21,4 +21,8 @@ SAMPLER = NamedSampler(
     "a scrambled Sobol sequence: fills the space evenly",
     "Owen 1998, doi:10.1006/jcom.1998.0487",
     make,
+    use=(
+        "to cover the space evenly, where nothing is to be learned on the way: to see how"
+        " the scores depend on the numbers, or as a baseline."
+    ),
 )

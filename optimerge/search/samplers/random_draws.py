@@ -20,4 +20,5 @@ SAMPLER = NamedSampler(
     "independent uniform draws",
     "Bergstra and Bengio 2012, jmlr.org/papers/v13/bergstra12a.html",
     make,
+    use="as the baseline that every other sampler must beat.",
 )

@@ -42,4 +42,8 @@ SAMPLER = NamedSampler(
     "tree-structured Parzen estimators (Optuna)",
     "Ozaki et al. 2022, doi:10.1613/jair.1.13188",
     make,
+    use=(
+        "to compare with Optuna's usual sampler, or where a candidate is scored in "
+        "seconds: a proposal takes hundredths of one."
+    ),
 )

@@ -1,6 +1,6 @@
 """`drift: PROMPTS_FILE`: how far a candidate went from a parent; smaller is better."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from optimerge.space.objective_kinds.settings import ObjectiveSettings
 
 class DriftObjective(ObjectiveSettings):
     """Mean KL divergence from a parent's next-token distributions to the candidate's."""
+
+    unit: ClassVar[str] = "nats: the mean over positions of KL(parent || candidate)"
 
     drift: str
     """The prompts: a text file with one on each line, or .jsonl with {"prompt": "..."} lines;

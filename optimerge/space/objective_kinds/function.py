@@ -17,7 +17,7 @@ class FunctionObjective(ObjectiveSettings):
     """`module:function`; the module is looked for beside the search-space file, then among the
     installed ones."""
     direction: Literal["minimize", "maximize"]
-    """Whether less or more is better."""
+    """Which values are better."""
 
     @field_validator("function")
     @classmethod

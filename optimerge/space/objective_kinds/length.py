@@ -1,6 +1,6 @@
 """`length: PROMPTS_FILE`: how long a candidate's answers are; smaller is better by default."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,8 @@ from optimerge.space.objective_kinds.settings import ObjectiveSettings
 class LengthObjective(ObjectiveSettings):
     """Mean number of tokens of greedily generated answers."""
 
+    unit: ClassVar[str] = "tokens of an answer, the mean over prompts"
+
     length: str
     """The prompts: a text file with one on each line, or .jsonl with {"prompt": "..."} lines;
     relative to the search-space file."""
@@ -18,7 +20,7 @@ class LengthObjective(ObjectiveSettings):
     chat_template: bool = False
     """Put each prompt into the tokenizer's chat template, as the user's message."""
     direction: Literal["minimize", "maximize"] = "minimize"
-    """Whether short or long answers are better."""
+    """Whether shorter or longer answers are better."""
 
     @property
     def label(self) -> str:

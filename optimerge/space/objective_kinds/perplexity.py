@@ -1,6 +1,6 @@
 """`perplexity: FILE`: how well a candidate predicts a text; smaller is better."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,8 @@ CONTEXT = 2048
 
 class PerplexityObjective(ObjectiveSettings):
     """Perplexity of one text file, read as one text."""
+
+    unit: ClassVar[str] = "exp of the mean negative log-likelihood of a token, word or byte"
 
     perplexity: str
     """The text file (UTF-8), relative to the search-space file."""

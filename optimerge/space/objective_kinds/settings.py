@@ -1,7 +1,7 @@
 """What every objective of a search space may say: its name, its bounds, whether it is optimised."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -40,8 +40,11 @@ class ObjectiveSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    unit: ClassVar[str] = ""
+    """What a value counts; "": what is measured says it."""
+
     name: str | None = None
-    """What tables call it."""
+    """What tables call it; default: what is measured."""
     at_least: Number | None = None
     """A trial whose value is below is infeasible: recorded, and never on the front."""
     at_most: Number | None = None

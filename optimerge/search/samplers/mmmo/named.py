@@ -71,6 +71,8 @@ SAMPLER = NamedSampler(
     PAPER,
     make,
     ahead=True,
+    use="to repeat the MM-MO paper's search, or to ask what one of its parts brings: each can be "
+    "switched off. `auto` finds more with as many merges.",
 )
 AS_RELEASED = NamedSampler(
     "mmmo_as_released",
@@ -78,4 +80,5 @@ AS_RELEASED = NamedSampler(
     PAPER,
     make_as_released,
     ahead=True,
+    use="to compare with MM-MO's released code, and for nothing else.",
 )

@@ -1,0 +1,1 @@
+"""Writes docs/reference from the declarations of the package: `python -m docs.generate`."""

@@ -1,0 +1,22 @@
+"""The blocks of YAML files, each a section with a table of its keys."""
+
+from collections.abc import Iterable
+
+from docs.generate.declared import Key, keys
+from docs.generate.markdown import code, docstring, heading, prose, table
+from docs.generate.places import on_page
+
+
+def blocks(page: str) -> list[str]:
+    """Return the sections of the blocks that a page describes."""
+    return [
+        text
+        for model, place in on_page(page)
+        for text in (heading(2, place.heading), docstring(model.__doc__), key_table(keys(model)))
+    ]
+
+
+def key_table(found: Iterable[Key]) -> str:
+    """Return keys as a table."""
+    rows = ((code(k.name), k.type, k.default, prose(k.meaning)) for k in found)
+    return table(("key", "type", "default", "meaning"), rows)
