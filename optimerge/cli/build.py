@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
+from optimerge.cli import completing
 from optimerge.cli.options import DEVICE, chosen_device
 
 
 @click.command("build")
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("recipe", type=click.Path(path_type=Path), shell_complete=completing.recipes)
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--seed", type=click.IntRange(0), help="Seed of random masks; default: the recipe's.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of random masks. Default: the recipe's.")
 @click.option(
     "--exact", is_flag=True, help="Merge as mergekit does with --random-seed, bit for bit; slower."
 )
@@ -21,6 +22,7 @@ from optimerge.cli.options import DEVICE, chosen_device
 @click.option(
     "--run",
     metavar="RUN",
+    shell_complete=completing.runs,
     type=click.Path(path_type=Path, file_okay=False),
     help="The run that the card shows the front and the scores of. Default: the run that the "
     "recipe names, if it is the recipe's folder or runs/NAME.",
@@ -30,7 +32,7 @@ from optimerge.cli.options import DEVICE, chosen_device
     "push",
     metavar="ORG/NAME",
     help="Upload the checkpoint to the Hugging Face Hub, with the token of $HF_TOKEN or "
-    "`hf auth login`. Private, unless --public.",
+    "`hf auth login`. Private, unless --public. Default: no upload.",
 )
 @click.option("--public", is_flag=True, help="With --push-to-hub: let everybody see it.")
 @DEVICE
@@ -46,11 +48,11 @@ def command(
     public: bool,
     device: str,
 ) -> None:
-    """Build a recipe to a Hugging Face checkpoint in OUT, which must not exist yet.
+    """Build a recipe to a Hugging Face checkpoint in OUT.
 
-    Takes any mergekit recipe of the supported methods (`optimerge methods`). Model paths are
-    relative to the recipe's file or, if not there, to the current folder. A recipe that
-    `optimerge export` wrote gives the very tensors that were scored.
+    OUT must not exist yet. Takes any mergekit recipe of the supported methods (`optimerge
+    methods`). Model paths are relative to the recipe's file or, if not there, to the current
+    folder. A recipe that `optimerge export` wrote gives the very tensors that were scored.
 
     OUT appears when all is in it; until then the model is in .OUT.partial beside it. A build that
     was killed or stopped, or that filled the disk, goes on from there when the same command is

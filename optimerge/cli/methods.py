@@ -2,14 +2,17 @@
 
 import click
 
+from optimerge.cli import completing
 from optimerge.errors import MethodError, did_you_mean
 from optimerge.methods.protocol import MergeMethod, Parameter, Required
 
 
 @click.command("methods")
-@click.argument("names", nargs=-1, metavar="[METHOD]...")
+@click.argument("names", nargs=-1, metavar="[METHOD]...", shell_complete=completing.methods)
 def command(names: tuple[str, ...]) -> None:
-    """List the merge methods; give names to see only those, with every parameter.
+    """List the merge methods, or describe some.
+
+    METHOD is a name; of each its source, its parameters, their defaults and legal ranges.
 
     \b
     Examples:

@@ -4,14 +4,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimerge.cli import completing
+
 if TYPE_CHECKING:
     from optimerge.search.samplers.named import NamedSampler
 
 
 @click.command("samplers")
-@click.argument("names", nargs=-1, metavar="[SAMPLER]...")
+@click.argument("names", nargs=-1, metavar="[SAMPLER]...", shell_complete=completing.samplers)
 def command(names: tuple[str, ...]) -> None:
-    """List the samplers that --sampler and `search: {sampler: ...}` take, or the options of some.
+    """List the samplers, or the options of some.
+
+    They are what `optimerge search --sampler` and `search: {sampler: ...}` of a space take.
 
     \b
     Examples:

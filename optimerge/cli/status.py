@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 @RUN
 @STORAGE
 def command(run: Path, storage: str) -> None:
-    """Print how far a run is: trials, rate, hypervolume, best per objective, failures.
+    """Print how far a run is, and how fast.
 
-    Reads the run's storage only, so it works while the search runs, from any machine that sees the
-    folder or the database.
+    Trials, rate, the time of the end, hypervolume, best of each objective, failures. Reads the
+    run's storage only, so it works while the search runs, from any machine that sees the folder or
+    the database.
 
     \b
     Example:

@@ -20,23 +20,21 @@ from typing import TYPE_CHECKING, Any
 from optimerge.errors import RunError, did_you_mean
 from optimerge.records.artifact_url import new_url, open_artifacts
 from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_of
-from optimerge.records.attributes import WITHDRAWN, as_trial, origin_of, place
+from optimerge.records.attributes import as_trial, origin_of, place
 from optimerge.records.counted import Counted
+from optimerge.records.keys import FORMAT, PARENTS, WITHDRAWN, counts
+from optimerge.records.keys import JOURNAL as JOURNAL
+from optimerge.records.keys import SEARCH as SEARCH
 from optimerge.records.secrets import redacted
 from optimerge.records.sound import check_kinds, refuse_links, sound_numbers
 from optimerge.records.storage import VARIABLE, open_database, open_journal
 from optimerge.records.stores import InFolder, open_store
-from optimerge.records.types import Direction, Trial, is_parent
+from optimerge.records.types import Direction, Trial
 
 if TYPE_CHECKING:
     import optuna
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
-
-FORMAT = 2
-"""2: items are identified with the test's among them; every trial keeps its evidence."""
-JOURNAL = "study.journal"
-SEARCH, PARENTS = "search", "parents"
 
 
 @dataclass(frozen=True)
@@ -196,8 +194,7 @@ class Run:
 
 
 def _counts(trial: "FrozenTrial", *, parents: bool) -> bool:
-    origin = origin_of(trial)
-    return origin != WITHDRAWN and is_parent(origin) is parents
+    return counts(origin_of(trial), parents=parents)
 
 
 def _is_own(trial: Trial) -> bool:

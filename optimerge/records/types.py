@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from optimerge.records.keys import is_parent as is_parent
 from optimerge.space.ranges import Param
 
 Direction = Literal["maximize", "minimize"]
 State = Literal["complete", "failed", "pruned", "running", "waiting"]
-
-
-def is_parent(origin: str) -> bool:
-    """Whether a trial of that origin is the base or an expert as given."""
-    return origin == "base" or origin.startswith("expert:")
 
 
 @dataclass(frozen=True)

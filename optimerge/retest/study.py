@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError
 from optimerge.records.attributes import is_withdrawn, origin_of, score_attributes
+from optimerge.records.keys import LOOKING as LOOKING
+from optimerge.records.keys import LOOKS as LOOKS
+from optimerge.records.keys import TEST as TEST
 from optimerge.records.plain import one_line
 from optimerge.records.run import SEARCH, Run
 from optimerge.records.sound import sound_trial
@@ -27,11 +30,9 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-TEST, ENSEMBLE, MASKS, BASELINE = "test", "ensemble", "masks:", "baseline:"
+ENSEMBLE, MASKS, BASELINE = "ensemble", "masks:", "baseline:"
 STATES: Mapping[str, Any] = {"COMPLETE": "complete", "FAIL": "failed"}
 
-LOOKS, LOOKING = "looks", "looking"
-"""How often the test items were looked at; whether the last look was cut short, and goes on."""
 ASKED = "asked"
 """Numbers of the trials that were asked for beside the front."""
 REPORT, TEST_ITEMS = "report", "test_items"
