@@ -72,19 +72,19 @@ def command(
     """
     import os
 
-    from rich.progress import Progress
-
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import count, err, size
+    from optimerge.cli.screen import bar as progress_bar
+    from optimerge.cli.screen import count, err, watched
     from optimerge.errors import OptimergeError
     from optimerge.export.build import build
     from optimerge.export.hub import prepare, upload
+    from optimerge.merge.free import size
     from optimerge.recipe.read import read_recipe
 
     if public and push is None:
         raise OptimergeError("--public belongs to --push-to-hub ORG/NAME")
     console = err()
-    if push is not None and console.is_terminal:
+    if push is not None and watched(console):
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0")
 
     def say(text: str) -> None:
@@ -96,7 +96,7 @@ def command(
             read_recipe(recipe)  # before anything is made on the Hub
             target = prepare(push, private=not public)
         try:
-            with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            with progress_bar(console) as bar:
                 task = bar.add_task("merging", total=None)
                 built = build(
                     recipe,

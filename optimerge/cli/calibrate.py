@@ -110,11 +110,12 @@ def command(
       optimerge calibrate org/math-7b --task gsm8k
       optimerge calibrate experts/code experts/ja --text sample.txt --kind gram -o statistics
     """
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
     from optimerge.calibration.calibrate import Request, calibrate
     from optimerge.calibration.documents import from_file, from_task
     from optimerge.cli.quiet import quiet
+    from optimerge.cli.screen import bar as progress_bar
     from optimerge.cli.screen import err
     from optimerge.space.labels import short_names
 
@@ -122,10 +123,9 @@ def command(
         raise click.UsageError("give --text FILE or --task TASK")
     place = chosen_device(device)
     names = {model: name.replace("/", "--") for model, name in short_names(models).items()}
-    console = err()
     with (
         quiet(scoring=True, studies=False),
-        Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
+        progress_bar(err()) as bar,
     ):
         found = (
             from_file(text, documents, seed)

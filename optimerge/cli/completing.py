@@ -96,7 +96,8 @@ def _names(context: click.Context) -> tuple[list[str], list[str]]:
     from optimerge.errors import RunError
     from optimerge.records.glance import glance
 
-    run = context.params.get("run")
+    words = [str(context.params.get("run") or ""), *context.args]  # click's, and what it left
+    run = next((word for word in words if word), None)
     if run is None:
         return [], []
     try:

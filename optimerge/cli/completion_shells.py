@@ -37,6 +37,12 @@ class Bash(BashComplete):
     `gsm8k`.
     """
 
+    source_template = BashComplete.source_template.replace(
+        "    return 0\n",
+        "    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[:=] ]]; then\n"
+        "        compopt -o nospace\n"
+        "    fi\n\n    return 0\n",
+    )
     before = ""
     """Of the word that is completed, what bash has cut off."""
 

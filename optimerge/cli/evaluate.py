@@ -145,20 +145,22 @@ def _run_of(model: str) -> Path | None:
 
 
 def _print(scored: "Scored") -> None:
-    from rich.table import Table
+    from rich.text import Text
 
+    from optimerge.cli.grid import Column, Grid
     from optimerge.cli.screen import number, out
     from optimerge.records.plain import plain
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("objective", no_wrap=True)
-    for head in (f"{scored.items} score", "±", "items"):
-        table.add_column(head, justify="right", no_wrap=True)
-    for name, score in scored.scores.items():
-        arrow = "↑" if score.direction == "maximize" else "↓"
-        error = number(score.stderr) if score.stderr else ""
-        items = str(score.items) if score.items else ""
-        table.add_row(f"{plain(name)} {arrow}", number(score.value), error, items)
+    found = list(scored.scores.values())
+    arrows = ["↑" if score.direction == "maximize" else "↓" for score in found]
+    names = [f"{plain(name)} {arrow}" for name, arrow in zip(scored.scores, arrows, strict=True)]
+    rows = {
+        f"{scored.items} score": [number(score.value) for score in found],
+        "±": [number(score.stderr) if score.stderr else "" for score in found],
+        "items": [str(score.items) if score.items else "" for score in found],
+    }
+    columns = [Column(head, [Text(cell) for cell in cells]) for head, cells in rows.items()]
+    table = Grid([Column("objective", [Text(name) for name in names], right=False), *columns])
     console = out()
     console.print(table)
     for name, why in scored.unscored.items():

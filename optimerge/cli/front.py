@@ -61,8 +61,8 @@ def command(
       optimerge front runs/mine --all -o trials.parquet
     """
     from optimerge.api.run import load_run
+    from optimerge.cli.fronts import certainty_lines, print_all, print_front
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.searching import certainty_lines, print_all, print_front
     from optimerge.errors import OptimergeError
     from optimerge.export.file import write_file
     from optimerge.front.certainty import NOTHING

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from optimerge.cli.screen import clock_in, duration, err, number
-from optimerge.cli.tables import best_values
+from optimerge.cli.values import best_values
 from optimerge.front.front import make_front
 from optimerge.records.run import Run
 from optimerge.records.types import Trial

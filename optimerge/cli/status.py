@@ -37,16 +37,16 @@ def command(run: Path, storage: str) -> None:
 
 def describe(run: "Run") -> list[str]:
     """Return a run's state as lines of text."""
+    from optimerge.api.run import Run as OpenRun
     from optimerge.cli.screen import clock_in, duration, number
-    from optimerge.cli.searching import front_of
     from optimerge.cli.stopped import stopped_early
-    from optimerge.cli.tables import best_values
+    from optimerge.cli.values import best_values
     from optimerge.front.feasible import kept_counts, none_feasible
     from optimerge.records.activity import activity
 
     trials = run.trials()
     states = Counter(t.state for t in trials)
-    front = front_of(run)
+    front = OpenRun(run).front()
     live = activity(run)
     lines = [
         f"run {run.name}: {'searching now' if live.running else 'no search is at work in it'}",

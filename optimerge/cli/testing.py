@@ -10,7 +10,7 @@ from typing import Self
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from optimerge.cli.quiet import quiet
-from optimerge.cli.screen import clock_in, duration, err, number, out
+from optimerge.cli.screen import clock_in, duration, err, number, out, watched
 from optimerge.cli.stopping import stopping
 from optimerge.cli.verdict import print_verdict
 from optimerge.errors import RunError
@@ -123,7 +123,7 @@ class TestProgress:
             self._console.print(line, soft_wrap=True)
         self._total = plan.tested + plan.ensemble
         self._began = time.monotonic()
-        if self._console.is_terminal:
+        if watched(self._console):
             self._bar = Progress(
                 SpinnerColumn(),
                 BarColumn(bar_width=20),

@@ -12,7 +12,7 @@ from optuna.samplers import RandomSampler
 from optimerge.api.run import load_run
 from optimerge.cli import show, status
 from optimerge.cli.evidence import compared
-from optimerge.cli.searching import front_of, print_all, print_front
+from optimerge.cli.fronts import front_of, print_all, print_front
 from optimerge.front.formats import FORMATS, in_format
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence

@@ -6,23 +6,22 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from optimerge.errors import RecipeError, did_you_mean
-from optimerge.recipe.read import validate
-from optimerge.records.types import Direction
-from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
+
+    from optimerge.records.types import Direction
+    from optimerge.space.space import SearchSpace
 
 
 @dataclass(frozen=True)
 class Ask:
     """What a sampler is made for: one proposal in a space."""
 
-    space: SearchSpace
+    space: "SearchSpace"
     seed: int
     """Of this proposal."""
     finished: int
@@ -33,7 +32,7 @@ class Ask:
     """The run's reference point, in losses; None before it is fixed."""
     scales: Sequence[float] | None = None
     """The parents' range by objective; None before it is fixed."""
-    directions: Mapping[str, Direction] = field(default_factory=dict)
+    directions: "Mapping[str, Direction]" = field(default_factory=dict)
     """By objective that is optimised, in the order of the trials' values."""
     run_seed: int = 0
     """The same for every proposal of a run."""
@@ -82,6 +81,10 @@ class NamedSampler:
 
     def having(self, options: Mapping[str, Any], where: str) -> "NamedSampler":
         """Return the sampler with the given options; RecipeError at `where` for what is wrong."""
+        from pydantic import ConfigDict, create_model
+
+        from optimerge.recipe.read import validate
+
         known = [option.name for option in self.options]
         for name in options:
             if name not in known:
