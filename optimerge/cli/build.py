@@ -72,8 +72,8 @@ def command(
     """
     import os
 
+    from optimerge.cli.bars import bar as progress_bar
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import bar as progress_bar
     from optimerge.cli.screen import count, err, watched
     from optimerge.errors import OptimergeError
     from optimerge.export.build import build

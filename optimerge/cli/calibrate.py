@@ -114,8 +114,8 @@ def command(
 
     from optimerge.calibration.calibrate import Request, calibrate
     from optimerge.calibration.documents import from_file, from_task
+    from optimerge.cli.bars import bar as progress_bar
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import bar as progress_bar
     from optimerge.cli.screen import err
     from optimerge.space.labels import short_names
 

@@ -124,7 +124,7 @@ def command(
         write_file(content.encode(), output)
         click.echo(f"wrote {output}", err=True)
     else:
-        click.echo(content, nl=False)
+        click.echo(content.encode(), nl=False)
 
 
 def _run_of(model: str) -> Path | None:

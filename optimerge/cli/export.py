@@ -108,7 +108,7 @@ def command(
         text = opened.export(choice, file)
     click.echo(one_line(choice.reason), err=printed)
     if printed:
-        click.echo(text, nl=False)
+        click.echo(text.encode(), nl=False)  # for programs: the same bytes everywhere
         return 0
     if parse_recipe(text).block.task_vectors:
         click.echo(f"note: {NOTE}", err=True)

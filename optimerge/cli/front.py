@@ -90,7 +90,7 @@ def command(
             write_file(content, output)
             click.echo(f"wrote {output}", err=True)
         else:
-            click.echo(content if form == "parquet" else content.decode(), nl=False)
+            click.echo(content, nl=False)
         for line in certainty_lines(certainty, run):
             click.echo(plain(line), err=True)
         front = opened.front()

@@ -9,7 +9,6 @@ from optimerge.records.durations import duration as duration  # one way with tim
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
 WIDE = 10_000
 """Columns of an output that is no terminal: no line of ours is as long."""
@@ -58,13 +57,6 @@ def watched(console: "Console") -> bool:
     """
     isatty = getattr(console.file, "isatty", None)
     return bool(console.is_terminal and isatty and isatty())
-
-
-def bar(console: "Console") -> "Progress":
-    """Return a bar that goes away at its end; disabled where no terminal shows it."""
-    from rich.progress import Progress
-
-    return Progress(console=console, transient=True, disable=not watched(console))
 
 
 class _Stderr:
