@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
+from optimerge.cli import completing
 from optimerge.cli.options import DEVICE, chosen_device
 
 
 @click.command("build")
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("recipe", type=click.Path(path_type=Path), shell_complete=completing.recipes)
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--seed", type=click.IntRange(0), help="Seed of random masks; default: the recipe's.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of random masks. Default: the recipe's.")
 @click.option(
     "--exact", is_flag=True, help="Merge as mergekit does with --random-seed, bit for bit; slower."
 )
@@ -21,6 +22,7 @@ from optimerge.cli.options import DEVICE, chosen_device
 @click.option(
     "--run",
     metavar="RUN",
+    shell_complete=completing.runs,
     type=click.Path(path_type=Path, file_okay=False),
     help="The run that the card shows the front and the scores of. Default: the run that the "
     "recipe names, if it is the recipe's folder or runs/NAME.",
@@ -30,7 +32,7 @@ from optimerge.cli.options import DEVICE, chosen_device
     "push",
     metavar="ORG/NAME",
     help="Upload the checkpoint to the Hugging Face Hub, with the token of $HF_TOKEN or "
-    "`hf auth login`. Private, unless --public.",
+    "`hf auth login`. Private, unless --public. Default: no upload.",
 )
 @click.option("--public", is_flag=True, help="With --push-to-hub: let everybody see it.")
 @DEVICE
@@ -46,11 +48,11 @@ def command(
     public: bool,
     device: str,
 ) -> None:
-    """Build a recipe to a Hugging Face checkpoint in OUT, which must not exist yet.
+    """Build a recipe to a Hugging Face checkpoint in OUT.
 
-    Takes any mergekit recipe of the supported methods (`optimerge methods`). Model paths are
-    relative to the recipe's file or, if not there, to the current folder. A recipe that
-    `optimerge export` wrote gives the very tensors that were scored.
+    OUT must not exist yet. Takes any mergekit recipe of the supported methods (`optimerge
+    methods`). Model paths are relative to the recipe's file or, if not there, to the current
+    folder. A recipe that `optimerge export` wrote gives the very tensors that were scored.
 
     OUT appears when all is in it; until then the model is in .OUT.partial beside it. A build that
     was killed or stopped, or that filled the disk, goes on from there when the same command is
@@ -70,19 +72,19 @@ def command(
     """
     import os
 
-    from rich.progress import Progress
-
+    from optimerge.cli.bars import bar as progress_bar
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import count, err, size
+    from optimerge.cli.screen import count, err, watched
     from optimerge.errors import OptimergeError
     from optimerge.export.build import build
     from optimerge.export.hub import prepare, upload
+    from optimerge.merge.free import size
     from optimerge.recipe.read import read_recipe
 
     if public and push is None:
         raise OptimergeError("--public belongs to --push-to-hub ORG/NAME")
     console = err()
-    if push is not None and console.is_terminal:
+    if push is not None and watched(console):
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0")
 
     def say(text: str) -> None:
@@ -94,7 +96,7 @@ def command(
             read_recipe(recipe)  # before anything is made on the Hub
             target = prepare(push, private=not public)
         try:
-            with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            with progress_bar(console) as bar:
                 task = bar.add_task("merging", total=None)
                 built = build(
                     recipe,

@@ -19,24 +19,31 @@ METHODS = {"fisher": "fisher", "gram": "regmean"}
     "--text",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help='Documents: one a line; of a .jsonl file, the "text" of each line.',
+    help='Documents: one a line; of a .jsonl file, the "text" of each line. Default: --task.',
 )
-@click.option("--task", metavar="TASK", help="Solved training examples of an lm-eval task.")
+@click.option(
+    "--task", metavar="TASK", help="Solved training examples of an lm-eval task. Default: --text."
+)
 @click.option(
     "--include-path",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Folder with local lm-eval task files.",
+    help="Folder with local lm-eval task files. Default: lm-eval's own tasks alone.",
 )
 @click.option(
-    "--documents", type=click.IntRange(1), default=128, show_default=True, help="How many."
+    "--documents",
+    type=click.IntRange(1),
+    default=128,
+    show_default=True,
+    metavar="N",
+    help="Documents to measure on.",
 )
 @click.option(
     "--kind",
     "kinds",
     type=click.Choice(list(METHODS)),
     multiple=True,
-    help="fisher for the method fisher, gram for regmean; default: both.",
+    help="fisher for the method fisher, gram for regmean; again for both. Default: both.",
 )
 @click.option(
     "-o",
@@ -65,7 +72,13 @@ METHODS = {"fisher": "fisher", "gram": "regmean"}
 @click.option(
     "--empirical", is_flag=True, help="For fisher: the text's own tokens as labels, none drawn."
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of which documents are taken, and of the labels drawn.",
+)
 @ALLOW_CODE
 @TRUST_CODE
 @DEVICE
@@ -85,7 +98,7 @@ def command(
     trust_code: bool,
     device: str,
 ) -> None:
-    """Measure models on a few documents, for the methods fisher and regmean.
+    """Measure models on a few documents, for fisher and regmean.
 
     Give every model text of what it is good at (one command each), and as much of it. Of a task
     the training or validation split is taken, never what a search scores on. Then name the
@@ -97,10 +110,11 @@ def command(
       optimerge calibrate org/math-7b --task gsm8k
       optimerge calibrate experts/code experts/ja --text sample.txt --kind gram -o statistics
     """
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
 
     from optimerge.calibration.calibrate import Request, calibrate
     from optimerge.calibration.documents import from_file, from_task
+    from optimerge.cli.bars import bar as progress_bar
     from optimerge.cli.quiet import quiet
     from optimerge.cli.screen import err
     from optimerge.space.labels import short_names
@@ -109,10 +123,9 @@ def command(
         raise click.UsageError("give --text FILE or --task TASK")
     place = chosen_device(device)
     names = {model: name.replace("/", "--") for model, name in short_names(models).items()}
-    console = err()
     with (
         quiet(scoring=True, studies=False),
-        Progress(console=console, transient=True, disable=not console.is_terminal) as bar,
+        progress_bar(err()) as bar,
     ):
         found = (
             from_file(text, documents, seed)

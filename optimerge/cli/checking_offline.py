@@ -6,7 +6,8 @@ import click
 
 from optimerge.cli.checking_lines import dimension_lines, objective_line, search_line, task_text
 from optimerge.cli.quiet import quiet
-from optimerge.cli.screen import count, size
+from optimerge.cli.screen import count
+from optimerge.merge.free import size
 from optimerge.objectives.outline import Outlined
 from optimerge.search.layers import candidate_layers
 from optimerge.search.offline.check import Offline, check_offline

@@ -8,11 +8,18 @@ from types import FrameType
 
 import click
 
+from optimerge.cli import completing
 from optimerge.cli.options import STORAGE
 
 
 @click.command("dashboard")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "runs",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    shell_complete=completing.runs,
+)
 @STORAGE
 @click.option(
     "--port",
@@ -29,7 +36,7 @@ from optimerge.cli.options import STORAGE
     "in the address that is printed; what is sent is not encrypted.",
 )
 def command(runs: tuple[Path, ...], storage: str, port: int, host: str) -> None:
-    """Show runs in a browser, live while searches are at work in them.
+    """Show runs in a browser, live.
 
     The front, any trial with its recipe, progress, parameters, and a choice by your preferences.
     Only reads: the run's storage and its evidence. Needs no network. Ctrl-C ends it.

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from optimerge.cli import completing
+
 
 @click.command("demo")
 @click.option(
@@ -11,6 +13,7 @@ import click
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("runs/demo"),
     show_default=True,
+    shell_complete=completing.runs,
     help="Run folder; the same folder goes on where it stopped.",
 )
 @click.option(
@@ -19,11 +22,16 @@ import click
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the tiny models are kept. Default: the user's cache folder.",
 )
-@click.option("--trials", type=click.IntRange(1), help="Default: 40.")
+@click.option(
+    "--trials",
+    type=click.IntRange(1),
+    help="Finished trials in all, parents included. Default: 40.",
+)
 def command(run_dir: Path, zoo_folder: Path | None, trials: int | None) -> None:
-    """Make four tiny models, search for their best merge, print the front and what is next.
+    """Search tiny models for their best merges, from start to end.
 
-    Needs neither a GPU nor a network; takes under three minutes on two cores.
+    Trains the models, searches, prints the front and what is next. Needs neither a GPU nor a
+    network; takes under three minutes on two cores.
 
     \b
     Example:

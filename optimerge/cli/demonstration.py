@@ -5,10 +5,11 @@ import time
 from pathlib import Path
 
 from optimerge.api.run import load_run
+from optimerge.cli.fronts import front_of, print_front
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import duration, err, out
-from optimerge.cli.searching import front_of, print_front, run_search
-from optimerge.cli.tables import mean_of, task_names
+from optimerge.cli.searching import run_search
+from optimerge.cli.values import mean_of, task_names
 from optimerge.front.choose import choose
 from optimerge.records.run import Run, make_writable, open_run
 from optimerge.space.read import read_space

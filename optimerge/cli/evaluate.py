@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from optimerge.cli import completing
 from optimerge.cli.options import ALLOW_CODE, DEVICE, STORAGE, TRUST_CODE, chosen_device
 
 if TYPE_CHECKING:
@@ -12,14 +13,18 @@ if TYPE_CHECKING:
 
 
 @click.command("evaluate")
-@click.argument("model", metavar="MODEL|RECIPE")
+@click.argument("model", metavar="MODEL|RECIPE", shell_complete=completing.recipes)
 @click.option(
-    "--space", type=click.Path(path_type=Path, dir_okay=False), help="Whose objectives to score."
+    "--space",
+    type=click.Path(path_type=Path, dir_okay=False),
+    shell_complete=completing.spaces,
+    help="Search space whose objectives to score. Default: that of --run.",
 )
 @click.option(
     "--run",
     "run_folder",
     metavar="RUN",
+    shell_complete=completing.runs,
     type=click.Path(path_type=Path, file_okay=False),
     help="Score what this run scores, in its batches. Default: the run that the recipe names, or "
     "that OUT was built from, if it is the recipe's folder or runs/NAME.",
@@ -35,13 +40,14 @@ if TYPE_CHECKING:
     "--format",
     "form",
     type=click.Choice(["table", "csv", "json", "md"]),
-    help="Default: what the ending of -o says, or table.",
+    help="table for the screen, md for a page, the others for programs. Default: what the ending "
+    "of -o says, or table.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write instead of the screen.",
+    help="File to write. Default: the screen.",
 )
 @STORAGE
 @ALLOW_CODE
@@ -59,7 +65,7 @@ def command(
     trust_code: bool,
     device: str,
 ) -> None:
-    """Score one thing on the objectives of a search space: a checkpoint, or a recipe.
+    """Score a checkpoint or a recipe on the objectives of a space.
 
     MODEL is a folder, a model of the Hub, or MODEL+ADAPTER; only safetensors are loaded. A RECIPE
     (.yaml) is merged in memory. What `optimerge build` made of a trial's recipe has just the scores
@@ -118,7 +124,7 @@ def command(
         write_file(content.encode(), output)
         click.echo(f"wrote {output}", err=True)
     else:
-        click.echo(content, nl=False)
+        click.echo(content.encode(), nl=False)
 
 
 def _run_of(model: str) -> Path | None:
@@ -139,20 +145,22 @@ def _run_of(model: str) -> Path | None:
 
 
 def _print(scored: "Scored") -> None:
-    from rich.table import Table
+    from rich.text import Text
 
+    from optimerge.cli.grid import Column, Grid
     from optimerge.cli.screen import number, out
     from optimerge.records.plain import plain
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("objective", no_wrap=True)
-    for head in (f"{scored.items} score", "±", "items"):
-        table.add_column(head, justify="right", no_wrap=True)
-    for name, score in scored.scores.items():
-        arrow = "↑" if score.direction == "maximize" else "↓"
-        error = number(score.stderr) if score.stderr else ""
-        items = str(score.items) if score.items else ""
-        table.add_row(f"{plain(name)} {arrow}", number(score.value), error, items)
+    found = list(scored.scores.values())
+    arrows = ["↑" if score.direction == "maximize" else "↓" for score in found]
+    names = [f"{plain(name)} {arrow}" for name, arrow in zip(scored.scores, arrows, strict=True)]
+    rows = {
+        f"{scored.items} score": [number(score.value) for score in found],
+        "±": [number(score.stderr) if score.stderr else "" for score in found],
+        "items": [str(score.items) if score.items else "" for score in found],
+    }
+    columns = [Column(head, [Text(cell) for cell in cells]) for head, cells in rows.items()]
+    table = Grid([Column("objective", [Text(name) for name in names], right=False), *columns])
     console = out()
     console.print(table)
     for name, why in scored.unscored.items():

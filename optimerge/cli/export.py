@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from optimerge.cli import completing
 from optimerge.cli.options import (
     ALLOW_CODE,
     AT_LEAST,
@@ -20,7 +21,12 @@ from optimerge.cli.options import (
 @click.command("export")
 @RUN
 @STORAGE
-@click.option("--trial", metavar="N", help="A trial's number, or a parent's name.")
+@click.option(
+    "--trial",
+    metavar="N",
+    shell_complete=completing.parents,
+    help="A trial's number, or a parent's name. Default: what --pick says.",
+)
 @PICK
 @AT_LEAST
 @AT_MOST
@@ -28,7 +34,7 @@ from optimerge.cli.options import (
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; default RUN/recipe.yaml; - prints it.",
+    help="File to write; - prints it. Default: RUN/recipe.yaml.",
     default=None,
 )
 @click.option(
@@ -39,7 +45,7 @@ from optimerge.cli.options import (
 @click.option(
     "--mergekit",
     metavar="PATH",
-    help="The program mergekit-yaml, for --verify; default: the one on PATH.",
+    help="The program mergekit-yaml, for --verify. Default: the one on PATH.",
 )
 @DEVICE
 @ALLOW_CODE
@@ -58,11 +64,12 @@ def command(
     allow_code: bool,
     trust_code: bool,
 ) -> int:
-    """Write the recipe of one trial; mergekit-yaml and `optimerge build` both build it.
+    """Write the recipe of one trial, with its evidence.
 
-    Says why this trial, and what it gives up against the best of the front. The choice looks at
-    search scores only. The evidence stands in the file; so does the warning if mergekit lacks the
-    method, and only `optimerge build` builds the recipe.
+    mergekit-yaml and `optimerge build` both build it. Says why this trial, and what it gives up
+    against the best of the front. The choice looks at search scores only. The evidence stands in
+    the file; so does the warning if mergekit lacks the method, and only `optimerge build` builds
+    the recipe.
 
     --verify merges the trial again, builds the file by `optimerge build` and by mergekit, into a
     temporary folder beside it, and compares every tensor. The first two must be equal, and
@@ -101,7 +108,7 @@ def command(
         text = opened.export(choice, file)
     click.echo(one_line(choice.reason), err=printed)
     if printed:
-        click.echo(text, nl=False)
+        click.echo(text.encode(), nl=False)  # for programs: the same bytes everywhere
         return 0
     if parse_recipe(text).block.task_vectors:
         click.echo(f"note: {NOTE}", err=True)

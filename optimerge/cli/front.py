@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write instead of the screen.",
+    help="File to write. Default: the screen.",
 )
 @click.option(
     "--fast",
@@ -37,21 +37,22 @@ if TYPE_CHECKING:
 def command(
     run: Path, storage: str, form: str | None, every: bool, output: Path | None, fast: bool
 ) -> None:
-    """Print the Pareto front of a run: the trials that no other beats on every objective.
+    """Print the Pareto front of a run.
 
-    A trial that breaks a constraint is never on it. Works while the search runs.
+    These are the trials that no other beats on every objective. A trial that breaks a constraint is
+    never on it. Works while the search runs.
 
-    Scores are noisy, and a front is a choice of the best of them. P front is the probability that
-    a member is on the true front, P > best parent that its mean over the tasks is above every
+    Scores are noisy, and a front is a choice of the best of them. P front is the probability that a
+    member is on the true front, P > best parent that its mean over the tasks is above every
     parent's: by a paired bootstrap over the search items, on which the front was chosen (so it is
     flattered), or over the test items, once `optimerge test` has scored it there.
 
     csv and parquet are one flat table: trial, origin, parent, state, on_front, p_front,
-    p_beats_best_parent (of members and parents), error; each score
-    and its _stderr; what it misses of each constraint; stats.nonzero_share, stats.l1, stats.l2
-    (how it differs from the base); seconds; each parameter. json is a list of objects with number,
-    name, values and stderr by objective, params and the rest. What is unknown is empty or null. In
-    csv a ' stands before text that a spreadsheet would take for a formula.
+    p_beats_best_parent (of members and parents), error; each score and its _stderr; what it misses
+    of each constraint; stats.nonzero_share, stats.l1, stats.l2 (how it differs from the base);
+    seconds; each parameter. json is a list of objects with number, name, values and stderr by
+    objective, params and the rest. What is unknown is empty or null. In csv a ' stands before text
+    that a spreadsheet would take for a formula.
 
     \b
     Examples:
@@ -60,8 +61,8 @@ def command(
       optimerge front runs/mine --all -o trials.parquet
     """
     from optimerge.api.run import load_run
+    from optimerge.cli.fronts import certainty_lines, print_all, print_front
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.searching import certainty_lines, print_all, print_front
     from optimerge.errors import OptimergeError
     from optimerge.export.file import write_file
     from optimerge.front.certainty import NOTHING
@@ -89,7 +90,7 @@ def command(
             write_file(content, output)
             click.echo(f"wrote {output}", err=True)
         else:
-            click.echo(content if form == "parquet" else content.decode(), nl=False)
+            click.echo(content, nl=False)
         for line in certainty_lines(certainty, run):
             click.echo(plain(line), err=True)
         front = opened.front()

@@ -2,6 +2,7 @@
 
 import click
 
+from optimerge.cli import completing
 from optimerge.cli.paragraphs import paragraph
 from optimerge.cli.plugged import from_package, warn_of
 from optimerge.methods.protocol import MergeMethod, Parameter, Required
@@ -9,9 +10,11 @@ from optimerge.plugins import Package
 
 
 @click.command("methods")
-@click.argument("names", nargs=-1, metavar="[METHOD]...")
+@click.argument("names", nargs=-1, metavar="[METHOD]...", shell_complete=completing.methods)
 def command(names: tuple[str, ...]) -> None:
-    """List the merge methods; give names to see only those, with every parameter.
+    """List the merge methods, or describe some.
+
+    METHOD is a name; of each its source, its parameters, their defaults and legal ranges.
 
     \b
     Examples:

@@ -7,15 +7,19 @@ from pathlib import Path
 import click
 
 from optimerge.checkpoint.code import FLAG
+from optimerge.cli import completing
 from optimerge.errors import OptimergeError
 
-RUN = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
-SPACE = click.argument("space", type=click.Path(path_type=Path))
+RUN = click.argument(
+    "run", type=click.Path(path_type=Path, file_okay=False), shell_complete=completing.runs
+)
+SPACE = click.argument("space", type=click.Path(path_type=Path), shell_complete=completing.spaces)
 DEVICE = click.option(
     "--device",
     default="auto",
     show_default=True,
     metavar="DEV",
+    shell_complete=completing.devices,
     help="Where to merge and score: cpu, cuda, cuda:1; auto takes cuda if it is there. Several, "
     "cuda:0,cuda:1, share one model: see --device-map of `optimerge search`.",
 )
@@ -48,6 +52,7 @@ PICK = click.option(
     "--pick",
     metavar="HOW",
     default="knee",
+    shell_complete=completing.picks,
     show_default=True,
     help="knee (the best bargain), mean (best mean over the objectives), best:OBJECTIVE, "
     "weights:a=2,b=1 (best weighted mean, in units of the parents' range), dominates:PARENT (as "
@@ -57,10 +62,17 @@ AT_LEAST = click.option(
     "--at-least",
     metavar="NAME=NUMBER",
     multiple=True,
-    help="Pick only from trials whose score NAME is no lower; again for more limits.",
+    shell_complete=completing.limits,
+    help="Pick only from trials whose score NAME is no lower; again for more limits. "
+    "Default: no limit.",
 )
 AT_MOST = click.option(
-    "--at-most", metavar="NAME=NUMBER", multiple=True, help="Likewise, no higher."
+    "--at-most",
+    metavar="NAME=NUMBER",
+    multiple=True,
+    shell_complete=completing.limits,
+    help="Pick only from trials whose score NAME is no higher; again for more limits. "
+    "Default: no limit.",
 )
 STRICT = click.option(
     "--strict",

@@ -2,20 +2,23 @@
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.progress import Progress, TaskID
 
+from optimerge.cli.bars import WIDTH, talking_bar
 from optimerge.cli.screen import clock_in, duration, err, number
-from optimerge.cli.tables import best_values
+from optimerge.cli.values import best_values
 from optimerge.front.front import make_front
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget
 
+APART = " · "
 RECENT = 20
 """Trials that the rate is measured on."""
 SHARE = 20
@@ -38,14 +41,8 @@ class SearchProgress:
         self._task = TaskID(0)
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._bar = Progress(
-                SpinnerColumn(),
-                BarColumn(bar_width=20),
-                TextColumn("{task.description}", markup=False),
-                console=self._console,
-                transient=True,
-            )
+        self._bar = talking_bar(self._console)
+        if self._bar:
             self._bar.start()
             self._task = self._bar.add_task("scoring the parents", total=self._budget.trials)
             self._bar.update(self._task, completed=self._before)
@@ -65,7 +62,8 @@ class SearchProgress:
         finished = self._run.finished()
         self._marks.append((time.monotonic(), finished))
         if self._bar:
-            self._bar.update(self._task, completed=finished, description=self.line(finished))
+            shown = self._fitting(self._parts(finished))
+            self._bar.update(self._task, completed=finished, description=shown)
         else:
             text = self.line(finished, _told(trial))
             self._console.print(f"{datetime.now():%H:%M:%S} {text}", soft_wrap=True, markup=False)
@@ -75,10 +73,22 @@ class SearchProgress:
 
         `trial`: what is said of the trial that has ended just now.
         """
+        return APART.join(self._parts(finished, trial))
+
+    def _parts(self, finished: int, trial: str = "") -> list[str]:
         goal = f"/{self._budget.trials}" if self._budget.trials else ""
         parts = [f"{finished}{goal} trials", *([trial] if trial else []), *self._pace(finished)]
         last = self._budget.trials is not None and finished >= self._budget.trials
-        return " · ".join([*parts, *self._found(anew=last)])
+        return [*parts, *self._found(anew=last)]
+
+    def _fitting(self, parts: Sequence[str]) -> str:
+        """Return as many of the parts, from the first on, as there is room for beside the bar."""
+        room, shown = self._console.width - WIDTH - 4, parts[0]
+        for part in parts[1:]:
+            if len(shown) + len(APART) + len(part) > room:
+                break
+            shown += APART + part
+        return shown
 
     def _found(self, *, anew: bool) -> list[str]:
         """Return what the search has found; measured now, if it was not just before."""

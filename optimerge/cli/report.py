@@ -15,10 +15,10 @@ from optimerge.cli.options import PICK, RUN, STORAGE
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; default RUN/report.html.",
+    help="File to write. Default: RUN/report.html.",
 )
 def command(run: Path, storage: str, pick: str, output: Path | None) -> None:
-    """Write one HTML page about a run: to send, to keep, to print.
+    """Write one HTML page about a run: to send, to keep or to print.
 
     The front, the choice and its recipe, hypervolume over trials, which parameters, parents and
     layers decide the scores, failures, the environment. Pictures are in the file; it holds no

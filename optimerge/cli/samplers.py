@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimerge.cli import completing
 from optimerge.cli.paragraphs import paragraph
 from optimerge.cli.plugged import from_package, options_text, warn_of
 
@@ -13,9 +14,11 @@ if TYPE_CHECKING:
 
 
 @click.command("samplers")
-@click.argument("names", nargs=-1, metavar="[SAMPLER]...")
+@click.argument("names", nargs=-1, metavar="[SAMPLER]...", shell_complete=completing.samplers)
 def command(names: tuple[str, ...]) -> None:
-    """List the samplers that --sampler and `search: {sampler: ...}` take, or the options of some.
+    """List the samplers, or the options of some.
+
+    They are what `optimerge search --sampler` and `search: {sampler: ...}` of a space take.
 
     \b
     Examples:

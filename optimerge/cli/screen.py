@@ -5,26 +5,23 @@ import sys
 from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from optimerge.merge.free import size as size  # one way with bytes, here too
-from optimerge.records.durations import duration as duration  # and with time
+from optimerge.records.durations import duration as duration  # one way with time, here too
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+WIDE = 10_000
+"""Columns of an output that is no terminal: no line of ours is as long."""
 log = logging.getLogger(__name__)
 
 
 def out() -> "Console":
-    """Return the console for results: standard output; as wide as it needs where none sees it.
+    """Return the console for results: standard output.
 
-    What stands in brackets or colons in a name is no markup and no emoji.
+    What stands in brackets or colons in a name is no markup and no emoji. BrokenPipeError is
+    raised where nobody reads any more.
     """
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-    if console.is_terminal:
-        return console
-    return Console(highlight=False, soft_wrap=True, markup=False, emoji=False, width=200)
+    return _console(None, soft_wrap=True)
 
 
 def err() -> "Console":
@@ -33,9 +30,33 @@ def err() -> "Console":
     Where that cannot be written (a log file on a full disk, a terminal or a `tee` that is gone)
     nothing is shown: what is said of a search is no reason to end it.
     """
+    return _console(cast(IO[str], _Stderr()))
+
+
+def _console(file: IO[str] | None, **options: Any) -> "Console":
+    """Return a console: colours as rich decides (a terminal, NO_COLOR, FORCE_COLOR).
+
+    It is as wide as the terminal; where there is none nothing is cut or folded.
+    """
     from rich.console import Console
 
-    return Console(file=cast(IO[str], _Stderr()), highlight=False, markup=False, emoji=False)
+    class Ours(Console):
+        def on_broken_pipe(self) -> None:
+            raise  # rich's own ends the process with exit code 1
+
+    console = Ours(file=file, highlight=False, markup=False, emoji=False, **options)
+    if not watched(console):
+        console.width = WIDE
+    return console
+
+
+def watched(console: "Console") -> bool:
+    """Whether a terminal shows what is printed: only there bars move, and widths matter.
+
+    FORCE_COLOR alone makes none.
+    """
+    isatty = getattr(console.file, "isatty", None)
+    return bool(console.is_terminal and isatty and isatty())
 
 
 class _Stderr:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from optimerge.cli import completing
 from optimerge.cli.options import (
     ALLOW_CODE,
     ARTIFACTS,
@@ -24,7 +25,8 @@ from optimerge.cli.options import (
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Run folder; default runs/NAME for a space NAME.yaml.",
+    shell_complete=completing.runs,
+    help="Run folder. Default: runs/NAME for a space NAME.yaml.",
 )
 @click.option(
     "--trials",
@@ -32,17 +34,29 @@ from optimerge.cli.options import (
     help="Finished trials of the run in all, parents and earlier trials included. "
     "Default: the space's, or 200 if no time is given.",
 )
-@click.option("--hours", type=click.FloatRange(0, min_open=True), help="Hours from now.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, min_open=True),
+    help="Hours from now. Default: the space's, or no limit.",
+)
 @click.option(
     "--until",
     callback=time_of_day,
     metavar="HH:MM",
-    help="Until the next such local time; the trial that is running then is finished.",
+    help="Until the next such local time; the trial that is running then is finished. "
+    "Default: the space's, or no limit.",
 )
 @click.option(
-    "--sampler", metavar="S", help="See `optimerge samplers`. Default: the space's, or auto."
+    "--sampler",
+    metavar="S",
+    shell_complete=completing.samplers,
+    help="Sampler, by name: see `optimerge samplers`. Default: the space's, or auto.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Seed of proposals, items and masks.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    help="Seed of proposals, items and masks. Default: the space's, or 0.",
+)
 @click.option("--exact", is_flag=True, help="Merge as mergekit does, bit for bit; slower.")
 @click.option(
     "--memory",
@@ -71,14 +85,16 @@ from optimerge.cli.options import (
 @click.option(
     "--on-finish",
     metavar="COMMAND",
-    help="Shell command to run when the search ends or fails; a summary as JSON is its input.",
+    help="Shell command to run when the search ends or fails; a summary as JSON is its input. "
+    "Default: the space's, or none.",
 )
 @click.option(
     "--webhook",
     metavar="URL",
     envvar="OPTIMERGE_WEBHOOK",
     show_envvar=True,
-    help="URL to which that summary is posted; only its host is ever shown, and nothing kept.",
+    help="URL to which that summary is posted; only its host is ever shown, and nothing kept. "
+    "Default: the space's, or none.",
 )
 @click.option(
     "--workers",
@@ -123,12 +139,12 @@ def command(
     device: str,
     device_map: str | None,
 ) -> None:
-    """Search the space for the best merges; the same command goes on after a stop.
+    """Search a space for the best merges, or go on with a search.
 
-    Every candidate is built in memory and scored; the run folder keeps every trial. Ctrl-C,
-    SIGTERM or `optimerge stop` finish the running trial and stop; a second Ctrl-C or SIGTERM stops
-    now and puts the trial back. Searches of the same run, also on other machines, share the work:
-    nothing is tried twice.
+    The same command goes on after a stop. Every candidate is built in memory and scored; the run
+    folder keeps every trial. Ctrl-C, SIGTERM or `optimerge stop` finish the running trial and stop;
+    a second Ctrl-C or SIGTERM stops now and puts the trial back. Searches of the same run, also on
+    other machines, share the work: nothing is tried twice.
 
     \b
     Examples:

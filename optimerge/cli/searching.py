@@ -8,23 +8,17 @@ from pathlib import Path
 
 import click
 
-from optimerge.api.run import Run as OpenRun
 from optimerge.cli.devices import array_index, devices_for
 from optimerge.cli.ending import told_of_the_end
+from optimerge.cli.fronts import print_front
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import duration, err, out
-from optimerge.cli.stopped import stopped_early
 from optimerge.cli.stopping import stopping
-from optimerge.cli.tables import front_screen, trials_screen
 from optimerge.cli.worker import end_with_supervisor
 from optimerge.cli.workers import run_workers
-from optimerge.front.certainty import NOTHING, Certainty
-from optimerge.front.feasible import none_feasible
-from optimerge.front.front import Front
 from optimerge.records.full_disk import waiting_for_room
 from optimerge.records.lease import new_worker
-from optimerge.records.plain import plain
 from optimerge.records.run import Run, find_run, make_writable, mend_journal, url_of
 from optimerge.records.stop_request import last_token
 from optimerge.records.storage import kind_of
@@ -196,59 +190,6 @@ def _say(text: str) -> None:
 
 def _note(text: str) -> None:
     err().print(f"note: {text}")
-
-
-def front_of(run: Run) -> Front:
-    """Return the run's front, measured from the reference point that the run fixed."""
-    return OpenRun(run).front()
-
-
-def print_front(run: Run, most: int | None = None, certainty: Certainty = NOTHING) -> None:
-    """Print the front (`most`: at most so many members) with its hypervolume, parents marked.
-
-    `certainty`: what is known of the members beside their scores.
-    """
-    front, early = front_of(run), stopped_early(run.trials())
-    console = out()
-    console.print(
-        f"\nPareto front of run {run.name}: {len(front.members)} of {len(front.trials)} trials, "
-        f"hypervolume {front.relative_hypervolume:.3f} (in units of the parents' range)"
-    )
-    console.print(f"Stopped early: {early}\n" if early else "")
-    if not front.trials:
-        return
-    if not front.members:
-        console.print(f"{plain(none_feasible(front.trials))}\n")
-    table, legend = front_screen(front, most, certainty)
-    console.print(table)
-    console.print(legend, style="dim")
-    for line in certainty_lines(certainty, run.folder):
-        console.print(plain(line), style="dim")
-
-
-def certainty_lines(certainty: Certainty, folder: Path) -> list[str]:
-    """Return what a reader of the probabilities should know; nothing if there are none."""
-    if not certainty.on_front:
-        return [f"note: {certainty.note}"] if certainty.note else []
-    more = f" ({certainty.note})" if certainty.note else ""
-    if certainty.items == "test":
-        return [f"P: on the test items, of the models tested{more}; scores: on the search items"]
-    return [
-        f"P: by a paired bootstrap over the search items{more}; the front was chosen on these, so "
-        f"it is flattered: `optimerge test {shlex.quote(str(folder))}` takes others"
-    ]
-
-
-def print_all(run: Run) -> None:
-    """Print every complete trial, best first as on the front, and how many others there are."""
-    front, trials = front_of(run), run.trials()
-    console = out()
-    others = len(trials) - len(front.trials)
-    console.print(f"\nTrials of run {run.name}: {len(front.trials)} complete, {others} others\n")
-    if front.trials:
-        console.print(trials_screen(front.trials, front))
-    if others:
-        console.print("--format csv, json or md hold the others too", style="dim")
 
 
 def _next_commands(folder: Path, space: SearchSpace) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimerge.cli import completing
 from optimerge.cli.options import ARTIFACTS, RUN, STORAGE
 
 if TYPE_CHECKING:
@@ -14,20 +15,30 @@ if TYPE_CHECKING:
 
 @click.command("show")
 @RUN
-@click.argument("trial")
+@click.argument("trial", shell_complete=completing.parents)
 @STORAGE
 @ARTIFACTS
-@click.option("--items", metavar="TASK", help="Print the outcome on every document of a task too.")
 @click.option(
-    "--against", metavar="TRIAL", default="base", show_default=True,
+    "--items",
+    metavar="TASK",
+    shell_complete=completing.objectives,
+    help="Print the outcome on every document of a task too. Default: none.",
+)
+@click.option(
+    "--against",
+    metavar="TRIAL",
+    default="base",
+    show_default=True,
+    shell_complete=completing.parents,
     help="The trial or parent that documents are won and lost against.",
-)  # fmt: skip
+)
 def command(
     run: Path, trial: str, storage: str, artifacts: str, items: str | None, against: str
 ) -> None:
-    """Print one trial whole: scores, evidence, sparsity, seconds, parameters, recipe.
+    """Print one trial whole: scores, parameters, recipe.
 
-    TRIAL is a trial's number, or a parent's name as `optimerge front` prints it.
+    Also what its scores rest on, how far it is from the base, and what took how long. TRIAL is a
+    trial's number, or a parent's name as `optimerge front` prints it.
 
     \b
     Examples:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from optimerge.cli import completing
 from optimerge.cli.options import (
     ALLOW_CODE,
     ARTIFACTS,
@@ -20,13 +21,14 @@ from optimerge.cli.options import (
 @click.option(
     "--run-dir",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Run folder, which may hold a search of this space; default runs/NAME for NAME.yaml.",
+    shell_complete=completing.runs,
+    help="Run folder, which may hold a search of this space. Default: runs/NAME for NAME.yaml.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; default RUN/soup.yaml.",
+    help="File to write. Default: RUN/soup.yaml.",
 )
 @STORAGE
 @ARTIFACTS
@@ -43,7 +45,7 @@ def command(
     trust_code: bool,
     device: str,
 ) -> None:
-    """Average the experts greedily: a baseline that every search should beat.
+    """Average the experts greedily: the baseline to beat.
 
     The best expert starts; each other one, best first, joins the uniform average if the mean
     search score of the space's tasks does not fall (Wortsman et al. 2022, recipe 1). Takes one

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 @RUN
 @STORAGE
 def command(run: Path, storage: str) -> None:
-    """Print how far a run is: trials, rate, hypervolume, best per objective, failures.
+    """Print how far a run is, and how fast.
 
-    Reads the run's storage only, so it works while the search runs, from any machine that sees the
-    folder or the database.
+    Trials, rate, the time of the end, hypervolume, best of each objective, failures. Reads the
+    run's storage only, so it works while the search runs, from any machine that sees the folder or
+    the database.
 
     \b
     Example:
@@ -36,16 +37,16 @@ def command(run: Path, storage: str) -> None:
 
 def describe(run: "Run") -> list[str]:
     """Return a run's state as lines of text."""
+    from optimerge.api.run import Run as OpenRun
     from optimerge.cli.screen import clock_in, duration, number
-    from optimerge.cli.searching import front_of
     from optimerge.cli.stopped import stopped_early
-    from optimerge.cli.tables import best_values
+    from optimerge.cli.values import best_values
     from optimerge.front.feasible import kept_counts, none_feasible
     from optimerge.records.activity import activity
 
     trials = run.trials()
     states = Counter(t.state for t in trials)
-    front = front_of(run)
+    front = OpenRun(run).front()
     live = activity(run)
     lines = [
         f"run {run.name}: {'searching now' if live.running else 'no search is at work in it'}",

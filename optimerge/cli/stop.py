@@ -14,10 +14,11 @@ from optimerge.cli.options import RUN, STORAGE
     "--now", is_flag=True, help="At once; the running trial is put back, for a later search."
 )
 def command(run: Path, storage: str, now: bool) -> None:
-    """Stop the searches that are at work in a run, after the trial that is running.
+    """Stop the searches that are at work in a run.
 
-    The request goes through the run's storage, where every search looks every few seconds, so it
-    works from any machine that can write there. `optimerge search` goes on with the run.
+    They finish the trial that is running. The request goes through the run's storage, where every
+    search looks every few seconds, so it works from any machine that can write there. `optimerge
+    search` goes on with the run.
 
     \b
     Example:

@@ -1,23 +1,23 @@
 """Tables of trials for the screen."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Mapping, Sequence
 
-from rich.table import Table
 from rich.text import Text
 
+from optimerge.cli.grid import Column, Grid
 from optimerge.cli.screen import number
+from optimerge.cli.values import best_values, mean_of, task_names
 from optimerge.front.certainty import NOTHING, Certainty, share
 from optimerge.front.choose import choose
 from optimerge.front.feasible import broken, nearest
 from optimerge.front.front import Front
 from optimerge.records.plain import plain
-from optimerge.records.types import Direction, Trial
+from optimerge.records.types import Trial
 
 
 def front_screen(
     front: Front, most: int | None = None, certainty: Certainty = NOTHING
-) -> tuple[Table, str]:
+) -> tuple[Grid, str]:
     """Return the front as a table, and a line that explains it.
 
     Members come first, best mean of the tasks first, then the parents that are dominated or
@@ -60,39 +60,34 @@ def dominated_parents(front: Front) -> list[Trial]:
     return [t for t in front.trials if t.is_parent and t not in front.members]
 
 
-def trials_screen(trials: Sequence[Trial], front: Front, certainty: Certainty = NOTHING) -> Table:
+def trials_screen(trials: Sequence[Trial], front: Front, certainty: Certainty = NOTHING) -> Grid:
     """Return trials as a table, one row each: name, objectives with standard errors, mean.
 
     What is certain of them comes last, if anything is known of it.
     """
     tasks = task_names(front.trials, front.objectives)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("trial", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for name, direction in front.objectives.items():
-        arrow = "↑" if direction == "maximize" else "↓"
-        table.add_column(f"{plain(name)} {arrow}", justify="right", no_wrap=True)
-    watched = [name for name in trials[0].scores if name not in front.objectives] if trials else []
-    for name in watched:
-        table.add_column(plain(name), justify="right", no_wrap=True)
-    if len(tasks) > 1:
-        table.add_column("mean", justify="right", no_wrap=True)
-    for head in ("P front", "P > best parent") if certainty.on_front else ():
-        table.add_column(head, justify="right", no_wrap=True)
     best = best_values(front.feasible, front.objectives)
     knee = knee_of(front).name if front.members else ""
-    for trial in trials:
-        cells = [_cell(trial, name, best[name]) for name in front.objectives]
-        cells += [_cell(trial, name, None) for name in watched]
-        if len(tasks) > 1:
-            cells.append(Text(number(mean_of(trial, tasks))))
-        if certainty.on_front:
-            cells.append(Text(share(certainty.on_front.get(trial.name))))
-            cells.append(Text(share(certainty.beats_parents.get(trial.name))))
-        mark = _mark(trial, front) + (" knee" if trial.name == knee else "")
-        style = "bold" if trial.is_parent else ""
-        table.add_row(plain(trial.name), plain(mark.strip()), *cells, style=style)
-    return table
+    marks = [_mark(t, front) + (" knee" if t.name == knee else "") for t in trials]
+    columns = [
+        Column("trial", [Text(plain(t.name)) for t in trials], right=False),
+        Column("", [Text(plain(mark.strip())) for mark in marks], right=False),
+    ]
+    for name, direction in front.objectives.items():
+        head = f"{plain(name)} {'↑' if direction == 'maximize' else '↓'}"
+        columns.append(Column(head, [_cell(t, name, best[name]) for t in trials]))
+    watched = [name for name in trials[0].scores if name not in front.objectives] if trials else []
+    columns += [Column(plain(n), [_cell(t, n, None) for t in trials]) for n in watched]
+    if len(tasks) > 1:
+        columns.append(Column("mean", [Text(number(mean_of(t, tasks))) for t in trials]))
+    if certainty.on_front:
+        columns.append(_shares("P front", trials, certainty.on_front))
+        columns.append(_shares("P > best parent", trials, certainty.beats_parents))
+    return Grid(columns, ["bold" if t.is_parent else "" for t in trials])
+
+
+def _shares(head: str, trials: Sequence[Trial], shares: Mapping[str, float]) -> Column:
+    return Column(head, [Text(share(shares.get(trial.name))) for trial in trials])
 
 
 def _mark(trial: Trial, front: Front) -> str:
@@ -113,26 +108,3 @@ def _cell(trial: Trial, name: str, best: float | None) -> Text:
     if score.stderr:
         text.append(f" ±{number(score.stderr)}".replace("0.", ".", 1), style="dim")
     return text
-
-
-def task_names(trials: Iterable[Trial], objectives: Mapping[str, Direction]) -> list[str]:
-    """Return the objectives that are scores on items and are maximised."""
-    first = next((t for t in trials if t.scores), None)
-    if first is None:
-        return []
-    return [n for n, d in objectives.items() if d == "maximize" and first.scores[n].items]
-
-
-def mean_of(trial: Trial, tasks: Sequence[str]) -> float:
-    """Return the plain mean of a trial's scores on the tasks."""
-    return fmean(trial.scores[name].value for name in tasks)
-
-
-def best_values(trials: Sequence[Trial], objectives: Mapping[str, Direction]) -> dict[str, float]:
-    """Return the best value of each objective; NaN while there is none."""
-    found = {}
-    for name, direction in objectives.items():
-        values = [t.scores[name].value for t in trials if name in t.scores]
-        pick = max if direction == "maximize" else min
-        found[name] = pick(values, default=float("nan"))
-    return found

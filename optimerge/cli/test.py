@@ -48,7 +48,7 @@ from optimerge.cli.options import (
     type=click.IntRange(min=1),
     metavar="N",
     help="For tasks whose space sets no test_items: test on N of the documents that the search "
-    "does not score on. The run keeps the number.",
+    "does not score on. The run keeps the number. Default: what the run keeps, or none.",
 )
 @click.option("--show", is_flag=True, help="Score nothing: show what earlier tests found.")
 @click.option(
@@ -63,7 +63,7 @@ from optimerge.cli.options import (
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write md or json to instead of the screen.",
+    help="File to write md or json to. Default: the screen.",
 )
 @STORAGE
 @ARTIFACTS
@@ -86,7 +86,7 @@ def command(
     trust_code: bool,
     device: str,
 ) -> None:
-    """Score the front on the test items, which the search never saw, beside what it must beat.
+    """Score the front on test items, which the search never saw.
 
     A search picks the best of noisy numbers, so the winner's search score is flattered. This
     scores every front member, the parents and the usual baselines (uniform and greedy soup, task

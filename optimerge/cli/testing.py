@@ -7,8 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+import click
+from rich.progress import Progress, TaskID
 
+from optimerge.cli.bars import talking_bar
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import clock_in, duration, err, number, out
 from optimerge.cli.stopping import stopping
@@ -87,7 +89,7 @@ def show_verdict(run: Run, results: Results | None, form: str, file: Path | None
         return
     text = to_json(verdict) if form == "json" else to_markdown(verdict)
     if file is None:
-        out().print(plain(text), end="" if text.endswith("\n") else "\n")
+        click.echo(plain(text).encode(), nl=not text.endswith("\n"))
     else:
         write_file(text.encode(), file)
         err().print(f"wrote {file}")
@@ -123,14 +125,8 @@ class TestProgress:
             self._console.print(line, soft_wrap=True)
         self._total = plan.tested + plan.ensemble
         self._began = time.monotonic()
-        if self._console.is_terminal:
-            self._bar = Progress(
-                SpinnerColumn(),
-                BarColumn(bar_width=20),
-                TextColumn("{task.description}", markup=False),
-                console=self._console,
-                transient=True,
-            )
+        self._bar = talking_bar(self._console)
+        if self._bar:
             self._bar.start()
             self._task = self._bar.add_task("scoring", total=self._total)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from optimerge.retest.verdict import Verdict
 
 _KINDS = {"merge": "merges", "parent": "parents", "baseline": "baselines", "ensemble": "reference"}
+PAGE = 200
+"""Characters up to which groups of columns share a table, where the output is no terminal."""
 _NAME = 10
 """Characters of a name that are always shown."""
 
@@ -46,7 +48,7 @@ def _packed(groups: Sequence[Group], rows: Sequence[Row], console: "Console") ->
     packed: list[list[Group]] = []
     for group in groups:
         wider = [*packed[-1], group] if packed else []
-        if packed and _width(wider, rows, console) <= console.width:
+        if packed and _width(wider, rows, console) <= min(console.width, PAGE):
             packed[-1] = wider
         else:
             packed.append([group])

@@ -9,12 +9,19 @@ import click
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--report", is_flag=True, help="Score parents and uniform merges, and print them.")
 @click.option("--hard", is_flag=True, help="Four experts that disturb each other more: minutes.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of the training, and of the tasks' documents.",
+)
 def command(directory: Path, report: bool, hard: bool, seed: int) -> None:
-    """Train a tiny base and its experts in DIRECTORY, with lm-eval tasks and a search space.
+    """Train tiny models in DIRECTORY, with tasks and a search space.
 
-    Ordinary Hugging Face checkpoints of 200 000 parameters that do small puzzles; trained here
-    in about a minute, the same from the same seed. Used again if they are there already.
+    A base and its experts, as ordinary Hugging Face checkpoints of 200 000 parameters that do small
+    puzzles; trained here in about a minute, the same from the same seed. Used again if they are
+    there already.
 
     \b
     Examples:

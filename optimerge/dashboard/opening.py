@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import OptimergeError, RunError
+from optimerge.records.keys import JOURNAL
 from optimerge.records.optuna_access import storage_of
-from optimerge.records.run import JOURNAL, Run, find_in, open_run, url_of
+from optimerge.records.run import Run, find_in, open_run, url_of
 from optimerge.records.secrets import redacted, without_secrets_of
 from optimerge.records.storage import kind_of
 

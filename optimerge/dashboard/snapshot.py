@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from optimerge.front.front import Front, make_front
+from optimerge.records.keys import ENDS, GOAL
 from optimerge.records.run import Run
 from optimerge.records.types import Direction, Trial
 from optimerge.retest.study import open_tests
@@ -68,7 +69,7 @@ def signature(run: Run) -> tuple[Any, ...]:
     """
     tests = open_tests(run)
     studies = [run.search, run.parents, *([tests] if tests is not None else [])]
-    kept = {key: run.search.user_attrs.get(key) for key in ("reference", "scales", "goal", "ends")}
+    kept = {key: run.search.user_attrs.get(key) for key in ("reference", "scales", GOAL, ENDS)}
     states = tuple(
         tuple(trial.state.value for trial in study.get_trials(deepcopy=False)) for study in studies
     )

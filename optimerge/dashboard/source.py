@@ -10,8 +10,9 @@ from typing import Any, TypeVar, cast
 from optimerge.dashboard.opening import close_seen, journal_of, open_seen, why
 from optimerge.dashboard.snapshot import Snapshot, look, signature
 from optimerge.errors import OptimergeError, RunError
+from optimerge.records.keys import JOURNAL
 from optimerge.records.plain import one_line
-from optimerge.records.run import JOURNAL, Run, url_of
+from optimerge.records.run import Run, url_of
 from optimerge.records.secrets import redacted, redacted_text
 
 Made = TypeVar("Made")

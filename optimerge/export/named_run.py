@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from optimerge.records.run import JOURNAL
+from optimerge.records.keys import JOURNAL
 
 RUNS = Path("runs")
 

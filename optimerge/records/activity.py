@@ -1,17 +1,17 @@
 """Whether a search is at work in a run folder, and how fast."""
 
-import fcntl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
 
+from optimerge.records.held import held
+from optimerge.records.keys import ENDS, GOAL
 from optimerge.records.lease import WORKER, Life, Worker, life
 from optimerge.records.run import Run
 from optimerge.records.sound import sound_count
 from optimerge.records.types import Trial
 
-LOCK = "search.lock"
 RECENT = 20
 """Trials that the rate is measured on."""
 
@@ -38,11 +38,11 @@ class Activity:
 def activity(run: Run) -> Activity:
     """Return what a run is doing now; reads only."""
     recent = [t for t in run.trials() if t.state == "complete" and t.seconds][-RECENT:]
-    ends = run.search.user_attrs.get("ends")
+    ends = run.search.user_attrs.get(ENDS)
     return Activity(
-        running=_held(run) or _at_work(run),
+        running=held(run.folder) or _at_work(run),
         seconds_per_trial=median(t.elapsed for t in recent) if recent else None,
-        goal=sound_count(run.search.user_attrs.get("goal"), f"{run.folder}: the goal"),
+        goal=sound_count(run.search.user_attrs.get(GOAL), f"{run.folder}: the goal"),
         proposing=_median(recent, "propose"),
         waiting=_median(recent, "wait"),
         ends=datetime.fromisoformat(ends).astimezone() if ends else None,
@@ -74,16 +74,3 @@ def _at_work(run: Run) -> bool:
 def _median(trials: Sequence[Trial], stage: str) -> float | None:
     found = [t.seconds[stage] for t in trials if stage in t.seconds]
     return median(found) if found else None
-
-
-def _held(run: Run) -> bool:
-    """Whether a process on this machine holds the run's lock, alone or with others."""
-    path = run.folder / LOCK
-    if not path.exists():
-        return False
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError
-from optimerge.records.origins import SAMPLER, WITHDRAWN
+from optimerge.records.keys import marked_withdrawn, origin_in
+from optimerge.records.origins import WITHDRAWN
 from optimerge.records.plain import one_line
 from optimerge.records.sound import sound_count, sound_trial
 from optimerge.records.types import Direction, MergeStats, Score, State, Trial
@@ -23,8 +24,6 @@ _STATES: dict[str, State] = {
 
 PLACE = "place"
 """Key of the number of the trial that an interrupted one repeats."""
-WAS = "was"
-"""Key of the origin of a trial that was interrupted: its point is asked for again."""
 FIXED, CONSTRAINTS = "fixed_params", "constraints"
 """Optuna's own system attributes: the point of a trial that waited; what constraints begin with."""
 
@@ -104,16 +103,13 @@ def as_trial(
 
 def origin_of(frozen: "FrozenTrial") -> str:
     """Return where a stored trial comes from: see `Trial.origin`."""
-    if is_withdrawn(frozen):
-        return WITHDRAWN
-    kept = frozen.user_attrs  # marked as withdrawn, it may still have been told: that counts
-    return str(kept.get(WAS) or kept.get("origin", SAMPLER))
+    return WITHDRAWN if is_withdrawn(frozen) else origin_in(frozen.user_attrs)
 
 
 def is_withdrawn(frozen: "FrozenTrial") -> bool:
     """Whether a stored trial was interrupted, or begun twice; its point is asked for again."""
-    kept = frozen.user_attrs  # first, as a state's name takes long to be told
-    return (WAS in kept or kept.get("origin") == WITHDRAWN) and frozen.state.name == "FAIL"
+    # A state's name takes long to be told, so it is asked for last.
+    return marked_withdrawn(frozen.user_attrs) and frozen.state.name == "FAIL"
 
 
 def place(frozen: "FrozenTrial") -> int:

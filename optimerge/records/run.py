@@ -22,7 +22,8 @@ from optimerge.records.artifact_url import new_url, open_artifacts
 from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_of
 from optimerge.records.attributes import as_trial, origin_of, place
 from optimerge.records.counted import Counted
-from optimerge.records.origins import WITHDRAWN, is_parent
+from optimerge.records.keys import FORMAT, JOURNAL, PARENTS, SEARCH, counts
+from optimerge.records.origins import WITHDRAWN
 from optimerge.records.secrets import redacted
 from optimerge.records.sound import check_kinds, refuse_links, sound_numbers
 from optimerge.records.storage import STORAGE_VARIABLE, open_database, open_journal
@@ -33,11 +34,6 @@ if TYPE_CHECKING:
     import optuna
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
-
-FORMAT = 2
-"""2: items are identified with the test's among them; every trial keeps its evidence."""
-JOURNAL = "study.journal"
-SEARCH, PARENTS = "search", "parents"
 
 
 @dataclass(frozen=True)
@@ -200,8 +196,7 @@ class Run:
 
 
 def _counts(trial: "FrozenTrial", *, parents: bool) -> bool:
-    origin = origin_of(trial)
-    return origin != WITHDRAWN and is_parent(origin) is parents
+    return counts(origin_of(trial), parents=parents)
 
 
 def _is_own(trial: Trial) -> bool:

@@ -8,6 +8,7 @@ from optimerge.errors import RunError
 from optimerge.front.front import make_front
 from optimerge.records.attributes import as_trial
 from optimerge.records.evidence import read_evidence
+from optimerge.records.keys import LOOKS
 from optimerge.records.origins import ENSEMBLE, MASKS
 from optimerge.records.plain import one_line
 from optimerge.records.run import Run
@@ -53,7 +54,7 @@ def read_results(run: Run, *, documents: bool = True) -> Results | None:
         tested=tuple(tested),
         reference=tuple(float(number) for number in front.reference),
         scales=tuple(float(number) for number in front.scales),
-        looks=max(1, *reader.numbers(kept.LOOKS)),
+        looks=max(1, *reader.numbers(LOOKS)),
         skipped=reader.texts(kept.SKIPPED),
     )
 

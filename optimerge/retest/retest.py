@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from optimerge.errors import OptimergeError
 from optimerge.recipe.write import recipe_text
+from optimerge.records.keys import LOOKING, LOOKS
 from optimerge.records.origins import BASELINE, ENSEMBLE, TRIAL
 from optimerge.records.types import Trial
 from optimerge.retest.ensemble import Ensemble
@@ -27,8 +28,6 @@ from optimerge.retest.plan import Plan, Wanted, make_plan
 from optimerge.retest.study import (
     ASKED,
     BASELINES,
-    LOOKING,
-    LOOKS,
     PARTS,
     REPORT,
     REPORTED,

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError
 from optimerge.records.attributes import is_withdrawn, origin_of, score_attributes
+from optimerge.records.keys import SEARCH, TEST
 from optimerge.records.optuna_access import storage_of
 from optimerge.records.plain import one_line
-from optimerge.records.run import SEARCH, Run
+from optimerge.records.run import Run
 from optimerge.records.sound import sound_trial
 from optimerge.records.types import Score, Trial
 
@@ -23,11 +24,8 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-TEST = "test"
 STATES: Mapping[str, Any] = {"COMPLETE": "complete", "FAIL": "failed"}
 
-LOOKS, LOOKING = "looks", "looking"
-"""How often the test items were looked at; whether the last look was cut short, and goes on."""
 ASKED = "asked"
 """Numbers of the trials that were asked for beside the front."""
 REPORT, TEST_ITEMS = "report", "test_items"

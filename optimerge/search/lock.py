@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from optimerge.errors import RunError
-from optimerge.records.activity import LOCK
+from optimerge.records.keys import LOCK
 
 WORKERS = "workers"
 """Folder of a run with a lock for each worker's index."""

@@ -10,13 +10,8 @@ The rules, which need nothing of a storage but that trials have numbers, in one 
 
 from typing import TYPE_CHECKING
 
-from optimerge.records.attributes import (
-    FIXED,
-    WAS,
-    is_withdrawn,
-    origin_of,
-    place,
-)
+from optimerge.records.attributes import FIXED, is_withdrawn, origin_of, place
+from optimerge.records.keys import WAS
 from optimerge.records.optuna_access import id_of, mark, set_state, trial_of
 from optimerge.records.origins import WITHDRAWN, is_parent
 from optimerge.space.points import Key, key_of

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from optimerge.errors import RunError
 from optimerge.recipe.write import recipe_text
 from optimerge.records.attributes import as_trial
+from optimerge.records.keys import ENDS, GOAL
 from optimerge.records.optuna_access import id_of
 from optimerge.records.origins import SAMPLER
 from optimerge.records.types import Trial
@@ -74,8 +75,8 @@ def _search(
     observer: Observer,
     warn: Callable[[str], None],
 ) -> None:
-    session.run.search.set_user_attr("goal", budget.trials)
-    session.run.search.set_user_attr("ends", budget.ends)
+    session.run.search.set_user_attr(GOAL, budget.trials)
+    session.run.search.set_user_attr(ENDS, budget.ends)
     with Lease(session.run, session.worker) as lease:
         lease.settle(stop)
         for trial in score_parents(session, budget, stop, lease):

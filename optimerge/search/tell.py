@@ -11,13 +11,13 @@ from optimerge.records.attributes import (
     CONSTRAINTS,
     FIXED,
     PLACE,
-    WAS,
     origin_of,
     place,
     trial_attributes,
 )
 from optimerge.records.evidence import late_evidence, write_evidence
 from optimerge.records.full_disk import patiently
+from optimerge.records.keys import WAS
 from optimerge.records.notes import note_attributes, trial_note
 from optimerge.records.optuna_access import id_of, note_in_study, trial_of
 from optimerge.records.origins import SAMPLER, is_parent

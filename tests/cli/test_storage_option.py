@@ -11,7 +11,8 @@ import pytest
 from optimerge.cli import searching
 from optimerge.cli.main import cli
 from optimerge.cli.main import run as run_command
-from optimerge.records.run import JOURNAL, open_run
+from optimerge.records.keys import JOURNAL
+from optimerge.records.run import open_run
 from optimerge.records.stop_request import last_request
 
 READ_A_RUN = ("status", "front", "show", "export", "stop", "search", "soup", "test")

@@ -18,7 +18,8 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "search"))
 from fake_search import Fake, Watcher, open_fake, told
 
-from optimerge.records.run import JOURNAL, Run
+from optimerge.records.keys import JOURNAL
+from optimerge.records.run import Run
 from optimerge.records.storage import open_database, open_journal
 from optimerge.search.budget import Stop, make_budget
 from optimerge.search.samplers.registry import sampler_named

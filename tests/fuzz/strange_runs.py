@@ -12,12 +12,13 @@ from optuna.samplers import RandomSampler
 from optimerge.api.run import load_run
 from optimerge.cli import show, status
 from optimerge.cli.evidence import compared
-from optimerge.cli.searching import front_of, print_all, print_front
+from optimerge.cli.fronts import front_of, print_all, print_front
 from optimerge.front.formats import FORMATS, in_format
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence
+from optimerge.records.keys import JOURNAL
 from optimerge.records.prompts import Item, write_items
-from optimerge.records.run import JOURNAL, RunInfo, create_run, open_run
+from optimerge.records.run import RunInfo, create_run, open_run
 from optimerge.records.types import MergeStats, Score
 
 RECIPE = (

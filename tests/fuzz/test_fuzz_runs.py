@@ -16,8 +16,9 @@ from mutations import DEEP, ODD, edited, mutated, only_our_errors, tier
 from strange_runs import COMMANDS, HEADER, as_bytes, as_journal, lines, packed
 
 from optimerge.cli.evidence import compared, item_lines
+from optimerge.records.keys import JOURNAL
 from optimerge.records.prompts import Item, read_items, write_items
-from optimerge.records.run import JOURNAL, open_run
+from optimerge.records.run import open_run
 
 
 def judge_journal(folder: Path, content: bytes) -> None:

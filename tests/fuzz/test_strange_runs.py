@@ -19,8 +19,9 @@ from optimerge.cli.evidence import compared, item_lines
 from optimerge.cli.main import run as command
 from optimerge.errors import RunError
 from optimerge.records.evidence import read_evidence
+from optimerge.records.keys import JOURNAL
 from optimerge.records.prompts import read_items
-from optimerge.records.run import JOURNAL, make_writable, open_run
+from optimerge.records.run import make_writable, open_run
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 5])

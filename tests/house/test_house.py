@@ -13,6 +13,7 @@ COMMANDS = [
     "build",
     "calibrate",
     "check",
+    "completion",
     "dashboard",
     "demo",
     "evaluate",

@@ -10,7 +10,8 @@ import pytest
 from optimerge.errors import RunError
 from optimerge.records.artifact_url import ARTIFACTS_VARIABLE, new_url, open_artifacts
 from optimerge.records.evidence import Evidence, TaskEvidence, read_evidence, write_evidence
-from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, find_run, open_run
+from optimerge.records.keys import JOURNAL
+from optimerge.records.run import Run, RunInfo, create_run, find_run, open_run
 
 INFO = RunInfo("merge_method: ties\n", "space.yaml", "d", {"t": "maximize"}, 2, 0, False)
 

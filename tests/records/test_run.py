@@ -9,9 +9,8 @@ from optimerge.cli.status import describe
 from optimerge.errors import RunError
 from optimerge.records.activity import activity
 from optimerge.records.attributes import trial_attributes
+from optimerge.records.keys import FORMAT, JOURNAL
 from optimerge.records.run import (
-    FORMAT,
-    JOURNAL,
     Run,
     RunInfo,
     create_run,

@@ -20,7 +20,8 @@ from optimerge.cli.quiet import quiet
 from optimerge.errors import RunError
 from optimerge.records import shared_journal as journals
 from optimerge.records.attributes import trial_attributes
-from optimerge.records.run import JOURNAL, Run, RunInfo, create_run, find_run, open_run
+from optimerge.records.keys import JOURNAL
+from optimerge.records.run import Run, RunInfo, create_run, find_run, open_run
 from optimerge.records.shared_journal import JournalLock, SharedJournal, mend
 from optimerge.records.storage import open_journal
 from optimerge.records.types import MergeStats, Score

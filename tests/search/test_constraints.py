@@ -8,8 +8,8 @@ from typing import Any
 import optuna
 import pytest
 
+from optimerge.cli.fronts import front_of
 from optimerge.cli.main import run
-from optimerge.cli.searching import front_of
 from optimerge.errors import RecipeError, RunError
 from optimerge.records.run import open_run
 from optimerge.search.proposals import known_trial, suggest_point

@@ -12,7 +12,8 @@ import pytest
 from fake_search import TELLTALE, KilledError, told
 
 from optimerge.cli.quiet import quiet
-from optimerge.records.run import JOURNAL, open_run
+from optimerge.records.keys import JOURNAL
+from optimerge.records.run import open_run
 from optimerge.records.shared_journal import SharedJournal
 from optimerge.search.budget import Stop, make_budget
 from optimerge.search.study import search

@@ -13,12 +13,15 @@ from optimerge.space.space import SearchSpace
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+    from optimerge.records.types import Direction
+    from optimerge.space.space import SearchSpace
+
 
 @dataclass(frozen=True)
 class Ask:
     """What a sampler is made for: one proposal in a space."""
 
-    space: SearchSpace
+    space: "SearchSpace"
     seed: int
     """Of this proposal."""
     finished: int
@@ -29,7 +32,7 @@ class Ask:
     """The run's reference point, in losses; None before it is fixed."""
     scales: Sequence[float] | None = None
     """The parents' range by objective; None before it is fixed."""
-    directions: Mapping[str, Direction] = field(default_factory=dict)
+    directions: "Mapping[str, Direction]" = field(default_factory=dict)
     """By objective that is optimised, in the order of the trials' values."""
     run_seed: int = 0
     """The same for every proposal of a run."""

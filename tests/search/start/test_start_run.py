@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
+from optimerge.cli.fronts import front_of
 from optimerge.cli.main import run
-from optimerge.cli.searching import front_of
 from optimerge.cli.tables import trials_screen
 from optimerge.errors import RecipeError
 from optimerge.records.run import open_run

@@ -1,0 +1,29 @@
+"""Numbers of trials that several screens show."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+
+from optimerge.records.types import Direction, Trial
+
+
+def task_names(trials: Iterable[Trial], objectives: Mapping[str, Direction]) -> list[str]:
+    """Return the objectives that are scores on items and are maximised."""
+    first = next((t for t in trials if t.scores), None)
+    if first is None:
+        return []
+    return [n for n, d in objectives.items() if d == "maximize" and first.scores[n].items]
+
+
+def mean_of(trial: Trial, tasks: Sequence[str]) -> float:
+    """Return the plain mean of a trial's scores on the tasks."""
+    return fmean(trial.scores[name].value for name in tasks)
+
+
+def best_values(trials: Sequence[Trial], objectives: Mapping[str, Direction]) -> dict[str, float]:
+    """Return the best value of each objective; NaN while there is none."""
+    found = {}
+    for name, direction in objectives.items():
+        values = [t.scores[name].value for t in trials if name in t.scores]
+        pick = max if direction == "maximize" else min
+        found[name] = pick(values, default=float("nan"))
+    return found
