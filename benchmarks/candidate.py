@@ -97,7 +97,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--mergekit", help="Python with mergekit 0.1.5 and lm-eval")
     parser.add_argument("--candidates", type=int, default=10, help="in the run of few")
-    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--repeat", type=int, default=1, help="tables")
+    parser.add_argument("--peers", nargs="+", choices=PEERS.values(), default=[*PEERS.values()])
     parser.add_argument("--zoo", type=Path, help="Folder of the zoo. Default: the user's cache.")
     given = parser.parse_args()
     if not given.mergekit:
@@ -110,7 +111,7 @@ def main() -> None:
     tasks = [f"zoo_{task}" for task in DEFAULT.tasks]
     os.environ |= {"HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     print(f"{'CPU seconds':<38} {'a candidate':>11} {'times ours':>10} {'start':>7}", flush=True)
-    for turn in range(given.repeat):
+    for _ in range(given.repeat):
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             asked = {
@@ -119,6 +120,7 @@ def main() -> None:
             } | {
                 name: loops(given.mergekit, loop, zoo.space, tasks, folder)
                 for name, loop in PEERS.items()
+                if loop in given.peers
             }
             ours = 0.0
             for name, command in asked.items():

@@ -14,7 +14,6 @@ from typing import Any
 import click
 import pytest
 import yaml
-
 from doc_blocks import ROOT, check_command, commands_in
 
 from optimerge.cli.main import cli
