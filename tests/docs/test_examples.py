@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -15,25 +14,16 @@ from typing import Any
 import click
 import pytest
 import yaml
+from doc_blocks import ROOT, check_command, commands_in
 
 from optimerge.cli.main import cli
 from optimerge.cli.main import run as run_command
 from optimerge.records.secrets import MASK, redacted_text
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(file for file in (ROOT / "examples").iterdir() if file.is_file())
 DOCS = ROOT / "docs" / "machines.md"
 SHELL = [file for file in EXAMPLES if file.suffix == ".sh"]
-NAMES = "|".join(cli.commands)
 PLACES = {"--storage": "sqlite:///x", "--artifacts": "memory://x"}
-
-
-def commands_in(text: str) -> Iterator[list[str]]:
-    """Every optimerge command of a shell text, without what stands round it."""
-    for line in text.replace("\\\n", " ").splitlines():
-        found = re.search(rf"(?:^|[\s=`])(optimerge (?:{NAMES})\b[^`#&]*)", line)
-        if found and not line.lstrip().startswith("#"):
-            yield shlex.split(re.sub(r'"?\$(\w+|\{[^}]*\})', "X", found[1]).replace('"', ""))
 
 
 def jobs() -> Iterator[Any]:
@@ -59,9 +49,7 @@ def test_there_are_examples_and_commands_in_them() -> None:
 
 @pytest.mark.parametrize("words", all_commands(), ids=" ".join)
 def test_every_command_is_one_that_optimerge_takes(words: list[str]) -> None:
-    name, *rest = words[1:]
-    with cli.commands[name].make_context(name, list(rest)) as context:
-        assert context.params
+    check_command(words)
 
 
 def test_a_command_that_is_none_is_seen() -> None:
