@@ -31,7 +31,8 @@ class Known:
     def tests(self, mutant: Mutant, first: str) -> list[str]:
         """Return the tests that run the mutant's line, the cheapest first.
 
-        A line that only importing runs is tested by all tests that run anything of its file.
+        A line that only importing runs is tested by all tests that run anything of its file, and
+        where importing runs the whole file, by all tests that there are.
 
         Args:
             mutant: The fault.
@@ -41,6 +42,7 @@ class Known:
         tests = _tests(lines.get(mutant.line, []))
         if not tests and mutant.line in lines:
             tests = _tests(context for each in lines.values() for context in each)
+            tests = tests or _tests(self.data.measured_contexts())
         files: dict[str, float] = {}
         for test in tests:
             file = test.partition("::")[0]

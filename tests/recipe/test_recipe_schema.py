@@ -99,6 +99,11 @@ def test_the_length_of_a_source_is_its_layers() -> None:
             f"{HEAD}tokenizer: {{tokens: {{x: {{zzz: 1}}}}}}\n",
             "tokenizer.tokens.x: unknown key 'zzz'; known: source, force",
         ),
+        (f"{HEAD}tokenizer: {{sourc: a}}\n", "tokenizer: unknown key 'sourc'; did you mean 'source'"),
+        (
+            "merge_method: linear\nmodels: [{model: a, parameters: {weight: {filter: mlp}}}]\n",
+            "my.yaml: models[0].parameters.weight[0]: the key 'value' is missing",
+        ),
         (f"{HEAD}zzz: 1\n", "my.yaml: unknown key 'zzz'; known: models, slices, parameters, "),
         (f"{HEAD}models: []\n", "the key 'models' is given twice"),
         (
