@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from optimerge.errors import RecipeError
 from optimerge.methods.protocol import Parameter
-from optimerge.recipe.values import Value, as_kind, coerce, interpolate
+from optimerge.recipe.values import Filtered, Value, as_kind, coerce, interpolate
 
 numbers = st.floats(-10, 10)
 
@@ -52,6 +52,57 @@ def test_texts_and_switches_are_what_the_parameter_takes_before_they_are_mixed()
     assert value(["1e-1", True]).at("x", 0.5, number) == pytest.approx(0.55)
     steps = [interpolate([1, 0, "yes"], d, lambda g: as_kind(g, SWITCH, "")) for d in (0, 0.5, 1)]
     assert steps == [True, False, True]
+
+
+def test_a_filtered_value_has_two_keys_and_stays_what_it_is() -> None:
+    with pytest.raises(ValueError, match="valu"):
+        value([{"filter": "mlp", "value": 1, "valu": 2}])
+    case = value({"filter": "mlp", "value": 1}).cases[0]
+    with pytest.raises(ValueError, match="frozen"):
+        case.value = 2
+    with pytest.raises(ValueError, match="frozen"):
+        value(1).cases = ()
+
+
+def test_a_value_may_be_made_of_its_cases() -> None:
+    cases = (Filtered(filter="mlp", value=1), Filtered(value=2))
+    assert Value(cases=cases).cases == cases
+
+
+@pytest.mark.parametrize("mixed", [[1, {"value": 2}], [[1], 2]])
+def test_a_list_is_a_gradient_or_filtered_values(mixed: object) -> None:
+    with pytest.raises(ValueError, match="a list holds numbers .* or filtered values, not both"):
+        value(mixed)
+
+
+@pytest.mark.parametrize(
+    ("data", "plain"),
+    [
+        (3, 3),
+        ([1, 2], [1, 2]),
+        ({"value": 3}, 3),
+        ({"filter": "mlp", "value": 3}, [{"filter": "mlp", "value": 3}]),
+        ([{"filter": "*", "value": 3}], [{"filter": "*", "value": 3}]),
+        (
+            [{"filter": "mlp", "value": [0, 1]}, {"value": 2}],
+            [{"filter": "mlp", "value": [0, 1]}, {"value": 2}],
+        ),
+    ],
+)
+def test_the_plain_form_is_the_shortest(data: object, plain: object) -> None:
+    assert value(data).plain() == plain
+
+
+def test_the_largest_whole_number_is_one_that_a_float_holds() -> None:
+    assert coerce(2**53, WHOLE, "") == 2**53
+    assert coerce(-(2**53), WHOLE, "") == -(2**53)
+    with pytest.raises(RecipeError, match="a whole number"):
+        coerce(2**53 + 2, WHOLE, "")
+
+
+@pytest.mark.parametrize("bound", [0, 1])
+def test_bounds_are_legal(bound: float) -> None:
+    assert coerce(bound, REAL, "") == bound
 
 
 def test_an_empty_gradient_is_no_value() -> None:
