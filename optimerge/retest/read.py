@@ -13,7 +13,7 @@ from optimerge.records.plain import one_line
 from optimerge.records.run import Run
 from optimerge.records.types import Direction, Trial
 from optimerge.retest import study as kept
-from optimerge.retest.parts import Part, items_in, sound_parts
+from optimerge.retest.objective_parts import Part, items_in, sound_parts
 from optimerge.retest.study import Record
 from optimerge.retest.tested import Items, Kind, Masks, Results, Tested
 
