@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from optimerge.recipe.schema import Recipe
-from optimerge.records.evidence import Evidence, read_evidence, write_evidence
+from optimerge.records.evidence import Evidence, evidence_of, write_evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.lease import WORKER, Worker, life
 from optimerge.records.optuna_access import begin_running, id_of, trial_of
@@ -124,7 +124,7 @@ def _together(
         for name, digest in known.measured.items()
         if name not in new.measured and asked.get(name, digest) == digest
     }
-    before = read_evidence(bench.session.run.artifacts, known.trial.evidence) or Evidence()
+    before = evidence_of(bench.session.run.artifacts, known.trial)
     fresh = {(task.task, task.digest) for task in evidence.tasks}
     rest = [task for task in before.tasks if (task.task, task.digest) not in fresh]
     scores = {**{name: known.trial.scores[name] for name in held}, **new.trial.scores}
