@@ -86,11 +86,9 @@ class Run:
 
     def front(self) -> "Front":
         """Return the Pareto front, measured from the reference point that the run fixed."""
-        from optimerge.front.front import make_front
+        from optimerge.front.front import front_of
 
-        return make_front(
-            self.trials(), self.objectives, self.records.reference, self.records.scales
-        )
+        return front_of(self.records)
 
     def certainty(self) -> "Certainty":
         """Return how sure the front is: `front.certainty.Certainty`.

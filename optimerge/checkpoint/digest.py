@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +91,6 @@ def text_digests(folder: Path) -> dict[str, str]:
         raise CheckpointError(
             f"{str(error.filename)!r} cannot be read: {error.strerror}; check the disk"
         ) from error
-
-
-def is_text_file(name: str) -> bool:
-    """Whether a file of that name is one of `TEXT_FILES`."""
-    return any(fnmatchcase(name, pattern) for pattern in TEXT_FILES)
 
 
 def _config_bytes(config: Mapping[str, Any]) -> bytes:

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from optimerge.records.plain import plain
 from optimerge.retest.grid import Group, Row, groups_of, rows_of
-from optimerge.retest.sentences import sections
-from optimerge.retest.words import headline
+from optimerge.retest.sections import sections
+from optimerge.retest.sentences import headline
 
 if TYPE_CHECKING:
     from rich.console import Console

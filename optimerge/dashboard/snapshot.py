@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from optimerge.front.front import Front, make_front
+from optimerge.front.front import Front, front_of
 from optimerge.records.keys import ENDS, GOAL
 from optimerge.records.run import Run
 from optimerge.records.types import Direction, Trial
@@ -55,7 +55,7 @@ def look(run: Run, version: int) -> Snapshot:
     stored = run.stored()
     rows = tuple(_row(trial, frozen) for trial, frozen in stored)
     trials = [row.trial for row in rows]
-    front = make_front(trials, run.info.objectives, run.reference, run.scales)
+    front = front_of(run, trials)
     kinds: dict[str, BaseDistribution] = {}
     for _, frozen in stored:
         kinds.update(frozen.distributions)

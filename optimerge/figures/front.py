@@ -55,7 +55,7 @@ def _legend(figure: "Figure") -> tuple[list["Artist"], list[str]]:
 
 
 def _pair(axes: "Axes", front: Front, first: str, second: str, chosen: Trial | None) -> None:
-    members = [t for t in front.members if not t.is_parent]
+    members = front.merges
     others = [t for t in front.trials if t not in front.members and not t.is_parent]
 
     def at(trials: Sequence[Trial]) -> tuple[list[float], list[float]]:

@@ -14,6 +14,7 @@ from optimerge.front.front import Front
 from optimerge.front.membership import beats_all, front_shares
 from optimerge.front.paired import DRAWS, draw
 from optimerge.front.reach import within_reach
+from optimerge.front.task_mean import is_in_shown_mean
 from optimerge.recipe.yaml_limits import check_limits
 from optimerge.records.artifacts import Artifacts
 from optimerge.records.evidence import Evidence, read_evidence
@@ -78,7 +79,7 @@ def make_certainty(
     means = [
         place
         for place, (name, direction) in enumerate(front.objectives.items())
-        if direction == "maximize" and asked[0].scores[name].items
+        if is_in_shown_mean(direction) and asked[0].scores[name].items
     ]
     mean = drawn[means].mean(axis=0) if means else np.full(drawn.shape[1:], np.nan)
     rivals = [place for place, trial in enumerate(trials) if trial.is_parent]

@@ -81,7 +81,7 @@ def make_choice(front: Front, how: str, limits: Sequence[Bound] = ()) -> Choice:
     if not front.members:
         raise RunError(f"there is nothing to pick: {none_feasible(front.trials)}")
     kept = within(front, limits)
-    merges = tuple(t for t in kept.members if not t.is_parent)
+    merges = kept.merges
     trial, why = _picked(front, merges or kept.members, pick, what)
     if limits:
         why += f" that keep {' and '.join(limit.name for limit in limits)}"

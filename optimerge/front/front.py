@@ -12,6 +12,7 @@ from optimerge.front import reference as corner
 from optimerge.front.dominance import complete, non_dominated
 from optimerge.front.hypervolume import hypervolume
 from optimerge.front.losses import losses_of
+from optimerge.records.run import Run
 from optimerge.records.types import Direction, Trial
 
 
@@ -38,6 +39,11 @@ class Front:
     def feasible(self) -> tuple[Trial, ...]:
         """The trials that keep every constraint, in the order of `trials`."""
         return tuple(trial for trial in self.trials if trial.feasible)
+
+    @property
+    def merges(self) -> tuple[Trial, ...]:
+        """The members that are no parents, in the order of `members`."""
+        return tuple(trial for trial in self.members if not trial.is_parent)
 
     @property
     def losses(self) -> NDArray[np.float64]:
@@ -99,6 +105,15 @@ def make_front(
         reference=_frozen(reference),
         scales=_frozen(scales),
     )
+
+
+def front_of(run: Run, trials: Sequence[Trial] | None = None) -> Front:
+    """Return a run's front, from the corner and in the units that it fixed.
+
+    `trials`: all of the run, where they were read already.
+    """
+    read = run.trials() if trials is None else trials
+    return make_front(read, run.info.objectives, run.reference, run.scales)
 
 
 def _place(trial: Trial) -> tuple[bool, float, str]:

@@ -18,6 +18,7 @@ from optimerge.space.objectives import (
     TaskObjective,
     objective_name,
 )
+from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -69,6 +70,34 @@ def make_objectives(
         else:
             made.append(make_objective(spec, context))
     return made
+
+
+def space_objectives(
+    space: SearchSpace,
+    specs: Sequence[ObjectiveSpec],
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    *,
+    items: Literal["search", "test"] = "search",
+    allow_code: bool = False,
+    searched: Searched | None = None,
+) -> list[Objective]:
+    """Build these objectives with the settings of a space: see `make_objectives`."""
+    settings = space.search
+    return make_objectives(
+        specs,
+        model=model,
+        tokenizer=tokenizer,
+        include_path=space.include_path,
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        items=items,
+        allow_code=allow_code,
+        folder=space.folder,
+        strict=settings.strict,
+        generation=settings.generation,
+        searched=searched,
+    )
 
 
 def check_names(specs: Sequence[ObjectiveSpec]) -> None:

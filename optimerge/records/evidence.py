@@ -20,6 +20,7 @@ from zipfile import BadZipFile, ZipFile
 from optimerge.errors import RunError
 from optimerge.records.artifacts import FOLDER as FOLDER
 from optimerge.records.artifacts import Artifacts, artifacts_of
+from optimerge.records.types import Trial
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -118,6 +119,11 @@ def write_evidence(where: Path | Artifacts, name: str, evidence: Evidence) -> in
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
     return artifacts_of(where).write(f"{name}{ENDING}", fill)
+
+
+def evidence_of(where: Path | Artifacts, trial: Trial) -> Evidence:
+    """Return what a trial kept, as `read_evidence`; empty if it is not there."""
+    return (read_evidence(where, trial.evidence) if trial.evidence else None) or Evidence()
 
 
 def read_evidence(where: Path | Artifacts, name: str) -> Evidence | None:

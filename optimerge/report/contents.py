@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from optimerge.errors import RunError
 from optimerge.front.certainty import Certainty
 from optimerge.front.choose import Choice, make_choice
-from optimerge.front.front import Front, make_front
+from optimerge.front.front import Front, front_of
 from optimerge.front.history import History, make_history
 from optimerge.front.importance import Importance, importance
 from optimerge.front.parts import Parts, parts
@@ -51,7 +51,7 @@ def gather(run: Run, how: str = "knee") -> Contents:
     RunError if that makes no sense in this run, or it cannot be read.
     """
     trials, objectives = run.trials(), run.info.objectives
-    front = make_front(trials, objectives, run.reference, run.scales)
+    front = front_of(run, trials)
     space = whole_space_of(run.info)
     found: dict[str, Importance] = {}
     lacking: dict[str, str] = {}

@@ -13,9 +13,9 @@ from optimerge.report.contents import Contents
 from optimerge.report.pictures import pictures
 from optimerge.report.text import score_text, value_text
 from optimerge.retest.grid import groups_of, rows_of
-from optimerge.retest.sentences import sections
+from optimerge.retest.sections import sections
+from optimerge.retest.sentences import headline
 from optimerge.retest.verdict import Verdict
-from optimerge.retest.words import headline
 
 TEMPLATE = Path(__file__).parent / "page.html"
 STAGES = ("propose", "wait", "merge", "score", "answer", "metrics", "others")

@@ -7,8 +7,8 @@ from typing import Any
 from optimerge.front.plain import plain
 from optimerge.records.types import Score
 from optimerge.retest.beats import Comparison, Estimate
+from optimerge.retest.sentences import headline
 from optimerge.retest.verdict import Line, Verdict
-from optimerge.retest.words import headline
 
 
 def to_json(verdict: Verdict) -> str:

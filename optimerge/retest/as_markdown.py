@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from optimerge.front.as_markdown import escaped
 from optimerge.retest.grid import Group, groups_of, rows_of
-from optimerge.retest.sentences import sections
+from optimerge.retest.sections import sections
+from optimerge.retest.sentences import headline
 from optimerge.retest.verdict import Verdict
-from optimerge.retest.words import headline
 
 
 def to_markdown(verdict: Verdict) -> str:

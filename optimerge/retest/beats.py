@@ -87,22 +87,22 @@ def compare(
 
     A merge, or a rival, without a score on a task is left out there; without a rival there is none.
     """
-    found: list[tuple[str | None, list[tuple[int, list[int]]], Pairs | None]] = []
+    family: list[tuple[str | None, list[tuple[int, list[int]]], Pairs | None]] = []
     for task in tasks:
         losses = sample.mean(task)
         rivals = [m for m in sample.of_kind(_kind(against)) if not np.isnan(losses[m])]
         merges = [m for m in sample.of_kind("merge") if not np.isnan(losses[m])]
         if not rivals or not merges:
             continue
-        known = not {sample.objectives[place] for place in sample.places(task)} & sample.unknown
-        hardest = _hardest(sample, task, merges, rivals, known=known)
+        measured = not {sample.objectives[place] for place in sample.places(task)} & sample.unknown
+        hardest = _hardest(sample, task, merges, rivals, known=measured)
         lines = [(merge, [rival, *rivals]) for merge, rival in zip(merges, hardest, strict=True)]
-        pairs = _pairs(sample, task, list(zip(merges, hardest, strict=True))) if known else None
-        found.append((task, lines, pairs))
-    tested = [pairs for _, _, pairs in found if pairs is not None]
+        pairs = _pairs(sample, task, list(zip(merges, hardest, strict=True))) if measured else None
+        family.append((task, lines, pairs))
+    tested = [pairs for _, _, pairs in family if pairs is not None]
     alone, corrected = p_values(tested, flips, sample.seed)
     made, start = [], 0
-    for task, lines, pairs in found:
+    for task, lines, pairs in family:
         for index, (merge, (rival, *rivals)) in enumerate(lines):
             at = start + index
             values = (float(alone[at]), float(corrected[at])) if pairs else (None, None)

@@ -8,10 +8,9 @@ whose scores are minimised counts with a minus. The test items play no part in i
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from statistics import fmean
 
 from optimerge.errors import OptimergeError, TrialError
-from optimerge.front.losses import to_loss
+from optimerge.front.task_mean import mean_to_choose_by
 from optimerge.objectives.evaluation import Evaluation
 from optimerge.records.evidence import Evidence, write_evidence
 from optimerge.records.full_disk import patiently
@@ -107,7 +106,7 @@ class Ensemble:
 
         def mean(weights: Sequence[float]) -> float:
             scores, _ = pool.scores(weights)
-            return fmean(-to_loss(each.value, each.direction) for each in scores.values())
+            return mean_to_choose_by(scores.values())
 
         weights = best(len(self._parents), mean)
         scores, evidence = pool.scores(weights)

@@ -11,10 +11,9 @@ from functools import partial
 
 from optimerge.errors import RunError
 from optimerge.objectives.evaluation import Evaluation, Race, Scored, make_evaluation
-from optimerge.objectives.make import make_objectives
+from optimerge.objectives.make import space_objectives
 from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.protocol import Candidate, Objective
-from optimerge.objectives.tasks import Which
 from optimerge.records.evidence import Evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.prompts import write_items
@@ -110,20 +109,14 @@ def _made(
     allow_code: bool,
     searched: Searched | None = None,
 ) -> dict[str, Objective]:
-    space = session.space
-    which: Which = "test"
-    made = make_objectives(
+    model, tokenizer = session.engine.model, load_tokenizer(session.models)
+    made = space_objectives(
+        session.space,
         specs,
-        model=session.engine.model,
-        tokenizer=load_tokenizer(session.models),
-        include_path=space.include_path,
-        seed=space.search.seed,
-        batch_size=space.search.batch_size,
-        items=which,
+        model,
+        tokenizer,
+        items="test",
         allow_code=allow_code,
-        folder=space.folder,
-        strict=space.search.strict,
-        generation=space.search.generation,
         searched=searched,
     )
     return {each.name: each for each in made}

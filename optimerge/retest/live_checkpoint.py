@@ -13,7 +13,7 @@ from optimerge.merge.resident import load_model
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.types import MergeStats
 from optimerge.retest.base_differences import count_differences, why_not_comparable
-from optimerge.search.session import spare_threads
+from optimerge.search.resident import spare_threads
 from optimerge.space.objectives import SparsityObjective, objective_name
 from optimerge.space.space import SearchSpace
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.checkpoint.folder import open_checkpoint
 from optimerge.checkpoint.reference import local_folder, split_adapter
-from optimerge.merge.engine import Engine, load_engine
+from optimerge.merge.engine import Engine
 from optimerge.objectives.protocol import Candidate
 from optimerge.recipe.read import read_recipe
 from optimerge.recipe.schema import InputModel, Recipe
@@ -15,8 +15,7 @@ from optimerge.recipe.statistics import with_statistics
 from optimerge.recipe.values import constants
 from optimerge.recipe.write import recipe_data, with_references
 from optimerge.search.models import Models, open_models
-from optimerge.search.session import set_first, spare_threads
-from optimerge.search.spread import Spread, choose
+from optimerge.search.resident import load_resident
 from optimerge.search.tokenizer import load_tokenizer
 from optimerge.space.read import make_space
 from optimerge.space.schema import BLOCKS
@@ -98,21 +97,13 @@ def open_live_recipe(
         key = (opened.path, opened.adapter.path if opened.adapter else None)
         placed[reference] = by_path.setdefault(key, opened).reference
     models = replace(models, checkpoints=tuple(by_path.values()))
-    spare_threads(models.base)
-    set_first(device)
-    choice = choose(models, asked, device)
-    engine = load_engine(
-        models.checkpoints,
-        device=device,
+    engine = load_resident(
+        models,
+        asked,
+        device,
         out_dtype=recipe.out_dtype or recipe.dtype,
         mode=recipe.block.mode,
         seed=recipe.block.seed,
-        vocabulary=models.vocabulary,
-        statistics=models.statistics,
-        layers=models.layers,
-        memory=choice.tier,
-        rounding=models.rounding,
-        device_map=choice.device_map if isinstance(choice, Spread) else None,
     )
     return LiveRecipe(str(file), recipe, models, engine, load_tokenizer(models), placed)
 

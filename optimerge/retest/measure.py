@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from optimerge.front.task_mean import mean_to_choose_by
 from optimerge.recipe.schema import Recipe
-from optimerge.records.evidence import Evidence, read_evidence, write_evidence
+from optimerge.records.evidence import Evidence, evidence_of, write_evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.lease import WORKER, Worker, life
 from optimerge.records.optuna_access import begin_running, id_of, trial_of
@@ -124,7 +125,7 @@ def _together(
         for name, digest in known.measured.items()
         if name not in new.measured and asked.get(name, digest) == digest
     }
-    before = read_evidence(bench.session.run.artifacts, known.trial.evidence) or Evidence()
+    before = evidence_of(bench.session.run.artifacts, known.trial)
     fresh = {(task.task, task.digest) for task in evidence.tasks}
     rest = [task for task in before.tasks if (task.task, task.digest) not in fresh]
     scores = {**{name: known.trial.scores[name] for name in held}, **new.trial.scores}
@@ -146,10 +147,8 @@ def _mean(bench: Bench, scores: Mapping[str, Score]) -> float:
         for spec in each.specs
         if isinstance(spec, TaskObjective)
     }
-    found = [
-        s.value if s.direction == "maximize" else -s.value for n, s in scores.items() if n in tasks
-    ]
-    return sum(found) / len(found) if found else 0.0
+    found = [score for name, score in scores.items() if name in tasks]
+    return mean_to_choose_by(found) if found else 0.0
 
 
 def _fail(bench: Bench, trial: "optuna.Trial", origin: str, text: str, outcome: Outcome) -> Record:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 from optimerge.errors import RunError
-from optimerge.front.front import make_front
+from optimerge.front.front import front_of
 from optimerge.records.run import Run, find_trial
 from optimerge.records.types import Trial
 from optimerge.retest.baselines import BASELINES, SCALES, Baseline, experts_of, why_not
@@ -61,7 +61,7 @@ class Plan:
 def make_plan(session: Session, exams: Sequence[Exam], wanted: Wanted) -> Plan:
     """Return what is to be scored; RunError if an asked trial is no complete merge."""
     run = session.run
-    merges = asked_merges(run, wanted.trials) if wanted.trials else front_merges(run)
+    merges = asked_merges(run, wanted.trials) if wanted.trials else front_of(run).merges
     whole = wanted.baselines and not wanted.trials
     tasks = any(isinstance(spec, TaskObjective) for spec in session.space.objectives)
     reasons = {b.name: why_not(session, b, tasks=tasks) for b in BASELINES if whole}
@@ -75,12 +75,6 @@ def make_plan(session: Session, exams: Sequence[Exam], wanted: Wanted) -> Plan:
         masks=wanted.masks,
     )
     return replace(plan, seconds=_seconds(session, exams, plan))
-
-
-def front_merges(run: Run) -> list[Trial]:
-    """Return the merges on the front, in its order."""
-    front = make_front(run.trials(), run.info.objectives, run.reference, run.scales)
-    return [trial for trial in front.members if not trial.is_parent]
 
 
 def asked_merges(run: Run, numbers: Sequence[int]) -> list[Trial]:

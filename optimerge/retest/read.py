@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from optimerge.errors import RunError
-from optimerge.front.front import make_front
+from optimerge.front.front import front_of
 from optimerge.records.attributes import as_trial
 from optimerge.records.evidence import read_evidence
 from optimerge.records.keys import LOOKS
@@ -13,9 +13,18 @@ from optimerge.records.origins import ENSEMBLE, MASKS
 from optimerge.records.plain import one_line
 from optimerge.records.run import Run
 from optimerge.records.types import Direction, Trial
-from optimerge.retest import study as kept
-from optimerge.retest.parts import Part, items_in, sound_parts
-from optimerge.retest.study import Record
+from optimerge.retest.objective_parts import Part, items_in, sound_parts
+from optimerge.retest.study import (
+    ASKED,
+    BASELINES,
+    LOOKS,
+    PARTS,
+    REPORTED,
+    SKIPPED,
+    Record,
+    latest,
+    open_tests,
+)
 from optimerge.retest.tested import Items, Kind, Masks, Results, Tested
 
 ORDER = ("uniform", "greedy_soup", "task_arithmetic", "ties", "dare_ties", "model_stock", "slerp")
@@ -30,20 +39,19 @@ def read_results(run: Run, *, documents: bool = True) -> Results | None:
     Merges that are no longer on the front are left out, unless they were asked for by number.
     RunError if the run holds what no optimerge wrote.
     """
-    study = kept.open_tests(run)
+    study = open_tests(run)
     if study is None:
         return None
-    found = kept.latest(study)
+    found = latest(study)
     if not found:
         return None
     reader = _Reader(run, study.user_attrs, found, documents)
-    front = make_front(run.trials(), run.info.objectives, run.reference, run.scales)
-    members = [trial for trial in front.members if not trial.is_parent]
-    asked = set(reader.numbers(kept.ASKED))
-    others = [t for t in run.trials() if t.number in asked and t not in members]
+    front = front_of(run)
+    asked = set(reader.numbers(ASKED))
+    others = [t for t in run.trials() if t.number in asked and t not in front.members]
     parents = [trial for trial in run.trials() if trial.is_parent]
     tested = [
-        *reader.models("merge", [*members, *(t for t in others if not t.is_parent)]),
+        *reader.models("merge", [*front.merges, *(t for t in others if not t.is_parent)]),
         *reader.models("parent", parents),
         *reader.baselines(),
         *reader.ensemble(),
@@ -55,7 +63,7 @@ def read_results(run: Run, *, documents: bool = True) -> Results | None:
         reference=tuple(float(number) for number in front.reference),
         scales=tuple(float(number) for number in front.scales),
         looks=max(1, *reader.numbers(LOOKS)),
-        skipped=reader.texts(kept.SKIPPED),
+        skipped=reader.texts(SKIPPED),
     )
 
 
@@ -67,18 +75,18 @@ class _Reader:
     ) -> None:
         self._run, self._attrs, self._found = run, attrs, found
         self._documents = documents
-        parts = attrs.get(kept.PARTS) or {}
+        parts = attrs.get(PARTS) or {}
         where = str(run.folder)
         if not isinstance(parts, dict):
-            raise self._unsound(kept.PARTS)
+            raise self._unsound(PARTS)
         self._parts = {k: sound_parts(parts.get(k, {}), where) for k in ("search", "test")}
 
     @property
     def reported(self) -> dict[str, Direction]:
         """Direction of each objective under `report:`."""
-        given = self.texts(kept.REPORTED)
+        given = self.texts(REPORTED)
         if not set(given.values()) <= {"maximize", "minimize"}:
-            raise self._unsound(kept.REPORTED)
+            raise self._unsound(REPORTED)
         return cast("dict[str, Direction]", given)
 
     def texts(self, key: str) -> dict[str, str]:
@@ -106,16 +114,16 @@ class _Reader:
 
     def baselines(self) -> Iterator[Tested]:
         """Yield the baselines."""
-        given = self._attrs.get(kept.BASELINES) or {}
+        given = self._attrs.get(BASELINES) or {}
         if not isinstance(given, dict):
-            raise self._unsound(kept.BASELINES)
+            raise self._unsound(BASELINES)
         names = [*(n for n in ORDER if n in given), *(n for n in given if n not in ORDER)]
         trials = self._beside() if names else {}
         for name in names:
             try:
                 about, recipe = str(given[name]["about"]), str(given[name]["recipe"])
             except (KeyError, TypeError):
-                raise self._unsound(kept.BASELINES) from None
+                raise self._unsound(BASELINES) from None
             trial, record = trials.get(recipe), self._found.get(recipe)
             if trial is not None and record is not None:
                 found = self._tested(one_line(name), "baseline", trial, record)

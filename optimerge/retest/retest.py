@@ -23,7 +23,7 @@ from optimerge.retest.exams import Exam, make_exams
 from optimerge.retest.found import Finder, Found, parents_found
 from optimerge.retest.masks import mask_origin, mask_seeds, with_seed
 from optimerge.retest.measure import Bench, clear_lost, measure
-from optimerge.retest.parts import parts_of
+from optimerge.retest.objective_parts import parts_of
 from optimerge.retest.plan import Plan, Wanted, make_plan
 from optimerge.retest.study import (
     ASKED,

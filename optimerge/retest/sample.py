@@ -12,6 +12,7 @@ from optimerge.front.dominance import complete
 from optimerge.front.losses import to_loss, to_value
 from optimerge.front.membership import front_shares
 from optimerge.front.paired import DRAWS, Outcomes, Part, draw
+from optimerge.front.task_mean import is_in_shown_mean
 from optimerge.records.types import Direction, Score
 from optimerge.retest.tested import Items, Kind, Results
 
@@ -102,7 +103,9 @@ def make_sample(results: Results, which: Which, draws: int = DRAWS, seed: int = 
         signs=tuple(to_value(1.0, way) for way in directions.values()),
         optimised=len(results.objectives),
         compared=tuple(compared),
-        tasks=tuple(n for n in compared if n in results.objectives and directions[n] == "maximize"),
+        tasks=tuple(
+            n for n in compared if n in results.objectives and is_in_shown_mean(directions[n])
+        ),
         outcomes=tuple(outcomes),
         unknown=frozenset(name for name in compared if _unknown(name, scores, items)),
         draws=draws,

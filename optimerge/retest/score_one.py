@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from optimerge.objectives.evaluation import make_evaluation
 from optimerge.objectives.local import LocalAnswering, Way
-from optimerge.objectives.make import make_objectives
+from optimerge.objectives.make import space_objectives
 from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.protocol import NeedsParent, Objective
 from optimerge.records.types import Direction, Score
@@ -121,19 +121,13 @@ def _made(
     items: Which,
     searched: Searched | None,
 ) -> list[Objective]:
-    settings = space.search
-    return make_objectives(
+    return space_objectives(
+        space,
         specs,
-        model=live.model,
-        tokenizer=live.tokenizer,
-        include_path=space.include_path,
-        seed=settings.seed,
-        batch_size=settings.batch_size,
+        live.model,
+        live.tokenizer,
         items=items,
         allow_code=allow_code,
-        folder=space.folder,
-        strict=settings.strict,
-        generation=settings.generation,
         searched=searched,
     )
 

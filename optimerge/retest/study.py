@@ -33,7 +33,7 @@ REPORT, TEST_ITEMS = "report", "test_items"
 REPORTED = "reported"
 """Direction of each objective under `report:`."""
 PARTS = "parts"
-"""By "search" and "test", of every objective that is a mean over documents: see `parts`."""
+"""By "search" and "test", of objectives that are means over documents: see `objective_parts`."""
 BASELINES, SKIPPED = "baselines", "skipped"
 """By baseline what it is and its recipe, whose trial stands in the study "parents". Those that the
 run cannot have, and why."""

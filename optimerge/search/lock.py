@@ -57,7 +57,7 @@ def joined(folder: Path, index: int | None = None) -> Iterator[int]:
 
 
 @contextmanager
-def making(folder: Path) -> Iterator[None]:
+def making_the_run(folder: Path) -> Iterator[None]:
     """Hold what only one at a time may do in a run folder: make the run."""
     (folder / WORKERS).mkdir(exist_ok=True)
     with (folder / WORKERS / "making.lock").open("a") as file:

@@ -1,7 +1,7 @@
 """The models of a search space: headers opened, fit checked, no weights loaded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from optimerge.checkpoint.fit import check_fit
@@ -11,7 +11,7 @@ from optimerge.checkpoint.names import with_one_naming
 from optimerge.checkpoint.reference import local_folder, pinned, split_adapter
 from optimerge.errors import RecipeError
 from optimerge.merge.align import Aligner
-from optimerge.merge.plan import make_plan
+from optimerge.merge.plan import MergePlan, make_plan
 from optimerge.merge.rounding import Rounding, make_rounding
 from optimerge.merge.statistics import Statistics, open_statistics
 from optimerge.merge.vocabulary import Vocabulary, make_vocabulary
@@ -92,56 +92,69 @@ def open_models(
     opened = [open_checkpoint(r, space.folder, trust_code=trust_code) for r in space.references]
     checkpoints = tuple(with_one_naming(opened))
     by_reference = {c.reference: c for c in checkpoints}
-    layers = None
-    if is_layer_map(space, by_reference):
-        check_layer_map(space, by_reference)
-        check_layers_fit(checkpoints, one_config=not recipe.base_model)
-        layers = resident_layers(space, checkpoints)
-    else:
-        check_fit(checkpoints, vocabularies_differ=recipe.output_tokenizer is not None)
+    layers = _checked_layers(space, checkpoints)
     space, groups = with_layer_groups(space, checkpoints, known)
     vocabulary = make_vocabulary(recipe, by_reference, space.folder, exact=space.search.exact)
     places = {c.reference: _place(c, space.folder) for c in checkpoints}
     if vocabulary and vocabulary.owner and vocabulary.wanted.source not in places:
         source = vocabulary.wanted.source
         places[source] = _full(source, vocabulary.owner, space.folder)
-    has_base = recipe.base_model is not None
-    models = Models(
+    rounding = None
+    if space.search.task_vectors == "int8":
+        mode = "exact" if space.search.exact else "fast"
+        rounding = make_rounding(recipe, by_reference, mode, space.file)
+    depth = checkpoints[0].layers
+    check_layer_groups(space, depth)
+    names = short_names(by_reference)
+    named_parents(space, space.measured, names, recipe.base_model)
+    starts = recipe_starts(space, places, depth)
+    plans = _corner_plans(space, by_reference)
+    statistics = open_statistics(
+        recipe, plans, by_reference, space.folder, aligned=vocabulary is not None, keep=True
+    )
+    notes = [note for plan in plans for note in statistics.notes(plan)] if statistics else []
+    if layers and kinds_that_change(checkpoints[0]):
+        notes.append(KINDS)
+    if vocabulary is not None:
+        _refuse_sparsity(space, vocabulary)
+        aligner = Aligner(vocabulary)
+        notes += [note for plan in plans for note in aligner.check(plan, space.file)]
+    return Models(
         space,
         checkpoints,
         places,
         vocabulary,
+        notes=tuple(dict.fromkeys(notes)),
+        statistics=statistics,
         layers=layers,
-        has_base=has_base,
+        has_base=recipe.base_model is not None,
+        rounding=rounding,
+        starts=starts,
         layer_groups=groups,
     )
-    if space.search.task_vectors == "int8":
-        mode = "exact" if space.search.exact else "fast"
-        rounding = make_rounding(recipe, by_reference, mode, space.file)
-        models = replace(models, rounding=rounding)
-    check_layer_groups(space, models.base.layers)
-    named_parents(space, space.measured, models.names, models.base_reference)
-    starts = recipe_starts(space, places, models.base.layers)
-    models = replace(models, starts=starts)
-    plans = [
-        make_plan(space.recipe(point, models.base.layers), by_reference)
+
+
+def _checked_layers(
+    space: SearchSpace, checkpoints: tuple[Checkpoint, ...]
+) -> tuple[int, int] | None:
+    """Check that the models fit together; return `Models.layers`."""
+    by_reference, recipe = {c.reference: c for c in checkpoints}, space.any_recipe
+    if is_layer_map(space, by_reference):
+        check_layer_map(space, by_reference)
+        check_layers_fit(checkpoints, one_config=not recipe.base_model)
+        return resident_layers(space, checkpoints)
+    check_fit(checkpoints, vocabularies_differ=recipe.output_tokenizer is not None)
+    return None
+
+
+def _corner_plans(space: SearchSpace, by_reference: Mapping[str, Checkpoint]) -> list[MergePlan]:
+    """Return the plans of every method at the corners of its ranges: all that may be needed."""
+    depth = next(iter(by_reference.values())).layers
+    return [
+        make_plan(space.recipe(point, depth), by_reference)
         for method in space.methods
         for point in space.corners(method)
     ]
-    statistics = open_statistics(
-        recipe, plans, by_reference, space.folder, aligned=vocabulary is not None, keep=True
-    )
-    if statistics:
-        notes = [note for plan in plans for note in statistics.notes(plan)]
-        models = replace(models, statistics=statistics, notes=tuple(dict.fromkeys(notes)))
-    if layers and kinds_that_change(models.base):
-        models = replace(models, notes=(*models.notes, KINDS))
-    if vocabulary is None:
-        return models
-    _refuse_sparsity(space, vocabulary)
-    aligner = Aligner(vocabulary)
-    notes = [note for plan in plans for note in aligner.check(plan, space.file)]
-    return replace(models, notes=tuple(dict.fromkeys([*models.notes, *notes])))
 
 
 def check_base(space: SearchSpace) -> None:

@@ -73,8 +73,8 @@ def begin_next(
         trial = begin_proposal(study, space, proposal, {**marked, WORKER: str(worker)})
         frozen = trial_of(study, id_of(trial))
         # What is in the view has another point; looked at is what others began since.
-        known = len(trials)
-        if trial.number > known and superseded(study, space, frozen, known):
+        viewed = len(trials)
+        if trial.number > viewed and superseded(study, space, frozen, viewed):
             drop(study, id_of(trial))  # another worker began the same point meanwhile
         else:
             begun = trial, dict(proposal.params)

@@ -1,15 +1,13 @@
 """Tells, when a run is resumed, whether its models are still those that it was started with."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from optimerge.checkpoint.digest import is_text_file, part_digests, text_digests
+from optimerge.checkpoint.digest import part_digests, text_digests
 from optimerge.errors import RunError
 from optimerge.records.run import Run
 from optimerge.search.models import Models
 
-log = logging.getLogger(__name__)
 Digests = Mapping[str, Mapping[str, str]]
 """By a model's reference and the name of its file."""
 
@@ -33,14 +31,10 @@ def refuse_other_models(run: Run, now: Digests, folders: Mapping[str, Path]) -> 
     """Raise RunError if a model's file was replaced, removed or added since the run was started.
 
     What is compared is content (`optimerge.checkpoint.digest`): a file that was copied, touched or
-    lies elsewhere is the same. A run that was started before digests were kept is not checked, nor
-    are tokenizers in one of before theirs were.
+    lies elsewhere is the same.
     """
-    with_texts = any(is_text_file(name) for kept in run.info.models.values() for name in kept)
     for reference, before in run.info.models.items():
         found = now.get(reference, {})
-        if not with_texts:
-            found = {name: digest for name, digest in found.items() if not is_text_file(name)}
         for name in (*before, *(n for n in found if n not in before)):
             if before.get(name) == found.get(name):
                 continue
@@ -52,5 +46,3 @@ def refuse_other_models(run: Run, now: Digests, folders: Mapping[str, Path]) -> 
                 "so its merges would not be comparable; put the old file back, or give another "
                 "--run-dir"
             )
-    if not run.info.models:
-        log.info("the run keeps no digests of its models, so they are not compared")

@@ -8,16 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from optimerge.checkpoint.code import trusted_code
-from optimerge.checkpoint.folder import Checkpoint
-from optimerge.errors import RunError
-from optimerge.merge.engine import Engine, load_engine
+from optimerge.merge.engine import Engine
 from optimerge.methods.registry import maker_of_method
 from optimerge.objectives.evaluation import Evaluation, make_evaluation
-from optimerge.objectives.make import make_objectives
+from optimerge.objectives.make import space_objectives
 from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.protocol import Objective
 from optimerge.recipe.block import OptimergeBlock
-from optimerge.recipe.read import parse_yaml
 from optimerge.recipe.schema import Dtype, InputModel, Recipe
 from optimerge.recipe.statistics import needed_statistics, with_statistics
 from optimerge.recipe.values import constants
@@ -28,30 +25,25 @@ from optimerge.records.prompts import write_items
 from optimerge.records.run import (
     Run,
     RunInfo,
-    create_run,
     find_run,
     make_writable,
-    with_plugins,
-    with_trusted_code,
 )
 from optimerge.records.stop_request import last_token
-from optimerge.search.lock import making
 from optimerge.search.models import Models, open_models
+from optimerge.search.open_run import open_or_create, reach_artifacts, refuse_other_space
 from optimerge.search.racing import Races, raced_on
-from optimerge.search.same_models import model_digests, refuse_other_models
+from optimerge.search.resident import load_resident
+from optimerge.search.same_models import Digests, model_digests, refuse_other_models
 from optimerge.search.seen import Memory
-from optimerge.search.spread import Spread, choose
 from optimerge.search.tokenizer import load_tokenizer
-from optimerge.search.versions import plugins, refuse_other_plugins, versions
+from optimerge.search.versions import plugins, versions
 from optimerge.search.watch import NO_LIMIT, Watch
 from optimerge.space.ranges import Param
-from optimerge.space.same import first_difference, fixed_part, shareable, space_digest
+from optimerge.space.same import shareable, space_digest
 from optimerge.space.space import SearchSpace
 
 log = logging.getLogger(__name__)
 Say = Callable[[str], None]
-TINY = 5_000_000
-"""Parameters below which a second thread only costs."""
 
 
 @dataclass(frozen=True)
@@ -148,60 +140,22 @@ def open_session(
     `storage`, `artifacts`: URLs of what keeps the run, and its evidence, if not the folder. `warn`
     is told what is not quite as asked for.
     """
-    known, heard = None, ""
     if started := find_run(folder, storage, artifacts):
-        _refuse_other_space(started, space)
-        known, heard = started.info.layer_groups, last_token(started)
+        refuse_other_space(started, space)
+    heard = last_token(started) if started else ""
     make_writable(folder)
     say("reading model headers")
-    models = open_models(space, known, trust_code=trust_code)
-    if trust_code:
-        say(trusted_code(c.path for c in models.checkpoints))
-    digests = model_digests(models)
-    if started is not None:
-        refuse_other_models(started, digests, {c.reference: c.path for c in models.checkpoints})
+    models, digests = _open_models(space, started, trust_code, say)
     space = models.space
-    spare_threads(models.base)
-    set_first(device)
-    choice = choose(models, space, device)
-    count = len(models.checkpoints)
-    held = f"base and {count - 1} experts" if models.has_base else f"{count} models"
-    say(f"loading {held} ({choice.short})")
-    engine = load_engine(
-        models.checkpoints,
-        device=device,
-        out_dtype=space.any_recipe.out_dtype,
-        mode="exact" if space.search.exact else "fast",
-        seed=space.search.seed,
-        vocabulary=models.vocabulary,
-        statistics=models.statistics,
-        layers=models.layers,
-        memory=choice.tier,
-        rounding=models.rounding,
-        device_map=choice.device_map if isinstance(choice, Spread) else None,
-    )
+    engine = _load_engine(models, device, say)
     say("building tasks")
-    objectives = make_objectives(
-        space.objectives,
-        model=engine.model,
-        tokenizer=load_tokenizer(models),
-        include_path=space.include_path,
-        seed=space.search.seed,
-        batch_size=space.search.batch_size,
-        allow_code=allow_code,
-        folder=space.folder,
-        strict=space.search.strict,
-        generation=space.search.generation,
+    objectives = space_objectives(
+        space, space.objectives, engine.model, load_tokenizer(models), allow_code=allow_code
     )
     for objective in objectives:
         for note in getattr(objective, "notes", ()):
             warn(note)
-    racing = space.search.racing
-    evaluation = make_evaluation(objectives, engine.model, raced_on(objectives) if racing else ())
-    if racing and (odd := [o.name for o in evaluation.on_tasks if o not in evaluation.raced]):
-        log.info("scored whole before each race: %s", ", ".join(odd))
-        if not evaluation.raced:
-            warn(f"candidates are not raced: no task is a mean of outcomes from 0 to 1 ({odd[0]})")
+    evaluation = _make_evaluation(space, objectives, engine, warn)
     info = replace(
         _info(space, models, objectives),
         allow_code=allow_code,
@@ -210,7 +164,7 @@ def open_session(
         models=digests,
         places=dict(models.places),
     )
-    run = _open_or_create(folder, info, storage, artifacts, started)
+    run = open_or_create(folder, info, storage, artifacts, started)
     if run.info.plan != evaluation.way:
         log.warning(
             "the run was started with token plan %s and goes on with %s: the last bits of scores "
@@ -218,82 +172,52 @@ def open_session(
             run.info.plan,
             evaluation.way,
         )
-    _reach_artifacts(run, warn)
+    reach_artifacts(run, warn)
     _keep_items(run, objectives)
+    racing = space.search.racing
     races = Races(run, evaluation, racing.confidence) if racing and evaluation.raced else None
     return Session(space, models, engine, evaluation, run, races, heard)
 
 
-def set_first(device: str) -> None:
-    """Let what names no CUDA device (page-locked memory) go to the first of this process's own.
-
-    Else every worker of a machine takes memory of the first device there is.
-    """
-    import torch
-
-    first = device.partition(",")[0]
-    if first.startswith("cuda:"):
-        torch.cuda.set_device(first)
-
-
-def spare_threads(base: Checkpoint) -> None:
-    """Use one CPU thread for a tiny model: two would spend their time waiting for each other."""
-    import torch
-
-    if base.parameters < TINY:
-        torch.set_num_threads(1)
+def _open_models(
+    space: SearchSpace, started: Run | None, trust_code: bool, say: Say
+) -> tuple[Models, Digests]:
+    """Open the models, and refuse others than those that a run was started with."""
+    known = started.info.layer_groups if started else None
+    models = open_models(space, known, trust_code=trust_code)
+    if trust_code:
+        say(trusted_code(c.path for c in models.checkpoints))
+    digests = model_digests(models)
+    if started is not None:
+        refuse_other_models(started, digests, {c.reference: c.path for c in models.checkpoints})
+    return models, digests
 
 
-def _refuse_other_space(run: Run, space: SearchSpace) -> None:
-    if run.info.digest == space_digest(space.data):
-        return
-    old = fixed_part(parse_yaml(run.info.space, run.info.space_file))
-    found = first_difference(old, fixed_part(space.data)) or "it differs"
-    raise RunError(
-        f"{run.folder}: holds a run of another search space: {found}; "
-        "give another --run-dir, or the space that the run was started with"
+def _load_engine(models: Models, device: str, say: Say) -> Engine:
+    count = len(models.checkpoints)
+    held = f"base and {count - 1} experts" if models.has_base else f"{count} models"
+    settings = models.space.search
+    return load_resident(
+        models,
+        models.space,
+        device,
+        out_dtype=models.space.any_recipe.out_dtype,
+        mode="exact" if settings.exact else "fast",
+        seed=settings.seed,
+        say=lambda choice: say(f"loading {held} ({choice})"),
     )
 
 
-def _open_or_create(
-    folder: Path, info: RunInfo, storage: str, artifacts: str, started: Run | None
-) -> Run:
-    """Return the run: `started`, if it was there; else looked for once more, or made."""
-    run = started
-    if run is None:
-        with making(folder):
-            run = find_run(folder, storage, artifacts)
-            if run is None:
-                return create_run(folder, info, storage, artifacts)
-    if run.info.digest != info.digest:
-        raise RunError(
-            f"{folder}: a search of another space was started here at the same time; "
-            "give another --run-dir"
-        )
-    if run.info.items != info.items:
-        task = next(t for t in info.items if run.info.items.get(t) != info.items[t])
-        raise RunError(
-            f"{folder}: what {task!r} scores, its items or its code, is not what the run was "
-            "started with; put its files back, or give another --run-dir"
-        )
-    if info.trust_code:
-        run = with_trusted_code(run)
-    refuse_other_plugins(run.info.plugins, info.plugins, run.folder)
-    run = with_plugins(run, info.plugins)
-    return replace(run, info=replace(run.info, versions=info.versions))
-
-
-def _reach_artifacts(run: Run, warn: Say) -> None:
-    """Bring what waits here to the artifact store; RunError if the user did not name the store."""
-    if run.info.artifacts:
-        if away := run.artifacts.reach():
-            warn(f"{away}; evidence waits in the run folder until it is back")
-        run.artifacts.bring()
-    elif run.info.storage:
-        warn(
-            "evidence of this run stays in its folder on each machine; to have it where all can "
-            "read it, start a run with --artifacts"
-        )
+def _make_evaluation(
+    space: SearchSpace, objectives: Sequence[Objective], engine: Engine, warn: Say
+) -> Evaluation:
+    racing = space.search.racing
+    evaluation = make_evaluation(objectives, engine.model, raced_on(objectives) if racing else ())
+    if racing and (odd := [o.name for o in evaluation.on_tasks if o not in evaluation.raced]):
+        log.info("scored whole before each race: %s", ", ".join(odd))
+        if not evaluation.raced:
+            warn(f"candidates are not raced: no task is a mean of outcomes from 0 to 1 ({odd[0]})")
+    return evaluation
 
 
 def _keep_items(run: Run, objectives: Sequence[Objective]) -> None:

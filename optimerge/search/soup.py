@@ -15,10 +15,9 @@ once is not scored again, and a stopped command goes on where it was.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from optimerge.errors import RunError
-from optimerge.front.losses import to_loss
+from optimerge.front.task_mean import mean_to_choose_by
 from optimerge.recipe.schema import Recipe
 from optimerge.records.origins import BASE, SOUP
 from optimerge.records.types import Trial
@@ -59,8 +58,7 @@ def mean_score(trial: Trial, tasks: Sequence[str]) -> float:
     """Return the mean of a trial's scores on the tasks, larger is better; NaN if it has none."""
     if trial.state != "complete":
         return math.nan
-    scores = [trial.scores[name] for name in tasks]
-    return fmean(-to_loss(score.value, score.direction) for score in scores)
+    return mean_to_choose_by(trial.scores[name] for name in tasks)
 
 
 def greedy_soup(session: Session, stop: Stop) -> Iterator[Step]:

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from typing import Any, Literal
 
-from optimerge.front.front import make_front
+from optimerge.front.front import front_of
 from optimerge.records.run import Run
 
 Ended = Literal["finished", "stopped", "failed"]
@@ -35,7 +35,7 @@ def summary(
 
 def _measured(run: Run) -> dict[str, Any]:
     trials, objectives = run.trials(), run.info.objectives
-    front = make_front(trials, objectives, run.reference, run.search.user_attrs.get("scales"))
+    front = front_of(run, trials)
     best = {}
     for name, direction in objectives.items():
         pick = max if direction == "maximize" else min

@@ -88,7 +88,7 @@ def test_the_best_baseline_has_the_best_mean_in_units_of_the_parents_range(
     kept = load_run(real)
     results = kept.results()
     assert results is not None
-    scales = kept.kept.scales
+    scales = kept.records.scales
     assert scales is not None
 
     def mean(each: Any) -> float:

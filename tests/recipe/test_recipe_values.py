@@ -55,12 +55,12 @@ def test_texts_and_switches_are_what_the_parameter_takes_before_they_are_mixed()
 
 
 def test_a_filtered_value_has_two_keys_and_stays_what_it_is() -> None:
-    with pytest.raises(ValueError, match="valu"):
+    with pytest.raises(ValueError, match=r"valu"):
         value([{"filter": "mlp", "value": 1, "valu": 2}])
     case = value({"filter": "mlp", "value": 1}).cases[0]
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(ValueError, match=r"frozen"):
         case.value = 2
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(ValueError, match=r"frozen"):
         value(1).cases = ()
 
 
@@ -71,7 +71,7 @@ def test_a_value_may_be_made_of_its_cases() -> None:
 
 @pytest.mark.parametrize("mixed", [[1, {"value": 2}], [[1], 2]])
 def test_a_list_is_a_gradient_or_filtered_values(mixed: object) -> None:
-    with pytest.raises(ValueError, match="a list holds numbers .* or filtered values, not both"):
+    with pytest.raises(ValueError, match=r"a list holds numbers .* or filtered values, not both"):
         value(mixed)
 
 
@@ -96,7 +96,7 @@ def test_the_plain_form_is_the_shortest(data: object, plain: object) -> None:
 def test_the_largest_whole_number_is_one_that_a_float_holds() -> None:
     assert coerce(2**53, WHOLE, "") == 2**53
     assert coerce(-(2**53), WHOLE, "") == -(2**53)
-    with pytest.raises(RecipeError, match="a whole number"):
+    with pytest.raises(RecipeError, match=r"a whole number"):
         coerce(2**53 + 2, WHOLE, "")
 
 

@@ -13,10 +13,10 @@ from optimerge.errors import OptimergeError
 from optimerge.records.types import Score
 from optimerge.retest.as_json import to_json
 from optimerge.retest.as_markdown import to_markdown
-from optimerge.retest.certain import certainty_of_test
-from optimerge.retest.sentences import sections
+from optimerge.retest.certainty import certainty_of_test
+from optimerge.retest.sections import sections
+from optimerge.retest.sentences import front_again, headline, worse_than_parents
 from optimerge.retest.verdict import make_verdict
-from optimerge.retest.words import front_again, headline, worse_than_parents
 
 DRAWS = {"draws": 200, "flips": 199}
 

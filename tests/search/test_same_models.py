@@ -113,25 +113,6 @@ def test_where_the_space_names_a_tokenizer_all_of_them_count(family: Path, tmp_p
         resumed(family, tmp_path / "run", before)
 
 
-def test_a_run_of_before_tokenizers_had_digests_is_checked_for_the_rest(
-    family: Path, tmp_path: Path
-) -> None:
-    found = model_digests(open_models(read_space(family / "space.yaml")))
-    old = {
-        model: {name: each for name, each in files.items() if name.startswith(("model", "config"))}
-        for model, files in found.items()
-    }
-    assert old != found
-    resumed(family, tmp_path / "run", old)
-    other_numbers(family / "red")
-    with pytest.raises(RunError, match=r"red/model\.safetensors of the model red was replaced"):
-        resumed(family, tmp_path / "other", old)
-
-
-def test_a_run_of_before_digests_is_not_checked(family: Path, tmp_path: Path) -> None:
-    resumed(family, tmp_path / "run", {})
-
-
 def test_a_file_that_was_added_is_named(family: Path, tmp_path: Path) -> None:
     before = {m: dict(d) for m, d in model_digests(open_models(read_space(family / "space.yaml"))).items()}  # fmt: skip
     del before["red"]["model.safetensors"]
@@ -152,9 +133,9 @@ def test_a_search_is_not_resumed_on_another_model(
     opened(family, tmp_path / "run")
     other_numbers(family / "blue")
     loaded = []
-    from optimerge.search import session
+    from optimerge.search import resident
 
-    monkeypatch.setattr(session, "load_engine", loaded.append)
+    monkeypatch.setattr(resident, "load_engine", loaded.append)
     with pytest.raises(RunError, match=r"blue/model\.safetensors of the model blue was replaced"):
         opened(family, tmp_path / "run")
     assert not loaded  # before gigabytes are read

@@ -15,7 +15,7 @@ from optimerge.dashboard.resource import (
 from optimerge.dashboard.snapshot import Snapshot, known
 from optimerge.dashboard.source import Source
 from optimerge.front.certainty import tasks_of
-from optimerge.records.evidence import Evidence, TaskEvidence, read_evidence
+from optimerge.records.evidence import TaskEvidence, evidence_of
 from optimerge.records.prompts import Item, read_items
 from optimerge.records.types import Trial
 
@@ -106,7 +106,7 @@ def _of(
     snapshot: Snapshot, trial: Trial, other: Trial, name: str
 ) -> tuple[TaskEvidence, TaskEvidence | None]:
     """Return the evidence of both on a task; UnknownError if the trial has none."""
-    mine, theirs = _evidence(snapshot, trial), _evidence(snapshot, other)
+    mine, theirs = (evidence_of(snapshot.run.artifacts, each) for each in (trial, other))
     task = next((t for t in mine.tasks if t.task == name), None)
     if task is None:
         known_tasks = ", ".join(t.task for t in mine.tasks) or "none"
@@ -114,12 +114,6 @@ def _of(
             f"trial {trial.name} has no evidence by document of task {name!r}; it has {known_tasks}"
         )
     return task, theirs.of(task.task, task.digest)
-
-
-def _evidence(snapshot: Snapshot, trial: Trial) -> Evidence:
-    if not trial.evidence:
-        return Evidence()
-    return read_evidence(snapshot.run.artifacts, trial.evidence) or Evidence()
 
 
 def _metric(trial: Trial, task: TaskEvidence, metrics: list[str]) -> str:

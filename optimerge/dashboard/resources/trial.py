@@ -1,18 +1,16 @@
 """/api/runs/ID/trials/NAME: one trial whole."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from optimerge.dashboard.commands import build_command, export_command
-from optimerge.dashboard.paired import Difference, on_search, on_test
+from optimerge.dashboard.comparing import Comparison, best_baseline, comparisons
 from optimerge.dashboard.resource import Answer, Asked, Resource, trial_named
-from optimerge.dashboard.results import baselines_of, results_of, test_of
-from optimerge.dashboard.snapshot import Snapshot, known
+from optimerge.dashboard.results import results_of, test_of
+from optimerge.dashboard.snapshot import known
 from optimerge.dashboard.source import Source
 from optimerge.errors import OptimergeError
 from optimerge.export.recipe import export_text
-from optimerge.front.certainty import tasks_of
-from optimerge.front.losses import losses_of
 from optimerge.front.plain import plain
 from optimerge.front.table import identity
 from optimerge.recipe.by_layer import by_layer
@@ -21,7 +19,6 @@ from optimerge.records.evidence import Evidence, read_evidence
 from optimerge.records.run import Run
 from optimerge.records.space import space_of
 from optimerge.records.types import Direction, MergeStats, Score, Trial
-from optimerge.retest.tested import Results, Tested
 from optimerge.space.labels import short_names
 
 
@@ -130,7 +127,7 @@ def make(asked: Asked) -> Detail:
     tested, run, notes = test_of(results, trial), snapshot.run, list[str]()
     evidence = _evidence(run, [trial, *(t for t in snapshot.trials if t.is_parent)], notes)
     tasks = evidence[trial.evidence].tasks if trial.evidence in evidence else ()
-    best = _best_baseline(snapshot, results)
+    best = best_baseline(snapshot, results)
     exported = ""
     if trial.state == "complete":
         try:
@@ -164,7 +161,7 @@ def make(asked: Asked) -> Detail:
         best_baseline=None
         if best is None
         else Other(name=best.name, scores=_scores(best.search), test=_scores(best.test)),
-        comparisons=_comparisons(snapshot, trial, evidence, results, best),
+        comparisons=_comparisons(comparisons(snapshot, trial, evidence, results, best)),
         tasks=[task.task for task in tasks],
         stats=_stats(trial.stats),
         seconds=dict(trial.seconds),
@@ -211,69 +208,21 @@ def _evidence(run: Run, trials: list[Trial], notes: list[str]) -> dict[str, Evid
     return found
 
 
-def _best_baseline(snapshot: Snapshot, results: Results | None) -> Tested | None:
-    found = [t for t in baselines_of(results) if t.kind == "baseline"]
-    trials = [Trial(None, "complete", each.name, {}, "", scores=each.search) for each in found]
-    whole = [n for n, t in enumerate(trials) if set(snapshot.objectives) <= set(t.scores)]
-    if not whole:
-        return None
-    losses = losses_of([trials[n] for n in whole], snapshot.objectives) / snapshot.front.scales
-    return found[whole[int(losses.mean(axis=1).argmin())]]
-
-
-def _comparisons(
-    snapshot: Snapshot,
-    trial: Trial,
-    evidence: dict[str, Evidence],
-    results: Results | None,
-    best: Tested | None,
-) -> list[Compared]:
-    """Return the trial against every parent, and against the best baseline."""
-    objectives, tasks = snapshot.objectives, tasks_of(snapshot.run.info.space)
-    tested = test_of(results, trial)
-    found: list[Compared] = []
-
-    def add(
-        name: str,
-        kind: Literal["parent", "baseline"],
-        items: Literal["search", "test"],
-        differences: list[Difference],
-    ) -> None:
-        found.extend(
-            Compared(
-                objective=each.objective,
-                against=name,
-                kind=kind,
-                items=items,
-                difference=known(each.value),
-                stderr=known(each.stderr),
-                significant=each.significant,
-                paired=each.paired,
-            )
-            for each in differences
+def _comparisons(compared: Sequence[Comparison]) -> list[Compared]:
+    return [
+        Compared(
+            objective=each.objective,
+            against=one.against,
+            kind=one.kind,
+            items=one.items,
+            difference=known(each.value),
+            stderr=known(each.stderr),
+            significant=each.significant,
+            paired=each.paired,
         )
-
-    if trial.state != "complete":
-        return found
-    for parent in (t for t in snapshot.trials if t.is_parent and t.state == "complete"):
-        if parent.name == trial.name:
-            continue
-        add(
-            parent.name, "parent", "search",
-            on_search(trial, parent, evidence, objectives, tasks),
-        )  # fmt: skip
-        other = test_of(results, parent)
-        if tested is not None and other is not None:
-            add(parent.name, "parent", "test", on_test(tested, other, objectives))
-    if best is not None:
-        rival = Trial(None, "complete", best.name, {}, "", scores=best.search)
-        add(
-            best.name, "baseline", "search",
-            on_search(trial, rival, {}, objectives, tasks),
-        )  # fmt: skip
-        if tested is not None:
-            add(best.name, "baseline", "test", on_test(tested, best, objectives))
-    return found
+        for one in compared
+        for each in one.differences
+    ]
 
 
 def _layers(run: Run, trial: Trial, notes: list[str]) -> list[Layers]:

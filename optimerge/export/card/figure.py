@@ -1,7 +1,7 @@
 """The front of a run as the card's picture: what there was to choose from, and what was chosen."""
 
 from optimerge.figures.front import front_figure
-from optimerge.front.front import make_front
+from optimerge.front.front import front_of
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
 
@@ -13,5 +13,5 @@ def draw_front(run: Run, trial: Trial) -> bytes | None:
 
     The same run gives the same bytes with the same matplotlib. None if nothing is scored.
     """
-    front = make_front(run.trials(), run.info.objectives, run.reference, run.scales)
+    front = front_of(run)
     return front_figure(front, trial, "png") if front.trials else None

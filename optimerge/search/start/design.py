@@ -13,9 +13,9 @@ function of space, experts, budget and seed, so that a benchmark has it without 
 from collections.abc import Hashable, Mapping, Sequence
 
 from optimerge.records.origins import WARM
+from optimerge.search.start.filling import spread_points
 from optimerge.search.start.known import Start, known_starts
 from optimerge.search.start.parents import parent_points
-from optimerge.search.start.spread import spread_points
 from optimerge.space.ranges import Param
 from optimerge.space.space import SearchSpace
 

@@ -9,9 +9,9 @@ import yaml
 
 from optimerge.search.proposals import known_trial
 from optimerge.search.start.design import design, design_size, experts_of
+from optimerge.search.start.filling import spread_points, value_at
 from optimerge.search.start.known import Start, known_starts
 from optimerge.search.start.parents import parent_points
-from optimerge.search.start.spread import spread_points, value_at
 from optimerge.space.read import make_space
 from optimerge.space.resolve import resolved
 from optimerge.space.space import SearchSpace
