@@ -11,6 +11,7 @@ import yaml
 from optimerge.errors import RunError
 from optimerge.front.evidenced import evidenced
 from optimerge.front.front import Front
+from optimerge.front.losses import larger_is_better
 from optimerge.front.membership import beats_all, front_shares
 from optimerge.front.paired import DRAWS, draw
 from optimerge.front.reach import within_reach
@@ -78,7 +79,7 @@ def make_certainty(
     means = [
         place
         for place, (name, direction) in enumerate(front.objectives.items())
-        if direction == "maximize" and asked[0].scores[name].items
+        if larger_is_better(direction) and asked[0].scores[name].items
     ]
     mean = drawn[means].mean(axis=0) if means else np.full(drawn.shape[1:], np.nan)
     rivals = [place for place, trial in enumerate(trials) if trial.is_parent]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from optimerge.front.losses import to_loss
 from optimerge.recipe.schema import Recipe
 from optimerge.records.evidence import Evidence, read_evidence, write_evidence
 from optimerge.records.full_disk import patiently
@@ -150,9 +151,7 @@ def _mean(bench: Bench, scores: Mapping[str, Score]) -> float:
         for spec in each.specs
         if isinstance(spec, TaskObjective)
     }
-    found = [
-        s.value if s.direction == "maximize" else -s.value for n, s in scores.items() if n in tasks
-    ]
+    found = [-to_loss(s.value, s.direction) for n, s in scores.items() if n in tasks]
     return sum(found) / len(found) if found else 0.0
 
 

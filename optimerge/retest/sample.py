@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimerge.front.dominance import complete
-from optimerge.front.losses import to_loss, to_value
+from optimerge.front.losses import larger_is_better, to_loss, to_value
 from optimerge.front.membership import front_shares
 from optimerge.front.paired import DRAWS, Outcomes, Part, draw
 from optimerge.records.types import Direction, Score
@@ -102,7 +102,9 @@ def make_sample(results: Results, which: Which, draws: int = DRAWS, seed: int = 
         signs=tuple(to_value(1.0, way) for way in directions.values()),
         optimised=len(results.objectives),
         compared=tuple(compared),
-        tasks=tuple(n for n in compared if n in results.objectives and directions[n] == "maximize"),
+        tasks=tuple(
+            n for n in compared if n in results.objectives and larger_is_better(directions[n])
+        ),
         outcomes=tuple(outcomes),
         unknown=frozenset(name for name in compared if _unknown(name, scores, items)),
         draws=draws,
