@@ -33,11 +33,6 @@ class History:
     """Standard error of the hypervolume; 0 where it is exact, which it is of all but large fronts
     in many objectives."""
 
-    @property
-    def gains(self) -> NDArray[np.float64]:
-        """What each trial added; the first one's is its own hypervolume."""
-        return np.diff(self.hypervolume, prepend=0.0)
-
 
 def make_history(
     trials: Sequence[Trial],

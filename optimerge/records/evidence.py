@@ -8,6 +8,7 @@ of task T, one row a document; `texts`, where answers were generated, holds thes
 imported only to read or write one.
 """
 
+import io
 import json
 import struct
 import zlib
@@ -18,7 +19,6 @@ from typing import IO, TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 from optimerge.errors import RunError
-from optimerge.records.artifacts import FOLDER as FOLDER
 from optimerge.records.artifacts import Artifacts, artifacts_of
 
 if TYPE_CHECKING:
@@ -125,8 +125,6 @@ def read_evidence(where: Path | Artifacts, name: str) -> Evidence | None:
 
     `where`: a run folder, or what its run keeps artifacts in.
     """
-    import io
-
     import numpy as np
 
     artifacts, file_name = artifacts_of(where), f"{name}{ENDING}"

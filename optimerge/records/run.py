@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 FORMAT = 2
-"""2: items are identified with the test's among them; every trial keeps its evidence."""
+"""Of what the study's attributes and the evidence hold: a run of another one is not opened."""
 JOURNAL = "study.journal"
 SEARCH, PARENTS = "search", "parents"
 
@@ -69,11 +69,10 @@ class RunInfo:
     """Of each `layer_groups: auto` of the space ("auto", or its number): the groups' edges. The
     models' weights decide them, once."""
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Digests of the models' files when the run was started, by reference and file name; empty in
-    runs of before they were kept."""
+    """Digests of the models' files when the run was started, by reference and file name."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Where each model led when the run was started, by reference: a folder's full path, a Hub
-    name with `@commit`; empty in runs of before that was kept."""
+    name with `@commit`."""
     storage: str = ""
     """URL of the database that the run is kept in, without passwords; "" for the journal."""
     artifacts: str = ""

@@ -4,8 +4,8 @@ import json
 
 from optimerge.front.as_csv import to_csv
 from optimerge.front.directions import arrow
+from optimerge.front.json_values import json_value
 from optimerge.front.markdown import escaped, score_cell, table_heads, table_row
-from optimerge.front.plain import plain as plain_number
 from optimerge.records.plain import plain
 from optimerge.retest.score_one import Scored
 
@@ -32,8 +32,8 @@ def as_json(scored: Scored) -> str:
     found = {
         "name": scored.name,
         "items": scored.items,
-        "values": {name: plain_number(score.value) for name, score in scored.scores.items()},
-        "stderr": {name: plain_number(score.stderr) for name, score in scored.scores.items()},
+        "values": {name: json_value(score.value) for name, score in scored.scores.items()},
+        "stderr": {name: json_value(score.stderr) for name, score in scored.scores.items()},
         "documents": {name: score.items for name, score in scored.scores.items()},
         "directions": dict(scored.directions),
         "unscored": dict(scored.unscored),

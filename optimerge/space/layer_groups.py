@@ -39,8 +39,10 @@ Groups = int | Literal["each"] | Auto | tuple[int, ...]
 
 
 def _parsed(value: Any) -> Groups | None:
-    if value is None or value == "each" or isinstance(value, Auto):
-        return value  # type: ignore[no-any-return]
+    if value is None or isinstance(value, Auto):
+        return value
+    if value == "each":
+        return "each"
     if value == "auto":
         return Auto()
     if isinstance(value, dict) and set(value) == {"auto"} and _counts(value["auto"]):

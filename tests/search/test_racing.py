@@ -14,7 +14,8 @@ from optimerge.cli.quiet import quiet
 from optimerge.cli.searching import front_of
 from optimerge.front.front import make_front
 from optimerge.objectives.protocol import Candidate
-from optimerge.records.evidence import FOLDER, read_evidence
+from optimerge.records.artifacts import FOLDER
+from optimerge.records.evidence import read_evidence
 from optimerge.records.run import Run, open_run
 from optimerge.records.types import Trial
 from optimerge.search import study

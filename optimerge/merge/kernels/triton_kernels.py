@@ -22,7 +22,7 @@ class TritonKernels:
 
     def __init__(self, on: "device | str" = "cuda") -> None:
         import torch
-        import triton  # noqa: F401
+        import triton  # noqa: F401  (ImportError here, not in the middle of a merge)
 
         self.device = torch.device(on)
         self._reference = TorchKernels(on)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from optimerge.merge.kernels import library, structs
-from optimerge.merge.kernels.cpu import CompiledKernels, available
-from optimerge.merge.kernels.library import PART
+from optimerge.merge.kernels.cpu import CompiledKernels
+from optimerge.merge.kernels.library import PART, available
 from optimerge.merge.kernels.places import ranked
 from optimerge.merge.kernels.program import Band, Keep, Program, Random, Source, Term, Whole
 from optimerge.merge.kernels.reference import TorchKernels
