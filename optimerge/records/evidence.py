@@ -12,7 +12,7 @@ import io
 import json
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -143,18 +143,7 @@ def read_evidence(where: Path | Artifacts, name: str) -> Evidence | None:
                     f"{path}: has format {header['format']}, this optimerge reads {FORMAT}; "
                     "read it with the optimerge that wrote it"
                 )
-            tasks = [
-                _sound(
-                    TaskEvidence(
-                        task=str(kept["task"]),
-                        digest=str(kept["digest"]),
-                        documents=tuple(kept["documents"]),
-                        values={m: arrays[f"{n}.{i}"] for i, m in enumerate(kept["metrics"])},
-                        texts={int(k): str(v) for k, v in texts[n].items()} if texts else {},
-                    )
-                )
-                for n, kept in enumerate(header["tasks"])
-            ]
+            tasks = list(_tasks(header["tasks"], arrays, texts))
     except (ValueError, LookupError, TypeError, AttributeError, OSError, *_BROKEN) as error:
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise RunError(f"{path}: cannot be read as evidence ({why}); delete it") from None
@@ -172,6 +161,20 @@ def _refuse_large(file: IO[bytes]) -> None:
         size = sum(part.file_size for part in archive.infolist())
     if size > MOST_BYTES:
         raise ValueError(f"unpacked it has {size} bytes, more than {MOST_BYTES}")
+
+
+def _tasks(
+    headers: Sequence[Any], arrays: "Mapping[str, ndarray]", texts: Sequence[Any]
+) -> Iterator[TaskEvidence]:
+    for n, kept in enumerate(headers):
+        task = TaskEvidence(
+            task=str(kept["task"]),
+            digest=str(kept["digest"]),
+            documents=tuple(kept["documents"]),
+            values={m: arrays[f"{n}.{i}"] for i, m in enumerate(kept["metrics"])},
+            texts={int(k): str(v) for k, v in texts[n].items()} if texts else {},
+        )
+        yield _sound(task)
 
 
 def _sound(task: TaskEvidence) -> TaskEvidence:
