@@ -1,7 +1,7 @@
 """Many tensors in one call: what a back end may offer so that a candidate is one launch, not 291.
 
-A back end that does has the methods of `ManyKernels`; others are called tensor by tensor. Either way
-the bytes are the same.
+A back end that does has the methods of `ManyKernels`; others are called tensor by tensor. The bytes
+are the same either way.
 """
 
 from collections.abc import Iterable, Sequence
