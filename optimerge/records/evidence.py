@@ -14,12 +14,11 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 from optimerge.errors import RunError
-from optimerge.records.artifacts import Artifacts, artifacts_of
+from optimerge.records.artifacts import Artifacts
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -91,11 +90,10 @@ def _within(found: "ndarray") -> bool:
     return bool(found.size == 0 or (found.min() >= 0 and found.max() <= 255))
 
 
-def write_evidence(where: Path | Artifacts, name: str, evidence: Evidence) -> int:
+def write_evidence(artifacts: Artifacts, name: str, evidence: Evidence) -> int:
     """Write a trial's evidence, whole or not at all; return its bytes.
 
-    `where`: a run folder, or what its run keeps artifacts in. RunError if the disk is full or
-    cannot be written.
+    RunError if the disk is full or cannot be written.
     """
     import numpy as np
 
@@ -117,17 +115,14 @@ def write_evidence(where: Path | Artifacts, name: str, evidence: Evidence) -> in
     def fill(file: IO[bytes]) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
-    return artifacts_of(where).write(f"{name}{ENDING}", fill)
+    return artifacts.write(f"{name}{ENDING}", fill)
 
 
-def read_evidence(where: Path | Artifacts, name: str) -> Evidence | None:
-    """Return a trial's evidence; None if it is not there. RunError if the file cannot be read.
-
-    `where`: a run folder, or what its run keeps artifacts in.
-    """
+def read_evidence(artifacts: Artifacts, name: str) -> Evidence | None:
+    """Return a trial's evidence; None if it is not there. RunError if the file cannot be read."""
     import numpy as np
 
-    artifacts, file_name = artifacts_of(where), f"{name}{ENDING}"
+    file_name = f"{name}{ENDING}"
     content, path = artifacts.read(file_name, MOST_BYTES), artifacts.shown(file_name)
     if content is None:
         return None

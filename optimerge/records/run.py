@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
 from optimerge.records.artifact_url import new_url, open_artifacts
-from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_of
+from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_in
 from optimerge.records.attributes import WITHDRAWN, as_trial, origin_of, place
 from optimerge.records.counted import Counted
 from optimerge.records.secrets import redacted
@@ -121,7 +121,7 @@ class Run:
     @property
     def artifacts(self) -> Artifacts:
         """What keeps the run's evidence and prompts."""
-        return self.elsewhere or artifacts_of(self.folder)
+        return self.elsewhere or artifacts_in(self.folder)
 
     def trials(self) -> list[Trial]:
         """Return every trial: parents first, then the points of the space in order.
