@@ -10,8 +10,8 @@ from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.fused import Fused, fusible, merge_apart
 from optimerge.merge.homes import Homes
+from optimerge.merge.int8_steps import Weight, dense, moved
 from optimerge.merge.plan import InputTensor, TensorPlan
-from optimerge.merge.rounded import Weight, dense, moved
 from optimerge.merge.stats import Change, change, counted
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target

@@ -15,8 +15,8 @@ from optimerge.checkpoint.read import TensorReader, dtype_of
 from optimerge.errors import CheckpointError
 from optimerge.merge.arena import Arena
 from optimerge.merge.finite import all_finite
+from optimerge.merge.int8_steps import Steps, Weight
 from optimerge.merge.lane import page_lock
-from optimerge.merge.rounded import Steps, Weight
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.shared import common
 from optimerge.merge.steps import FilePlace, Key, place_of, sources_of
