@@ -10,12 +10,12 @@ import torch
 from together_cases import METHODS, STEPS, Many, differences, engine_on, recipe, text_of
 
 from optimerge.errors import TrialError
+from optimerge.merge.change import Change
 from optimerge.merge.engine import Engine
 from optimerge.merge.kernels.many import Job
 from optimerge.merge.kernels.reference import TorchKernels
 from optimerge.merge.placer import Dtypes
 from optimerge.merge.plan import TensorPlan
-from optimerge.merge.stats import Change
 from optimerge.merge.target import Part, Target
 from optimerge.merge.together import Ready, Together
 from optimerge.recipe.read import parse_recipe

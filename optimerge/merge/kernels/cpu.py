@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from optimerge.merge.change import Change
 from optimerge.merge.kernels.library import LEVELS, PART, available, load
 from optimerge.merge.kernels.places import places
 from optimerge.merge.kernels.program import (
@@ -24,7 +25,6 @@ from optimerge.merge.kernels.program import (
 )
 from optimerge.merge.kernels.structs import CMeasure, CMerge, CSums, measure_struct, merge_struct
 from optimerge.merge.selection.splitmix import PER_WORD
-from optimerge.merge.stats import Change
 
 if TYPE_CHECKING:
     from torch import Tensor

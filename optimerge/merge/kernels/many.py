@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from optimerge.merge.change import Change
 from optimerge.merge.kernels.program import Keep, Kernels, Program, Source
-from optimerge.merge.stats import Change
 
 if TYPE_CHECKING:
     from torch import Tensor

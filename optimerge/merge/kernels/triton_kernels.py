@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from optimerge.merge.change import Change
 from optimerge.merge.kernels.many import Job, Sum
 from optimerge.merge.kernels.program import Keep, Program, Source, Term
 from optimerge.merge.kernels.reference import TorchKernels
 from optimerge.merge.kernels.triton_launch import launches
-from optimerge.merge.stats import Change
 
 if TYPE_CHECKING:
     from torch import Tensor, device

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from triton_cases import MARK, Case, bits, case, padding_of, quick_interpreter
 
+from optimerge.merge.change import Change
 from optimerge.merge.kernels import triton_merge, triton_table
 from optimerge.merge.kernels.magnitudes import magnitudes
 from optimerge.merge.kernels.many import Job, ManyKernels, Sum, norms_many
@@ -34,7 +35,6 @@ from optimerge.merge.kernels.program import (
 )
 from optimerge.merge.kernels.reference import TorchKernels
 from optimerge.merge.kernels.triton_kernels import TritonKernels
-from optimerge.merge.stats import Change
 
 ON = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"
 few = settings(deadline=None, max_examples=20)
