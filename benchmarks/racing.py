@@ -36,6 +36,7 @@ from optimerge.front.hypervolume import hypervolume
 from optimerge.front.racing.blocks import looks
 from optimerge.front.racing.race import Incumbent, Race, RaceTask
 from optimerge.front.reference import reference_point, scales
+from optimerge.records.artifacts import artifacts_in
 
 Array = NDArray[np.float64]
 SPARSITY = "nonzero"
@@ -132,7 +133,7 @@ def recorded(folder: Path) -> Recorded:
     trials = run.trials()
     losses = []
     for trial in trials:
-        evidence = read_evidence(folder, trial.evidence)
+        evidence = read_evidence(artifacts_in(folder), trial.evidence)
         assert evidence is not None
         losses.append([-1.0 * each.values["acc,none"] for each in evidence.tasks])
     return Recorded(

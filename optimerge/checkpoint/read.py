@@ -1,4 +1,4 @@
-"""Reads tensors of a checkpoint, one at a time or all; a LoRA adapter on it is added on the way."""
+"""Reads tensors of a checkpoint, one at a time; a LoRA adapter on it is added on the way."""
 
 import os
 from contextlib import ExitStack
@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.adapter import TensorChange
-from optimerge.checkpoint.dtypes import FLOATS, TORCH_NAMES
+from optimerge.checkpoint.dtypes import TORCH_NAMES
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.headers import TensorInfo, read_header
 from optimerge.checkpoint.lowrank import Factors, adapted
@@ -165,20 +165,4 @@ def dtype_of(info: TensorInfo) -> "torch.dtype":
             f"{str(info.file)!r} has {info.name!r} of type {name}, which cannot be read; "
             "dequantise the model to bfloat16"
         )
-    return found
-
-
-def load_all(
-    checkpoint: Checkpoint, dtype: "torch.dtype | str | None" = None
-) -> "dict[str, Tensor]":
-    """Return all tensors by name, floats cast to `dtype` (a torch dtype or its name) if given."""
-    import torch
-
-    wanted = getattr(torch, dtype) if isinstance(dtype, str) else dtype
-    found = {}
-    with TensorReader(checkpoint) as reader:
-        for name, info in checkpoint.tensors.items():
-            tensor = reader.read(name)
-            cast = wanted is not None and info.dtype in FLOATS
-            found[name] = tensor.to(wanted) if cast else tensor
     return found

@@ -12,9 +12,9 @@ from optimerge.errors import CheckpointError
 from optimerge.merge.align import Aligner
 from optimerge.merge.finite import all_finite
 from optimerge.merge.fused import Fused, merge_apart
+from optimerge.merge.int8_steps import Weight
 from optimerge.merge.kernels.choose import kernels_for
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
-from optimerge.merge.rounded import Weight
 from optimerge.merge.rounding import BuildSteps, Rounding
 from optimerge.merge.statistics import Statistics
 from optimerge.merge.tensor import (

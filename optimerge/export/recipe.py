@@ -12,6 +12,7 @@ from optimerge.export.as_mergekit import as_mergekit
 from optimerge.export.evidence import mergekit_command, unnumbered, with_evidence
 from optimerge.export.file import write_file
 from optimerge.export.listed import mergekit_stops, with_listed_bases
+from optimerge.front.directions import better
 from optimerge.methods.protocol import MergeMethod, Required
 from optimerge.methods.registry import method_named
 from optimerge.recipe.read import parse_recipe
@@ -95,8 +96,7 @@ def _head(run: Run, trial: Trial, reason: str) -> list[str]:
 
 def _evidence(scores: Mapping[str, Score]) -> list[str]:
     return [
-        f"  {name}: {score.value:.4f}{_error(score)}, "
-        f"{'larger' if score.direction == 'maximize' else 'smaller'} is better"
+        f"  {name}: {score.value:.4f}{_error(score)}, {better(score.direction)}"
         for name, score in scores.items()
     ]
 

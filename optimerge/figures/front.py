@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optimerge.figures.style import BLUE, GREEN, GREY, ORANGE, Form, draw, label, short
+from optimerge.front.directions import better
 from optimerge.front.front import Front
+from optimerge.front.losses import to_loss
 from optimerge.records.types import Direction, Trial
 
 if TYPE_CHECKING:
@@ -92,10 +94,11 @@ def _by_number(axes: "Axes", front: Front, name: str, chosen: Trial | None) -> N
     """Draw one objective by the trials' order, with the best so far."""
     trials = [t for t in front.trials if t.feasible]
     values = np.array([t.scores[name].value for t in trials])
-    best = np.maximum if front.objectives[name] == "maximize" else np.minimum
+    sign = to_loss(1.0, front.objectives[name])
+    best_so_far = sign * np.minimum.accumulate(sign * values)
     places = np.arange(len(trials))
     is_parent = np.array([t.is_parent for t in trials], dtype=np.bool_)
-    axes.step(places, best.accumulate(values), where="post", color=BLUE, label="best so far")
+    axes.step(places, best_so_far, where="post", color=BLUE, label="best so far")
     axes.scatter(places[~is_parent], values[~is_parent], s=14, color=GREY, label="merge")
     axes.scatter(
         places[is_parent], values[is_parent], s=38, marker="D", color=ORANGE, label="parent"
@@ -113,10 +116,9 @@ def _staircase(
     if not across:
         return
     x, y = np.array(across), np.array(up)
-    sign = (-1.0 if first == "maximize" else 1.0, -1.0 if second == "maximize" else 1.0)
-    order = np.lexsort((sign[1] * y, sign[0] * x))
+    order = np.lexsort((to_loss(1.0, second) * y, to_loss(1.0, first) * x))
     x, y = x[order], y[order]
-    lowest = np.minimum.accumulate(sign[1] * y)
+    lowest = np.minimum.accumulate(to_loss(1.0, second) * y)
     kept = np.r_[True, lowest[1:] < lowest[:-1]]
     axes.step(x[kept], y[kept], where="post", color=BLUE, linewidth=0.9, alpha=0.6)
 
@@ -126,5 +128,4 @@ def _errors(trials: Sequence[Trial], name: str) -> list[float]:
 
 
 def _titled(name: str, objectives: Mapping[str, Direction]) -> str:
-    better = "larger" if objectives[name] == "maximize" else "smaller"
-    return f"{short(name)} ({better} is better)"
+    return f"{short(name)} ({better(objectives[name])})"

@@ -13,7 +13,8 @@ def to_csv(table: "pd.DataFrame") -> str:
     """Return the table as CSV without an index; missing values are empty, numbers are exact.
 
     Names and texts may come from a stranger's run: where one begins as a formula does, or with the
-    mark itself, a ' stands before it, so that `from_cell` gives it back. Numbers are left alone.
+    mark itself, a ' stands before it, so that a text without its first ' is what it was. Numbers
+    are left alone.
     """
     from pandas.api.types import is_numeric_dtype
 
@@ -33,12 +34,3 @@ def to_cell(value: Any) -> Any:
     return (
         f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(_STARTS) else value
     )
-
-
-def from_cell(text: str) -> str:
-    """Return the text that `to_cell` made a cell of.
-
-    >>> from_cell("'=1+1"), from_cell("ties")
-    ('=1+1', 'ties')
-    """
-    return text.removeprefix("'")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from optimerge.front.certainty import NOTHING, Certainty
 from optimerge.front.front import Front
-from optimerge.front.plain import plain
+from optimerge.front.json_values import json_value
 from optimerge.front.table import identity, merge_stats
 from optimerge.records.types import Trial
 
@@ -28,18 +28,18 @@ def to_json(trials: Sequence[Trial], front: Front, certainty: Certainty = NOTHIN
             "parent": trial.is_parent,
             "state": trial.state,
             "on_front": identity(trial) in members,
-            "p_front": plain(certainty.on_front.get(trial.name)),
-            "p_beats_best_parent": plain(certainty.beats_parents.get(trial.name)),
+            "p_front": json_value(certainty.on_front.get(trial.name)),
+            "p_beats_best_parent": json_value(certainty.beats_parents.get(trial.name)),
             "error": trial.error or trial.stopped,
-            "values": {name: plain(score.value) for name, score in trial.scores.items()},
-            "stderr": {name: plain(score.stderr) for name, score in trial.scores.items()},
-            "constraints": {name: plain(beyond) for name, beyond in trial.constraints.items()},
+            "values": {name: json_value(score.value) for name, score in trial.scores.items()},
+            "stderr": {name: json_value(score.stderr) for name, score in trial.scores.items()},
+            "constraints": {name: json_value(beyond) for name, beyond in trial.constraints.items()},
             "stats": {
-                name.removeprefix("stats."): plain(value)
+                name.removeprefix("stats."): json_value(value)
                 for name, value in merge_stats(trial.stats).items()
             },
-            "seconds": plain(trial.elapsed),
-            "params": {name: plain(value) for name, value in trial.params.items()},
+            "seconds": json_value(trial.elapsed),
+            "params": {name: json_value(value) for name, value in trial.params.items()},
         }
         for trial in trials
     ]

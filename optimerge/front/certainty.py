@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from types import MappingProxyType
 from typing import Any, Literal
 
-import numpy as np
 import yaml
 
 from optimerge.errors import RunError
 from optimerge.front.evidenced import evidenced
 from optimerge.front.front import Front
 from optimerge.front.membership import beats_all, front_shares
-from optimerge.front.paired import DRAWS, draw
+from optimerge.front.paired import DRAWS, Array, draw
 from optimerge.front.reach import within_reach
 from optimerge.front.task_mean import is_in_shown_mean
 from optimerge.recipe.yaml_limits import check_limits
@@ -76,27 +76,9 @@ def make_certainty(
     drawn = draw(outcomes, draws, seed)
     feasible = [place for place, trial in enumerate(trials) if trial.feasible]
     shares = front_shares(drawn, range(len(asked)), feasible)
-    means = [
-        place
-        for place, (name, direction) in enumerate(front.objectives.items())
-        if is_in_shown_mean(direction) and asked[0].scores[name].items
-    ]
-    mean = drawn[means].mean(axis=0) if means else np.full(drawn.shape[1:], np.nan)
-    rivals = [place for place, trial in enumerate(trials) if trial.is_parent]
-    beats = {
-        trial.name: beats_all(mean, place, rivals)
-        for place, trial in enumerate(asked)
-        if not trial.is_parent
-    }
-    return Certainty(
-        on_front={
-            trial.name: float(share)
-            for trial, share in zip(asked, shares, strict=True)
-            if trial.feasible
-        },
-        beats_parents={name: share for name, share in beats.items() if share == share},
-        note=_note(dropped, missing),
-    )
+    on_front = {t.name: float(p) for t, p in zip(asked, shares, strict=True) if t.feasible}
+    beats = _beating(front, drawn, trials, asked)
+    return Certainty(on_front, beats, note=_note(dropped, missing))
 
 
 def share(value: float | None) -> str:
@@ -129,6 +111,30 @@ def tasks_of(space: str) -> dict[str, str]:
         for each in (listed if isinstance(listed, list) else [])
         if isinstance(each, dict) and "task" in each
     }
+
+
+def _beating(
+    front: Front, drawn: Array, trials: Sequence[Trial], asked: Sequence[Trial]
+) -> dict[str, float]:
+    """Return how sure it is of each merge that it beats every parent by its mean over the tasks.
+
+    `asked`: the first of the trials, those in question.
+    """
+    tasks = [
+        place
+        for place, (name, direction) in enumerate(front.objectives.items())
+        if is_in_shown_mean(direction) and asked[0].scores[name].items
+    ]
+    if not tasks:
+        return {}
+    mean = drawn[tasks].mean(axis=0)
+    parents = [place for place, trial in enumerate(trials) if trial.is_parent]
+    found = {
+        trial.name: beats_all(mean, place, parents)
+        for place, trial in enumerate(asked)
+        if not trial.is_parent
+    }
+    return {name: probability for name, probability in found.items() if not isnan(probability)}
 
 
 def _key(trial: Trial) -> tuple[str, str]:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optimerge.errors import RunError, did_you_mean
+from optimerge.front.called import called
 from optimerge.front.dominating import dominating, parent_named
 from optimerge.front.feasible import none_feasible
 from optimerge.front.front import Front
 from optimerge.front.knee import knee, smallest, smallest_mean, smallest_weighted
 from optimerge.front.limits import check_names, missed, within
 from optimerge.front.losses import losses_of
-from optimerge.front.reason import called, reason
+from optimerge.front.reason import reason
 from optimerge.front.weights import parse_weights, said
 from optimerge.records.types import Trial
 from optimerge.space.objective_kinds.settings import Bound

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimerge.errors import RunError, did_you_mean
+from optimerge.front.called import called
 from optimerge.front.front import Front
 from optimerge.front.losses import losses_of
 from optimerge.records.types import Trial
@@ -45,12 +46,8 @@ def _none(front: Front, trials: Sequence[Trial], parent: Trial, worse: NDArray[n
         for name, by in zip(front.objectives, lacking[place].tolist(), strict=True)
         if by > 0
     )
-    near = trials[place]
-    called = f"parent {near.name}" if near.is_parent else f"trial {near.name}"
+    falls = f"comes nearest (worse in {short})" if short else "is only equal to it"
     return (
-        f"nothing on the front beats parent {parent.name} outright; {called} comes nearest "
-        f"(worse in {short}): take another pick, or search on"
-        if short
-        else f"nothing on the front beats parent {parent.name} outright; {called} is only equal "
-        "to it: take another pick, or search on"
+        f"nothing on the front beats parent {parent.name} outright; {called(trials[place])} "
+        f"{falls}: take another pick, or search on"
     )

@@ -18,7 +18,7 @@ from optimerge.records.evidence import Evidence
 from optimerge.records.types import Direction, Score, Trial
 
 Array = NDArray[np.float64]
-Place = tuple[tuple[str, str], ...]
+Keys = tuple[tuple[str, str], ...]
 """Tasks, each with the digest of its items."""
 
 _SAME = 1e-9
@@ -59,20 +59,20 @@ def _outcomes(
         for row, (trial, score) in enumerate(zip(trials, scores, strict=True))
         if score.items and trial.evidence in evidence
     }
-    for place, metric, plain in _places(task, list(known.values())):
-        found = {row: _values(of, place, metric) for row, of in known.items()}
+    for keys, metric, plain in _candidates(task, list(known.values())):
+        found = {row: _values(of, keys, metric) for row, of in known.items()}
         shapes = [tuple(map(len, values)) for values in found.values() if values]
         if not shapes:
             continue
         columns = {r: v for r, v in found.items() if v and tuple(map(len, v)) == shapes[0]}
-        weights = [1 / len(place) if plain else size / sum(shapes[0]) for size in shapes[0]]
+        weights = [1 / len(keys) if plain else size / sum(shapes[0]) for size in shapes[0]]
         if all(_fits(columns[row], weights, scores[row]) for row in columns):
             errors[list(columns)] = 0.0
-            return Outcomes(losses, errors, _parts(place, columns, weights, losses, direction))
+            return Outcomes(losses, errors, _parts(keys, columns, weights, losses, direction))
     return Outcomes(losses, errors)
 
 
-def _places(task: str, known: Sequence[Evidence]) -> Iterator[tuple[Place, str, bool]]:
+def _candidates(task: str, known: Sequence[Evidence]) -> Iterator[tuple[Keys, str, bool]]:
     """Yield where an objective's outcomes may be: tasks, metric, whether their mean is plain."""
     metrics: dict[tuple[str, str], dict[str, None]] = {}
     for of in known:
@@ -91,10 +91,10 @@ def _places(task: str, known: Sequence[Evidence]) -> Iterator[tuple[Place, str, 
                 yield having, metric, True
 
 
-def _values(of: Evidence, place: Place, metric: str) -> list[Array]:
+def _values(of: Evidence, keys: Keys, metric: str) -> list[Array]:
     """Return a trial's outcomes by task, in the order of the documents' ids; [] if it has none."""
     found = []
-    for task, digest in place:
+    for task, digest in keys:
         kept = of.of(task, digest)
         values = kept.values.get(metric) if kept else None
         if kept is None or values is None or values.ndim != 1 or not len(values):
@@ -111,14 +111,14 @@ def _fits(values: Sequence[Array], weights: Sequence[float], score: Score) -> bo
 
 
 def _parts(
-    place: Place,
+    keys: Keys,
     columns: Mapping[int, Sequence[Array]],
     weights: Sequence[float],
     losses: Array,
     direction: Direction,
 ) -> tuple[Part, ...]:
     sign, parts = to_loss(1.0, direction), []
-    for index, ((task, digest), weight) in enumerate(zip(place, weights, strict=True)):
+    for index, ((task, digest), weight) in enumerate(zip(keys, weights, strict=True)):
         outcomes = np.full((len(next(iter(columns.values()))[index]), len(losses)), np.nan)
         for row, values in columns.items():
             outcomes[:, row] = sign * values[index]

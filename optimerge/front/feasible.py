@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from optimerge.front.called import called
 from optimerge.records.types import Trial
 
 
@@ -33,9 +34,8 @@ def none_feasible(trials: Sequence[Trial]) -> str:
     """Return the sentence for a study in which no complete trial keeps every constraint."""
     near = nearest(trials)
     assert near is not None
-    called = f"parent {near.name}" if near.is_parent else f"trial {near.name}"
     return (
-        f"none of the {len(trials)} complete trials keeps every constraint; {called} comes "
+        f"none of the {len(trials)} complete trials keeps every constraint; {called(near)} comes "
         f"nearest (it misses {broken(near)}): search on, or loosen a bound in a new run; "
         f"--trial {near.name} exports it as it is"
     )

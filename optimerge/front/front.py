@@ -84,7 +84,7 @@ def make_front(
 
     Complexity: that of `non_dominated` on the complete trials.
     """
-    done = sorted(trials, key=_place)
+    done = sorted(trials, key=order)
     losses = losses_of(done, objectives)
     finite = np.flatnonzero(complete(losses))  # `losses_of` gives NaN to what takes no part
     done, losses = [done[index] for index in finite], losses[finite]
@@ -116,8 +116,8 @@ def front_of(run: Run, trials: Sequence[Trial] | None = None) -> Front:
     return make_front(read, run.info.objectives, run.reference, run.scales)
 
 
-def _place(trial: Trial) -> tuple[bool, float, str]:
-    """Order parents before merges, then by number; a parent without a number goes by its name."""
+def order(trial: Trial) -> tuple[bool, float, str]:
+    """Return what trials are sorted by: parents first, then numbers; those without, by name."""
     return not trial.is_parent, -1 if trial.number is None else trial.number, trial.name
 
 

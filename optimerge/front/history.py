@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optimerge.front.front import make_front
+from optimerge.front.front import make_front, order
 from optimerge.front.hypervolume import history
 from optimerge.front.losses import losses_of
 from optimerge.front.sampled import sampled_history
@@ -32,11 +32,6 @@ class History:
     error: NDArray[np.float64]
     """Standard error of the hypervolume; 0 where it is exact, which it is of all but large fronts
     in many objectives."""
-
-    @property
-    def gains(self) -> NDArray[np.float64]:
-        """What each trial added; the first one's is its own hypervolume."""
-        return np.diff(self.hypervolume, prepend=0.0)
 
 
 def make_history(
@@ -60,7 +55,7 @@ def make_history(
     1 %.
     """
     ended = [trial for trial in trials if trial.state in ("complete", "failed", "pruned")]
-    ended.sort(key=lambda t: (not t.is_parent, -1 if t.number is None else t.number, t.name))
+    ended.sort(key=order)
     if reference is None or scales is None:
         front = make_front(trials, objectives)
         reference = front.reference if reference is None else reference

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from optimerge.errors import RunError, did_you_mean
+from optimerge.front.called import called
 from optimerge.front.feasible import broken, nearest
 from optimerge.front.front import Front, make_front
 from optimerge.records.types import Trial
@@ -106,9 +107,8 @@ def _none_left(front: Front, limits: Sequence[Bound]) -> str:
     near = nearest([t for t in measured if math.inf not in t.constraints.values()])
     if near is None:
         return f"no trial keeps {asked}; loosen a limit, or search on"
-    called = f"parent {near.name}" if near.is_parent else f"trial {near.name}"
     return (
-        f"no trial keeps {asked}; {called} comes nearest (it misses {broken(near)}): "
+        f"no trial keeps {asked}; {called(near)} comes nearest (it misses {broken(near)}): "
         "loosen a limit, or search on"
     )
 

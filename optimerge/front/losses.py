@@ -1,4 +1,7 @@
-"""The one place where directions are turned: values of any direction become losses and back."""
+"""The one place where directions are turned: values of any direction become losses and back.
+
+Nothing else in the package asks whether a direction is `maximize` (tests/house says so).
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,6 +31,20 @@ def to_value(loss: float, direction: Direction) -> float:
     (0.75, 0.0)
     """
     return _SIGN[direction] * loss + 0.0
+
+
+def larger_is_better(direction: Direction) -> bool:
+    """Whether of two values the larger is the better one."""
+    return _SIGN[direction] < 0
+
+
+def best(values: Sequence[float], direction: Direction) -> int:
+    """Return the index of the best value, the first of equal ones.
+
+    >>> best([0.25, 0.75, 0.75], "maximize"), best([0.25, 0.75], "minimize")
+    (1, 0)
+    """
+    return min(range(len(values)), key=lambda n: to_loss(values[n], direction))
 
 
 def losses_of(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from optimerge.front.called import called
 from optimerge.front.front import Front
 from optimerge.front.losses import losses_of, to_value
 from optimerge.records.types import Trial
@@ -16,15 +17,6 @@ def reason(front: Front, trial: Trial, why: str) -> str:
     is; parents that are on the front count, for they are what a user has without a search.
     """
     return f"{called(trial)}: {why}; {given_up(front, trial)}"
-
-
-def called(trial: Trial) -> str:
-    """Return what a sentence calls a trial.
-
-    >>> called(Trial(None, "complete", "expert:maths", {}, ""))
-    'parent maths'
-    """
-    return f"{'parent' if trial.is_parent else 'trial'} {trial.name}"
 
 
 def given_up(front: Front, trial: Trial) -> str:

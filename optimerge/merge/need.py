@@ -9,11 +9,11 @@ from optimerge.checkpoint.architecture import has_token_rows
 from optimerge.checkpoint.dtypes import BITS, FILE_NAMES, TORCH_NAMES
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.merge.arena import padded
+from optimerge.merge.change import PART
 from optimerge.merge.kernels.facts import EPSILONS, WORTH_A_TABLE
 from optimerge.merge.kernels.program import BLOCK, STEPS
 from optimerge.merge.probe import bytes_an_entry
 from optimerge.merge.rounding import Rounding
-from optimerge.merge.stats import PART
 from optimerge.merge.steps import FilePlace, all_steps, place_of, ring_bytes, sources_of, step_bytes
 from optimerge.merge.tensor import Mode, part_of
 from optimerge.merge.tiers import Tier

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import TrialError
 from optimerge.merge.align import Aligner
+from optimerge.merge.change import Change, change, counted
 from optimerge.merge.fused import Fused, fusible, merge_apart
 from optimerge.merge.homes import Homes
+from optimerge.merge.int8_steps import Weight, dense, moved
 from optimerge.merge.plan import InputTensor, TensorPlan
-from optimerge.merge.rounded import Weight, dense, moved
-from optimerge.merge.stats import Change, change, counted
 from optimerge.merge.tables import Tables
 from optimerge.merge.target import Target
 from optimerge.merge.tensor import Measured, inputs_of, merged, torch_dtype

@@ -65,7 +65,7 @@ class MergePlan:
     out_dtype: str | None
     """Dtype of the output; None: the math dtype."""
     in_steps: bool = False
-    """Whether experts are taken as int8 steps from the base: see `optimerge.merge.rounded`."""
+    """Whether experts are taken as int8 steps from the base: see `optimerge.merge.int8_steps`."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from optimerge.methods.protocol import (
     MergeMethod,
     Number,
     Parameter,
+    Required,
     Statistic,
     StatisticKind,
 )
@@ -27,7 +28,6 @@ ROWS, COLUMNS = 64, 1 << 15
 """The tensors' rows and columns: larger than the parts in which kernels work."""
 SIDE = 512
 """Rows and columns where a method needs a gram matrix, of the columns times the columns."""
-HALF = 0.5
 
 
 @cache
@@ -86,10 +86,10 @@ def _numbers(parameters: Sequence[Parameter]) -> dict[str, Number]:
 
 
 def _number(parameter: Parameter) -> Number:
-    if not parameter.required and parameter.kind != "real":
-        return parameter.default  # type: ignore[return-value]
+    if parameter.kind != "real" and not isinstance(parameter.default, Required):
+        return parameter.default
     low, high = parameter.usual or (max(parameter.low, 0.0), min(parameter.high, 1.0))
-    value = low + (high - low) * HALF
+    value = low + (high - low) / 2
     if parameter.kind == "boolean":
         return True
     return round(value) if parameter.kind == "integer" else value
@@ -104,6 +104,7 @@ def peak_bytes(work: Callable[[], object]) -> int:
     alive: dict[int, tuple[int, list[weakref.ref[Tensor]]]] = {}
     peak = 0
 
+    # torch's class has no types where a subclass is made, and where one is called.
     class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None

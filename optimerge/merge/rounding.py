@@ -16,8 +16,8 @@ from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.read import TensorReader
 from optimerge.errors import CheckpointError, RecipeError
 from optimerge.merge.arena import Arena
+from optimerge.merge.int8_steps import Steps, Weight, round_to_steps
 from optimerge.merge.plan import InputTensor
-from optimerge.merge.rounded import Steps, Weight, round_to_steps
 from optimerge.merge.steps import FilePlace, Key, place_of
 from optimerge.recipe.schema import Recipe
 

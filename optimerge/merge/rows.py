@@ -54,30 +54,9 @@ def rows_of(vocabulary: Vocabulary, models: Sequence[str], base: str | None) -> 
         if token in forced or any(token not in vocabulary.ids[m] for m in models)
     ]
     place = {token: n for n, token in enumerate(filled)}
-    copies: dict[str, Pairs] = {model: ([], []) for model in models}
-    means: dict[str, Pairs] = {model: ([], []) for model in models}
-    counts, rowless = [0] * len(filled), []
+    fill = _Fill(models, len(filled))
     for token, here in place.items():
-        owners = [m for m in models if token in vocabulary.ids[m]]
-        rule = vocabulary.rules.get(token)
-        if rule and rule.source:
-            found = _ruled(vocabulary, token, rule.source, models)
-            if found:
-                _put(copies, *found, here)
-        elif rule and not owners:
-            raise RecipeError(
-                f"tokenizer.tokens[{token!r}]: none of the merged models has this token; give "
-                "it a source: a model, {kind: zero} or {kind: model_token, ...}"
-            )
-        elif len(owners) == 1 or base in owners:
-            owner = owners[0] if len(owners) == 1 else str(base)
-            _put(copies, owner, vocabulary.ids[owner][token], here)
-        elif owners:
-            counts[here] = len(owners)
-            for owner in owners:
-                _put(means, owner, vocabulary.ids[owner][token], here)
-        else:
-            rowless.append(token)
+        fill.add(vocabulary, token, here, models, base)
     own, lacking = {}, {}
     for model in models:
         ids = vocabulary.ids[model]
@@ -91,11 +70,51 @@ def rows_of(vocabulary: Vocabulary, models: Sequence[str], base: str | None) -> 
         own=own,
         filled=[output[token] for token in filled],
         lacking=lacking,
-        copies=copies,
-        means=means,
-        counts=counts,
-        rowless=tuple(rowless),
+        copies=fill.copies,
+        means=fill.means,
+        counts=fill.counts,
+        rowless=tuple(fill.rowless),
     )
+
+
+class _Fill:
+    """The fill table while its rows are looked for; names as those of `Rows`."""
+
+    def __init__(self, models: Sequence[str], size: int) -> None:
+        self.copies: dict[str, Pairs] = {model: ([], []) for model in models}
+        self.means: dict[str, Pairs] = {model: ([], []) for model in models}
+        self.counts = [0] * size
+        self.rowless: list[str] = []
+
+    def add(
+        self,
+        vocabulary: Vocabulary,
+        token: str,
+        place: int,
+        models: Sequence[str],
+        base: str | None,
+    ) -> None:
+        """Find the row of a token that some model lacks, or a rule is for."""
+        owners = [m for m in models if token in vocabulary.ids[m]]
+        rule = vocabulary.rules.get(token)
+        if rule and rule.source:
+            found = _ruled(vocabulary, token, rule.source, models)
+            if found:
+                _put(self.copies, *found, place)
+        elif rule and not owners:
+            raise RecipeError(
+                f"tokenizer.tokens[{token!r}]: none of the merged models has this token; give "
+                "it a source: a model, {kind: zero} or {kind: model_token, ...}"
+            )
+        elif len(owners) == 1 or base in owners:
+            owner = owners[0] if len(owners) == 1 else str(base)
+            _put(self.copies, owner, vocabulary.ids[owner][token], place)
+        elif owners:
+            self.counts[place] = len(owners)
+            for owner in owners:
+                _put(self.means, owner, vocabulary.ids[owner][token], place)
+        else:
+            self.rowless.append(token)
 
 
 def _put(table: dict[str, Pairs], model: str, row: int, place: int) -> None:

@@ -9,14 +9,13 @@ from optimerge.checkpoint.architecture import has_token_rows
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.errors import CheckpointError
 from optimerge.merge.conversion import Group, groups, live_names, targets_of
+from optimerge.merge.steps import Key
 from optimerge.merge.target import Target
 from optimerge.merge.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
-
-Weights = Mapping[tuple[str, str], "Tensor"]
 
 
 def find_targets(
@@ -49,7 +48,9 @@ def find_targets(
     return found
 
 
-def verify_targets(targets: Mapping[str, Target], base: Checkpoint, weights: Weights) -> None:
+def verify_targets(
+    targets: Mapping[str, Target], base: Checkpoint, weights: "Mapping[Key, Tensor]"
+) -> None:
     """Refuse a mapping under which a model just loaded does not hold its own weights, bit for bit.
 
     `weights`: tensors by (reference, name). CheckpointError names the first tensor that differs.

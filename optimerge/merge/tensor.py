@@ -11,8 +11,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Literal
 
 from optimerge.checkpoint.architecture import has_token_rows
+from optimerge.merge.int8_steps import Weight, dense
 from optimerge.merge.plan import InputTensor, MergePlan, TensorPlan
-from optimerge.merge.rounded import Weight, dense
 from optimerge.methods.protocol import MergeMethod, Selection, Statistic, StatisticKind, TensorGroup
 from optimerge.methods.registry import method_named
 

@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import cast
 
 from optimerge.checkpoint.read import TensorReader
+from optimerge.merge.change import Change
 from optimerge.merge.fused import Fused
+from optimerge.merge.int8_steps import Weight
 from optimerge.merge.kernels.later import LaterNorms
 from optimerge.merge.kernels.many import Job, ManyKernels
 from optimerge.merge.kernels.program import Kernels, Source
 from optimerge.merge.placer import Direct, Dtypes, Placer, finite_change
 from optimerge.merge.plan import TensorPlan
-from optimerge.merge.rounded import Weight
-from optimerge.merge.stats import Change
 from optimerge.merge.store import Store
 from optimerge.merge.target import Target
 from optimerge.merge.weights import Weights

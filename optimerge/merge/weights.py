@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.headers import TensorInfo
 from optimerge.checkpoint.lowrank import Factors, adapted
 from optimerge.checkpoint.read import TensorReader, dtype_of
 from optimerge.errors import CheckpointError
 from optimerge.merge.arena import Arena
 from optimerge.merge.finite import all_finite
+from optimerge.merge.int8_steps import Steps, Weight
 from optimerge.merge.lane import page_lock
-from optimerge.merge.rounded import Steps, Weight
 from optimerge.merge.rounding import Rounding
 from optimerge.merge.shared import common
 from optimerge.merge.steps import FilePlace, Key, place_of, sources_of
@@ -108,17 +109,30 @@ def load_weights(
                 new = {place_of(source): source for source in sources.values()}
                 sizes = (s.bytes for place, s in new.items() if place not in loaded)
                 arena = ours.arena if ours else Arena(sizes, device, pinned=pinned)
-                for name, source in sources.items():
-                    place = place_of(source)
-                    if place not in loaded:
-                        loaded[place] = arena.take(source.shape, dtype_of(source))
-                        if ours is None or not ours.full:
-                            reader.fill(name, loaded[place])
-                            refuse_nan(checkpoint.reference, name, loaded[place])
-                    found.dense[checkpoint.reference, name] = loaded[place]
+                _load_whole(reader, sources, arena, loaded, filled=bool(ours and ours.full))
+            for name, source in sources.items():
+                found.dense[checkpoint.reference, name] = loaded[place_of(source)]
     if ours and pinned:
         page_lock(ours.memory)
     return found
+
+
+def _load_whole(
+    reader: TensorReader,
+    sources: Mapping[str, TensorInfo],
+    arena: Arena,
+    loaded: "dict[FilePlace, torch.Tensor]",
+    *,
+    filled: bool,
+) -> None:
+    """Read a model's tensors that are not loaded yet; `filled`: the arena holds them already."""
+    for name, source in sources.items():
+        place = place_of(source)
+        if place not in loaded:
+            loaded[place] = arena.take(source.shape, dtype_of(source))
+            if not filled:
+                reader.fill(name, loaded[place])
+                refuse_nan(reader.checkpoint.reference, name, loaded[place])
 
 
 def load_factors(checkpoints: Sequence[Checkpoint], device: str) -> Weights:

@@ -180,6 +180,6 @@ class Artifacts:
             say(f"{error}; evidence waits in {self.local.where}, and is brought there later")
 
 
-def artifacts_of(where: Path | Artifacts) -> Artifacts:
-    """Return what keeps the files of a run folder, or of a run; either may be given."""
-    return Artifacts(InFolder(where / FOLDER)) if isinstance(where, Path) else where
+def artifacts_in(folder: Path) -> Artifacts:
+    """Return what keeps the files of a run in its folder."""
+    return Artifacts(InFolder(folder / FOLDER))

@@ -8,18 +8,17 @@ of task T, one row a document; `texts`, where answers were generated, holds thes
 imported only to read or write one.
 """
 
+import io
 import json
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 from optimerge.errors import RunError
-from optimerge.records.artifacts import FOLDER as FOLDER
-from optimerge.records.artifacts import Artifacts, artifacts_of
+from optimerge.records.artifacts import Artifacts
 from optimerge.records.types import Trial
 
 if TYPE_CHECKING:
@@ -92,11 +91,10 @@ def _within(found: "ndarray") -> bool:
     return bool(found.size == 0 or (found.min() >= 0 and found.max() <= 255))
 
 
-def write_evidence(where: Path | Artifacts, name: str, evidence: Evidence) -> int:
+def write_evidence(artifacts: Artifacts, name: str, evidence: Evidence) -> int:
     """Write a trial's evidence, whole or not at all; return its bytes.
 
-    `where`: a run folder, or what its run keeps artifacts in. RunError if the disk is full or
-    cannot be written.
+    RunError if the disk is full or cannot be written.
     """
     import numpy as np
 
@@ -118,24 +116,19 @@ def write_evidence(where: Path | Artifacts, name: str, evidence: Evidence) -> in
     def fill(file: IO[bytes]) -> None:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
-    return artifacts_of(where).write(f"{name}{ENDING}", fill)
+    return artifacts.write(f"{name}{ENDING}", fill)
 
 
-def evidence_of(where: Path | Artifacts, trial: Trial) -> Evidence:
+def evidence_of(artifacts: Artifacts, trial: Trial) -> Evidence:
     """Return what a trial kept, as `read_evidence`; empty if it is not there."""
-    return (read_evidence(where, trial.evidence) if trial.evidence else None) or Evidence()
+    return (read_evidence(artifacts, trial.evidence) if trial.evidence else None) or Evidence()
 
 
-def read_evidence(where: Path | Artifacts, name: str) -> Evidence | None:
-    """Return a trial's evidence; None if it is not there. RunError if the file cannot be read.
-
-    `where`: a run folder, or what its run keeps artifacts in.
-    """
-    import io
-
+def read_evidence(artifacts: Artifacts, name: str) -> Evidence | None:
+    """Return a trial's evidence; None if it is not there. RunError if the file cannot be read."""
     import numpy as np
 
-    artifacts, file_name = artifacts_of(where), f"{name}{ENDING}"
+    file_name = f"{name}{ENDING}"
     content, path = artifacts.read(file_name, MOST_BYTES), artifacts.shown(file_name)
     if content is None:
         return None
@@ -151,18 +144,7 @@ def read_evidence(where: Path | Artifacts, name: str) -> Evidence | None:
                     f"{path}: has format {header['format']}, this optimerge reads {FORMAT}; "
                     "read it with the optimerge that wrote it"
                 )
-            tasks = [
-                _sound(
-                    TaskEvidence(
-                        task=str(kept["task"]),
-                        digest=str(kept["digest"]),
-                        documents=tuple(kept["documents"]),
-                        values={m: arrays[f"{n}.{i}"] for i, m in enumerate(kept["metrics"])},
-                        texts={int(k): str(v) for k, v in texts[n].items()} if texts else {},
-                    )
-                )
-                for n, kept in enumerate(header["tasks"])
-            ]
+            tasks = list(_tasks(header["tasks"], arrays, texts))
     except (ValueError, LookupError, TypeError, AttributeError, OSError, *_BROKEN) as error:
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise RunError(f"{path}: cannot be read as evidence ({why}); delete it") from None
@@ -180,6 +162,20 @@ def _refuse_large(file: IO[bytes]) -> None:
         size = sum(part.file_size for part in archive.infolist())
     if size > MOST_BYTES:
         raise ValueError(f"unpacked it has {size} bytes, more than {MOST_BYTES}")
+
+
+def _tasks(
+    headers: Sequence[Any], arrays: "Mapping[str, ndarray]", texts: Sequence[Any]
+) -> Iterator[TaskEvidence]:
+    for n, kept in enumerate(headers):
+        task = TaskEvidence(
+            task=str(kept["task"]),
+            digest=str(kept["digest"]),
+            documents=tuple(kept["documents"]),
+            values={m: arrays[f"{n}.{i}"] for i, m in enumerate(kept["metrics"])},
+            texts={int(k): str(v) for k, v in texts[n].items()} if texts else {},
+        )
+        yield _sound(task)
 
 
 def _sound(task: TaskEvidence) -> TaskEvidence:

@@ -9,7 +9,7 @@ from typing import Any
 from optimerge.records.origins import SAMPLER, WITHDRAWN, is_parent
 
 FORMAT = 2
-"""2: items are identified with the test's among them; every trial keeps its evidence."""
+"""Of what the study's attributes and the evidence hold: a run of another one is not opened."""
 JOURNAL = "study.journal"
 LOCK = "search.lock"
 SEARCH, PARENTS, TEST = "search", "parents", "test"

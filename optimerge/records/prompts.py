@@ -11,11 +11,10 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 from optimerge.errors import RunError
-from optimerge.records.artifacts import Artifacts, artifacts_of
+from optimerge.records.artifacts import Artifacts
 
 MOST_BYTES = 1 << 29
 """Of a file, unpacked; the prompts of a task are far less."""
@@ -30,13 +29,12 @@ class Item:
     choices: Sequence[str] = ()
 
 
-def write_items(where: Path | Artifacts, digest: str, items: Mapping[int, Item]) -> None:
+def write_items(artifacts: Artifacts, digest: str, items: Mapping[int, Item]) -> None:
     """Write the documents of a task, by id, unless the run has them already.
 
-    `where`: a run folder, or what its run keeps artifacts in.
     RunError if the disk is full or cannot be written.
     """
-    artifacts, name = artifacts_of(where), _name(digest)
+    name = _name(digest)
     if artifacts.has(name):
         return
 
@@ -49,12 +47,12 @@ def write_items(where: Path | Artifacts, digest: str, items: Mapping[int, Item])
     artifacts.write(name, fill)
 
 
-def read_items(where: Path | Artifacts, digest: str) -> dict[int, Item]:
+def read_items(artifacts: Artifacts, digest: str) -> dict[int, Item]:
     """Return the documents of a task by id, {} if they are not there.
 
     RunError if the file cannot be read.
     """
-    artifacts, name = artifacts_of(where), _name(digest)
+    name = _name(digest)
     packed, path = artifacts.read(name, MOST_BYTES), artifacts.shown(name)
     if packed is None:
         return {}

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from optimerge.errors import RunError, did_you_mean
 from optimerge.records.artifact_url import new_url, open_artifacts
-from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_of
+from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_in
 from optimerge.records.attributes import as_trial, origin_of, place
 from optimerge.records.counted import Counted
 from optimerge.records.keys import FORMAT, JOURNAL, PARENTS, SEARCH, counts
@@ -69,11 +69,10 @@ class RunInfo:
     """Of each `layer_groups: auto` of the space ("auto", or its number): the groups' edges. The
     models' weights decide them, once."""
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Digests of the models' files when the run was started, by reference and file name; empty in
-    runs of before they were kept."""
+    """Digests of the models' files when the run was started, by reference and file name."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Where each model led when the run was started, by reference: a folder's full path, a Hub
-    name with `@commit`; empty in runs of before that was kept."""
+    name with `@commit`."""
     storage: str = ""
     """URL of the database that the run is kept in, without passwords; "" for the journal."""
     artifacts: str = ""
@@ -122,7 +121,7 @@ class Run:
     @property
     def artifacts(self) -> Artifacts:
         """What keeps the run's evidence and prompts."""
-        return self.elsewhere or artifacts_of(self.folder)
+        return self.elsewhere or artifacts_in(self.folder)
 
     def trials(self) -> list[Trial]:
         """Return every trial: parents first, then the points of the space in order.

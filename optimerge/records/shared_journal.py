@@ -115,6 +115,7 @@ class SharedJournal(JournalFileBackend):
                     os.ftruncate(file.fileno(), whole)
                 raise
 
+    # Optuna names a Generator, of which it uses what an Iterator has.
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
         """Yield the operations from that number on; broken lines have none."""
         number, start = self._next if self._next[0] <= log_number_from else (0, 0)

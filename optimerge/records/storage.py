@@ -109,15 +109,14 @@ def _proxy(url: str) -> "BaseStorage":
 def _patient_database(url: str, kind: str) -> Any:
     from sqlalchemy.exc import SQLAlchemyError
 
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(1, _ATTEMPTS):
         try:
             return _database(url, kind)
         except SQLAlchemyError as error:
-            refused = type(error).__name__ == "OperationalError" and kind != "sqlite"
-            if refused or attempt + 1 == _ATTEMPTS:
+            if type(error).__name__ == "OperationalError" and kind != "sqlite":  # it refused
                 raise
-            time.sleep(random.SystemRandom().uniform(0.1, 0.5) * (attempt + 1))
-    return None
+            time.sleep(random.SystemRandom().uniform(0.1, 0.5) * attempt)
+    return _database(url, kind)
 
 
 def _database(url: str, kind: str) -> Any:

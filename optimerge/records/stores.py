@@ -10,6 +10,7 @@ request, a folder or a file server gives it its name when it is complete. Only t
 are opened: others of fsspec's run what they read.
 """
 
+import io
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -119,8 +120,6 @@ class InUrl:
 
     def write(self, name: str, fill: Fill) -> int:
         """Write a file in one request, or through a draft that is renamed."""
-        import io
-
         content = io.BytesIO()
         fill(content)
         data, path = content.getvalue(), self._path(name)
@@ -179,7 +178,7 @@ class InUrl:
 
         package = (_OBJECTS | _FILES)[self._kind]
         try:
-            return url_to_fs(self._url)  # type: ignore[no-any-return]
+            found: tuple[AbstractFileSystem, str] = url_to_fs(self._url)
         except ImportError:
             raise RunError(
                 f"{self.where}: the package {package}, which reaches it, is not installed; "
@@ -187,6 +186,7 @@ class InUrl:
             ) from None
         except Exception as error:  # whatever the package's own options come to
             raise StoreError(f"{self.where}: cannot be opened ({self._why(error)})") from error
+        return found
 
     @contextmanager
     def _telling(self, name: str, done: str) -> Iterator[None]:

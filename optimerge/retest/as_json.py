@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from optimerge.front.plain import plain
+from optimerge.front.json_values import json_value
 from optimerge.records.types import Score
 from optimerge.retest.beats import Comparison, Estimate
 from optimerge.retest.sentences import headline
@@ -76,13 +76,13 @@ def _model(line: Line) -> dict[str, Any]:
         "was_on_front": line.was_on_front,
         "on_front": line.on_front,
         "dominated_by": line.dominated_by,
-        "p_front": {"search": plain(line.front_search), "test": plain(line.front_test)},
+        "p_front": {"search": json_value(line.front_search), "test": json_value(line.front_test)},
         "masks": {
             name: {
                 "seeds": each.seeds,
-                "low": plain(each.low),
-                "high": plain(each.high),
-                "deviation": plain(each.deviation),
+                "low": json_value(each.low),
+                "high": json_value(each.high),
+                "deviation": json_value(each.deviation),
             }
             for name, each in line.masks.items()
         },
@@ -95,12 +95,12 @@ def _comparison(each: Comparison) -> dict[str, Any]:
         "against": each.against,
         "task": each.task,
         "rival": each.rival,
-        "ours": plain(each.ours),
-        "theirs": plain(each.theirs),
+        "ours": json_value(each.ours),
+        "theirs": json_value(each.theirs),
         "difference": _estimate(each.difference),
-        "probability": plain(each.probability),
-        "p": plain(each.p),
-        "p_corrected": plain(each.p_corrected),
+        "probability": json_value(each.probability),
+        "p": json_value(each.p),
+        "p_corrected": json_value(each.p_corrected),
         "family": each.family,
         "significant": each.significant,
     }
@@ -108,7 +108,7 @@ def _comparison(each: Comparison) -> dict[str, Any]:
 
 def _scores(scores: Mapping[str, Score]) -> dict[str, Any]:
     return {
-        name: {"value": plain(s.value), "stderr": plain(s.stderr), "items": s.items}
+        name: {"value": json_value(s.value), "stderr": json_value(s.stderr), "items": s.items}
         for name, s in scores.items()
     }
 
@@ -121,4 +121,4 @@ def _estimate(found: Estimate | None) -> dict[str, Any] | None:
     if found is None:
         return None
     keys = ("value", "stderr", "low", "high")
-    return {key: plain(getattr(found, key)) for key in keys}
+    return {key: json_value(getattr(found, key)) for key in keys}

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from optimerge.front.as_markdown import escaped
+from optimerge.front.markdown import escaped, table_heads, table_row
 from optimerge.retest.grid import Group, groups_of, rows_of
 from optimerge.retest.sections import sections
 from optimerge.retest.sentences import headline
@@ -29,16 +29,9 @@ def to_markdown(verdict: Verdict) -> str:
 
 
 def _table(group: Group, labels: Sequence[str], kinds: Sequence[str]) -> str:
-    lines = [
-        _line(["model", "kind", *map(escaped, group.heads)]),
-        _line([":--", ":--", *["--:"] * len(group.heads)]),
-    ]
+    lines = table_heads(["model", "kind"], [escaped(head) for head in group.heads])
     for label, kind, cells in zip(labels, kinds, group.cells, strict=True):
         if not kind and not any(cells):
             continue  # nothing here of other masks
-        lines.append(_line([escaped(label.strip()), kind, *map(escaped, cells)]))
+        lines.append(table_row([escaped(label.strip()), kind, *map(escaped, cells)]))
     return "".join(f"{line}\n" for line in lines)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -5,7 +5,7 @@ import time
 from optimerge.checkpoint.folder import Checkpoint
 from optimerge.checkpoint.names import with_names_of
 from optimerge.checkpoint.read import TensorReader
-from optimerge.merge.stats import change, total
+from optimerge.merge.change import change, total
 from optimerge.records.types import MergeStats
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from optimerge.front.certainty import share
+from optimerge.front.directions import arrow
 from optimerge.records.plain import one_line
 from optimerge.records.types import Score
 from optimerge.retest.beats import Comparison, Rivals
@@ -13,7 +14,6 @@ from optimerge.retest.figures import figure, signed, with_error
 from optimerge.retest.gaps import gaps
 from optimerge.retest.verdict import Line, Verdict
 
-_ARROWS = {"maximize": " ↑", "minimize": " ↓"}
 _SIDES: tuple[Rivals, Rivals] = ("parents", "baselines")
 
 
@@ -87,7 +87,7 @@ def _summary(verdict: Verdict, rows: Sequence[Row]) -> Group:
 
 def _objective(name: str, verdict: Verdict, rows: Sequence[Row]) -> Group:
     direction = {**verdict.objectives, **verdict.reported}[name]
-    title = one_line(name) + _ARROWS[direction]
+    title = f"{one_line(name)} {arrow(direction)}"
     scores = [row.line.test[name] for row in rows if name in row.line.test]
     exact = not any(score.items or score.stderr for score in scores)
     only_test = name in verdict.reported or (

@@ -17,7 +17,6 @@ from optimerge.retest.objective_parts import Part, items_in, sound_parts
 from optimerge.retest.study import (
     ASKED,
     BASELINES,
-    LOOKS,
     PARTS,
     REPORTED,
     SKIPPED,

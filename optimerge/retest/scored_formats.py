@@ -3,8 +3,9 @@
 import json
 
 from optimerge.front.as_csv import to_csv
-from optimerge.front.as_markdown import escaped
-from optimerge.front.plain import plain as plain_number
+from optimerge.front.directions import arrow
+from optimerge.front.json_values import json_value
+from optimerge.front.markdown import escaped, score_cell, table_heads, table_row
 from optimerge.records.plain import plain
 from optimerge.retest.score_one import Scored
 
@@ -31,8 +32,8 @@ def as_json(scored: Scored) -> str:
     found = {
         "name": scored.name,
         "items": scored.items,
-        "values": {name: plain_number(score.value) for name, score in scored.scores.items()},
-        "stderr": {name: plain_number(score.stderr) for name, score in scored.scores.items()},
+        "values": {name: json_value(score.value) for name, score in scored.scores.items()},
+        "stderr": {name: json_value(score.stderr) for name, score in scored.scores.items()},
         "documents": {name: score.items for name, score in scored.scores.items()},
         "directions": dict(scored.directions),
         "unscored": dict(scored.unscored),
@@ -44,13 +45,15 @@ def as_json(scored: Scored) -> str:
 
 def as_markdown(scored: Scored) -> str:
     """Return a table for people, four digits a number; text is no markup."""
-    lines = [f"| objective | {scored.items} score | items |", "| :-- | --: | --: |"]
+    lines = table_heads(["objective"], [f"{scored.items} score", "items"])
     for name, score in scored.scores.items():
-        arrow = "↑" if score.direction == "maximize" else "↓"
-        error = f" ± {score.stderr:.2g}" if score.stderr else ""
         count = str(score.items) if score.items else ""
-        lines.append(f"| {escaped(name)} {arrow} | {score.value:.4g}{error} | {count} |")
-    lines += [f"| {escaped(name)} | – | {escaped(why)} |" for name, why in scored.unscored.items()]
+        lines.append(
+            table_row([f"{escaped(name)} {arrow(score.direction)}", score_cell(score), count])
+        )
+    lines += [
+        table_row([escaped(name), "–", escaped(why)]) for name, why in scored.unscored.items()
+    ]
     return "".join(f"{line}\n" for line in lines)
 
 

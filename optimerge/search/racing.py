@@ -154,8 +154,10 @@ def _loss(score: Score) -> float:
 
 
 def _signed(values: "ndarray", scorer: TaskScorer) -> "ndarray":
-    return values * -1.0 if scorer.direction == "maximize" else values * 1.0
+    return values * to_loss(1.0, scorer.direction)
 
 
 def _bounds(scorer: TaskScorer) -> tuple[float, float]:
-    return (-1.0, 0.0) if scorer.direction == "maximize" else (0.0, 1.0)
+    """Return the least and the greatest loss of an item."""
+    ends = to_loss(0.0, scorer.direction), to_loss(1.0, scorer.direction)
+    return min(ends), max(ends)

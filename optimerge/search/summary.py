@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any, Literal
 
 from optimerge.front.front import front_of
+from optimerge.front.losses import best
 from optimerge.records.run import Run
 
 Ended = Literal["finished", "stopped", "failed"]
@@ -36,19 +37,18 @@ def summary(
 def _measured(run: Run) -> dict[str, Any]:
     trials, objectives = run.trials(), run.info.objectives
     front = front_of(run, trials)
-    best = {}
-    for name, direction in objectives.items():
-        pick = max if direction == "maximize" else min
-        if front.feasible:
-            found = pick(front.feasible, key=lambda trial: trial.scores[name].value)
-            value = found.scores[name].value
-            best[name] = {"value": value, "direction": direction, "trial": found.name}
+    leaders = {}
+    for name, direction in objectives.items() if front.feasible else ():
+        values = [trial.scores[name].value for trial in front.feasible]
+        trial = front.feasible[best(values, direction)]
+        value = trial.scores[name].value
+        leaders[name] = {"value": value, "direction": direction, "trial": trial.name}
     volume = front.relative_hypervolume if run.reference is not None else math.nan
     return {
         "trials": dict(Counter(trial.state for trial in trials)),
         "hypervolume": volume if math.isfinite(volume) else None,
         "front": len(front.members),
-        "best": best,
+        "best": leaders,
     }
 
 

@@ -6,7 +6,6 @@ For samplers: numbers of neighbouring layers act alike, so a model of scores may
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from optimerge.space.layer_groups import group_span
 from optimerge.space.ranges import Dimension
 from optimerge.space.slices import Site
 from optimerge.space.space import SearchSpace
@@ -41,14 +40,6 @@ def parameter_site(dimension: Dimension) -> Site:
     """Return where the dimension's parameter stands, without what is inside of its value."""
     site = dimension.site
     return site[: site.index("parameters") + 2] if "parameters" in site else site
-
-
-def span(dimension: Dimension) -> tuple[float, float]:
-    """Return the part of the layers that the value is for: (0, 1) is all of the model or slice.
-
-    Knots of a gradient have no part of their own: (0, 1) too; their order is that of the layers.
-    """
-    return group_span(dimension.range.layer_groups, dimension.group)
 
 
 def _row_site(site: Site) -> Site:

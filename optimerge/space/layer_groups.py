@@ -39,8 +39,10 @@ Groups = int | Literal["each"] | Auto | tuple[int, ...]
 
 
 def _parsed(value: Any) -> Groups | None:
-    if value is None or value == "each" or isinstance(value, Auto):
-        return value  # type: ignore[no-any-return]
+    if value is None or isinstance(value, Auto):
+        return value
+    if value == "each":
+        return "each"
     if value == "auto":
         return Auto()
     if isinstance(value, dict) and set(value) == {"auto"} and _counts(value["auto"]):
@@ -101,19 +103,6 @@ def layers_label(start: int, end: int) -> str:
     ('layers 0-5', 'layer 6')
     """
     return f"layer {start}" if end - start == 1 else f"layers {start}-{end - 1}"
-
-
-def group_span(groups: Groups | None, group: int | None) -> tuple[float, float]:
-    """Return where a group starts and ends among the layers: 0 before the first, 1 after the last.
-
-    >>> group_span(4, 1), group_span((0, 6, 12, 24), 2), group_span(None, None)
-    ((0.25, 0.5), (0.5, 1.0), (0.0, 1.0))
-    """
-    if isinstance(groups, tuple) and group is not None:
-        return groups[group] / groups[-1], groups[group + 1] / groups[-1]
-    if isinstance(groups, int) and group is not None:
-        return group / groups, (group + 1) / groups
-    return 0.0, 1.0
 
 
 def group_of_each(groups: Groups | None, layers: int) -> list[int]:

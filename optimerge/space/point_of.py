@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any
 
 from optimerge.errors import RecipeError
-from optimerge.methods.protocol import MergeMethod, Required
+from optimerge.methods.protocol import MergeMethod, Parameter, Required
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
 from optimerge.recipe.values import Scalar, Value, along, as_kind, interpolate
@@ -82,24 +82,29 @@ def _read(
     if filters and tuple(filters) != (first.range.filters or ()):
         wanted = f"{list(first.range.filters)}" if first.range.filters else "none"
         raise RecipeError(f"{refusal}: {where} has the filters {filters}, and the space {wanted}")
-    found: dict[str, Param] = {}
-    for dimension in dimensions:
-        case = next((c for c in value.cases if c.matches(dimension.filter or "")), None)
-        if case is None or case.value is None:
-            raise RecipeError(f"{refusal}: {where} has no value for {dimension.name}")
-        groups = group_of_each(dimension.range.layer_groups, layers)
-        knots = [
-            interpolate(case.value, along(layer, layers))
-            for layer, group in enumerate(groups)
-            if dimension.group is None or group == dimension.group
-        ]
-        read = [as_kind(k, parameter, f"{refusal}: {where}") for k in knots if k is not None]
-        if not read or any(abs(k - read[0]) > SAME * max(1.0, abs(read[0])) for k in read):
-            raise RecipeError(
-                f"{refusal}: {where} is not one number on the layers of {dimension.name}"
-            )
-        found[dimension.name] = _inside(dimension, read[0], f"{refusal}: {where}")
-    return found
+    return {
+        dimension.name: _one(dimension, value, parameter, layers, f"{refusal}: {where}")
+        for dimension in dimensions
+    }
+
+
+def _one(
+    dimension: Dimension, value: Value, parameter: Parameter, layers: int, where: str
+) -> Param:
+    """Return the one number that a value is on a dimension's tensors and layers."""
+    case = next((c for c in value.cases if c.matches(dimension.filter or "")), None)
+    if case is None or case.value is None:
+        raise RecipeError(f"{where} has no value for {dimension.name}")
+    groups = group_of_each(dimension.range.layer_groups, layers)
+    knots = [
+        interpolate(case.value, along(layer, layers))
+        for layer, group in enumerate(groups)
+        if dimension.group is None or group == dimension.group
+    ]
+    read = [as_kind(k, parameter, where) for k in knots if k is not None]
+    if not read or any(abs(k - read[0]) > SAME * max(1.0, abs(read[0])) for k in read):
+        raise RecipeError(f"{where} is not one number on the layers of {dimension.name}")
+    return _inside(dimension, read[0], where)
 
 
 def _inside(dimension: Dimension, value: Scalar, where: str) -> Param:

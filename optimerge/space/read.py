@@ -59,15 +59,7 @@ def make_space(data: dict[str, Any], path: Path) -> SearchSpace:
         layer_map=blocks.layer_map,
         report=reported(blocks.report, blocks.tasks, file),
     )
-    names = space.objective_names
-    if twice := [n for n in names if names.count(n) > 1]:
-        raise RecipeError(f"{file}: objectives: two are called {twice[0]!r}; give one a `name:`")
-    check_report_names(space.report, names, file)
-    if not space.optimized:
-        raise RecipeError(
-            f"{file}: objectives: all have `optimize: false`, so there is nothing to search for; "
-            "take it out of one"
-        )
+    _check_objectives(space, file)
     for method in methods:
         check_recipe(space._assemble(template, method.name), file)
     ranges = each_in_slices(ranges, space.places)
@@ -77,6 +69,18 @@ def make_space(data: dict[str, Any], path: Path) -> SearchSpace:
         for point in whole.corners(method.name):
             check_recipe(whole.with_values(point, layers=1), file)
     return whole
+
+
+def _check_objectives(space: SearchSpace, file: str) -> None:
+    names = space.objective_names
+    if twice := [n for n in names if names.count(n) > 1]:
+        raise RecipeError(f"{file}: objectives: two are called {twice[0]!r}; give one a `name:`")
+    check_report_names(space.report, names, file)
+    if not space.optimized:
+        raise RecipeError(
+            f"{file}: objectives: all have `optimize: false`, so there is nothing to search for; "
+            "take it out of one"
+        )
 
 
 def _lay_out(template: dict[str, Any], layer_map: LayerMap, file: str) -> None:
@@ -110,7 +114,7 @@ def _take_ranges(data: Any, site: Site, file: str) -> Iterator[tuple[Site, Range
                     f"{where}: a range may stand for a parameter, for merge_method, and in slices "
                     "for a bound of layer_range, a model or use"
                 )
-            found = _range(part, where)
+            found = validate(Range, part, where)
             if structure:
                 check_range(here, found, where)
             spread = found.layer_groups or found.filters
@@ -123,10 +127,6 @@ def _take_ranges(data: Any, site: Site, file: str) -> Iterator[tuple[Site, Range
             yield here, found
         elif isinstance(part, dict | list):
             yield from _take_ranges(part, here, file)
-
-
-def _range(data: dict[str, Any], where: str) -> Range:
-    return validate(Range, data, where)
 
 
 def _methods(template: dict[str, Any], ranges: dict[Site, Range], file: str) -> list[MergeMethod]:

@@ -10,6 +10,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from optimerge.checkpoint.dtypes import FLOATS
+from optimerge.checkpoint.folder import Checkpoint
+from optimerge.checkpoint.read import TensorReader
+
 CONFIG: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
@@ -22,6 +26,17 @@ CONFIG: dict[str, Any] = {
 }
 
 Tensors = dict[str, torch.Tensor]
+
+
+def load_all(checkpoint: Checkpoint, dtype: str | None = None) -> Tensors:
+    """All tensors by name, floats cast to `dtype` (torch's name) if it is given."""
+    found = {}
+    with TensorReader(checkpoint) as reader:
+        for name, info in checkpoint.tensors.items():
+            tensor = reader.read(name)
+            floats = dtype and info.dtype in FLOATS
+            found[name] = tensor.to(getattr(torch, dtype)) if floats else tensor
+    return found
 
 
 def tiny_tensors(layers: int = 2, vocabulary: int = 12, head: bool = True) -> Tensors:

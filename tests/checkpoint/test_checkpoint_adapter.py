@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from conftest_checkpoint import load_all
 from safetensors.torch import load_file, save_file
 
 from optimerge.checkpoint.differences import differences
 from optimerge.checkpoint.digest import checkpoint_digest
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
-from optimerge.checkpoint.read import TensorReader, load_all
+from optimerge.checkpoint.read import TensorReader
 from optimerge.checkpoint.reference import split_adapter
 from optimerge.errors import CheckpointError
 

@@ -105,7 +105,7 @@ def test_no_room_for_a_mark_either(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_disk_that_takes_a_line_of_the_journal_in_parts(tmp_path: Path) -> None:
     class Slow(FileIO):
-        def write(self, data: bytes) -> int:  # type: ignore[override]
+        def write(self, data: bytes) -> int:
             return super().write(data[:7])
 
     path = tmp_path / "journal"

@@ -121,14 +121,14 @@ def test_what_another_writer_left_is_thrown_away_with_a_word(
 ) -> None:
     killed(tmp_path, 5)
     (tmp_path / ".m.partial" / "model" / "junk").mkdir()
-    with pytest.raises(KeyboardInterrupt), opened(tmp_path, **change) as writer:  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt), opened(tmp_path, **change) as writer:
         assert words in writer.note
         assert str(tmp_path / ".m.partial") in writer.note
         assert writer.done == 0
         assert os.listdir(writer.folder) == []
         raise KeyboardInterrupt
     assert os.listdir(tmp_path) == []
-    assert finished(tmp_path, **change) == 8  # type: ignore[arg-type]
+    assert finished(tmp_path, **change) == 8
 
 
 def test_files_beside_the_weights_are_made_anew(tmp_path: Path) -> None:

@@ -2,13 +2,12 @@ import json
 
 import pytest
 import torch
-from conftest_checkpoint import tiny_tensors
+from conftest_checkpoint import load_all, tiny_tensors
 from safetensors.torch import save_file
 
 from optimerge.checkpoint.digest import checkpoint_digest, file_digest
 from optimerge.checkpoint.folder import open_checkpoint
 from optimerge.checkpoint.layout import Slot
-from optimerge.checkpoint.read import load_all
 from optimerge.checkpoint.sidefiles import copy_side_files
 from optimerge.checkpoint.write import CheckpointWriter
 from optimerge.errors import CheckpointError

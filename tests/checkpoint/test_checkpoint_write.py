@@ -5,14 +5,14 @@ import signal
 
 import pytest
 import torch
-from conftest_checkpoint import CONFIG
+from conftest_checkpoint import CONFIG, load_all
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from optimerge.checkpoint.folder import open_checkpoint
 from optimerge.checkpoint.journal import JOURNAL
 from optimerge.checkpoint.layout import Slot
-from optimerge.checkpoint.read import TensorReader, load_all
+from optimerge.checkpoint.read import TensorReader
 from optimerge.checkpoint.write import CheckpointWriter
 from optimerge.errors import CheckpointError, RecipeError
 
@@ -226,12 +226,3 @@ def test_reader_of_a_file_that_changed(model, sharded, tensors):
     write(found.path, other)
     with pytest.raises(CheckpointError, match="changed while"), TensorReader(found) as reader:
         reader.read("lm_head.weight")
-
-
-@pytest.mark.parametrize("dtype", ["float32", torch.float32])
-def test_load_all_casts_floats_only(tmp_path, dtype):
-    tensors = {"a": torch.ones(2, dtype=torch.bfloat16), "b": torch.arange(2)}
-    write(tmp_path / "m", tensors)
-    loaded = load_all(open_checkpoint(str(tmp_path / "m")), dtype)
-    assert loaded["a"].dtype == torch.float32
-    assert loaded["b"].dtype == torch.int64

@@ -12,6 +12,7 @@ from optuna.samplers import RandomSampler
 
 import optimerge
 from optimerge.cli.main import run as command
+from optimerge.records.artifacts import artifacts_in
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence
 from optimerge.records.run import RunInfo, create_run
@@ -53,7 +54,7 @@ def tell(folder: Path, study: Any, origin: str, right: int, size: float, *, evid
     if evidence:
         attributes["evidence"] = f"{study.study_name}-{asked.number:05d}"
         task = TaskEvidence("arith", "d", tuple(range(ITEMS)), {"acc,none": values})
-        write_evidence(folder, attributes["evidence"], Evidence([task]))
+        write_evidence(artifacts_in(folder), attributes["evidence"], Evidence([task]))
     for key, value in attributes.items():
         asked.set_user_attr(key, value)
     study.tell(asked, [scores["maths"].value, size])

@@ -15,6 +15,7 @@ import pytest
 
 from optimerge.cli.main import run
 from optimerge.cli.progress import SearchProgress
+from optimerge.records.artifacts import artifacts_in
 from optimerge.records.evidence import LONGEST_TEXT, Evidence, TaskEvidence, write_evidence
 from optimerge.records.run import open_run
 
@@ -113,7 +114,7 @@ def test_a_trial_with_much_evidence_stays_below_a_megabyte(tmp_path: Path) -> No
     noise = {n: "".join(rng.choices(string.printable, k=2 * LONGEST_TEXT)) for n in range(300)}
     answers = {"exact_match,strict": numbers.integers(0, 2, 300, np.uint8)}
     tasks.append(TaskEvidence("answers", "d", tuple(range(300)), answers, noise))
-    size = write_evidence(tmp_path, "search-00000", Evidence(tasks))
+    size = write_evidence(artifacts_in(tmp_path), "search-00000", Evidence(tasks))
     print(f"{size / 1000:.0f} kB of evidence a trial at the most")
     assert 100_000 < size < MEGABYTE
 

@@ -8,6 +8,7 @@ import pytest
 from dashboard_opened import Open
 from report_cases import COPY, tell
 
+from optimerge.records.artifacts import artifacts_in
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence
 from optimerge.records.prompts import Item, write_items
@@ -32,14 +33,14 @@ def evidenced(tmp_path: Path) -> Path:
     _told(run, run.parents, "base", "base", list(range(6)))
     _told(run, run.search, "sampler", "merge", [5, 4, 3, 2, 1, 0])
     items = {n: Item(f"<b>question {n}</b>", ("yes", "no")) for n in range(6)}
-    write_items(run.folder, DIGEST, items)
+    write_items(artifacts_in(run.folder), DIGEST, items)
     return tmp_path / "mine"
 
 
 def _told(run: Run, study: Any, origin: str, name: str, order: list[int]) -> None:
     right = np.array([RIGHT[name][n] for n in order], dtype=np.uint8)
     task = TaskEvidence("maths", DIGEST, tuple(order), {"acc,none": right}, {0: f"{name} says"})
-    write_evidence(run.folder, name, Evidence([task]))
+    write_evidence(artifacts_in(run.folder), name, Evidence([task]))
     mean = float(right.mean())
     scores = {
         "maths": Score(mean, 0.2, 6, "maximize", 1.0),

@@ -14,7 +14,7 @@ from optimerge.front.formats import in_format
 from optimerge.front.front import make_front
 from optimerge.front.reach import within_reach
 from optimerge.front.table import front_table
-from optimerge.records.artifacts import artifacts_of
+from optimerge.records.artifacts import artifacts_in
 from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence
 from optimerge.records.types import Score, Trial
 
@@ -54,7 +54,7 @@ def run_of(folder, count=6, seed=0, lift=0.0):
         origin = "base" if number == 0 else "sampler"
         trials.append(scored(number, maths, code, 0.1 * number, origin))
         order = random.permutation(ITEMS)  # workers may score in another order
-        write_evidence(folder, f"search-{number:05d}", kept(maths, code, order))
+        write_evidence(artifacts_in(folder), f"search-{number:05d}", kept(maths, code, order))
     return trials
 
 
@@ -99,14 +99,14 @@ def test_what_is_no_mean_over_documents_is_drawn_by_its_error():
 def test_the_probabilities_are_of_members_and_parents(tmp_path):
     trials = run_of(tmp_path, lift=0.1)
     front = make_front(trials, AXES)
-    found = make_certainty(front, artifacts_of(tmp_path), {"maths": "arith"}, draws=300)
+    found = make_certainty(front, artifacts_in(tmp_path), {"maths": "arith"}, draws=300)
     assert set(found.on_front) == {t.name for t in front.members} | {"base"}
     assert set(found.beats_parents) == {t.name for t in front.members} - {"base"}
     assert found.on_front["base"] == 1.0  # nothing is as small
     assert min(found.beats_parents.values()) > 0.9
     assert found.items == "search"
     assert found.note == ""
-    again = make_certainty(front, artifacts_of(tmp_path), {"maths": "arith"}, draws=300)
+    again = make_certainty(front, artifacts_in(tmp_path), {"maths": "arith"}, draws=300)
     assert again == found
 
 
@@ -118,19 +118,19 @@ def test_a_member_that_is_hardly_on_the_front_is_said_to_be(tmp_path):
     for number, values in enumerate((base, one, other)):
         values = values.astype(float)
         trials.append(scored(number, values, values, 0.5 if number else 0.0, "sampler" if number else "base"))  # fmt: skip
-        write_evidence(tmp_path, f"search-{number:05d}", kept(values, values))
+        write_evidence(artifacts_in(tmp_path), f"search-{number:05d}", kept(values, values))
     front = make_front(trials, AXES)
     assert [t.name for t in front.members] == ["1", "base"]
-    found = make_certainty(front, artifacts_of(tmp_path), draws=1000)
+    found = make_certainty(front, artifacts_in(tmp_path), draws=1000)
     assert 0.65 < found.on_front["1"] < 0.85  # dominated if both tasks turn: 0.46 squared
 
 
 def test_a_run_without_evidence_says_so(tmp_path):
     trials = [replace(t, evidence="") for t in run_of(tmp_path)]
-    found = make_certainty(make_front(trials, AXES), artifacts_of(tmp_path))
+    found = make_certainty(make_front(trials, AXES), artifacts_in(tmp_path))
     assert found.on_front == {}
     assert "kept no evidence" in found.note
-    assert "kept no evidence" in make_certainty(make_front([], AXES), artifacts_of(tmp_path)).note
+    assert "kept no evidence" in make_certainty(make_front([], AXES), artifacts_in(tmp_path)).note
 
 
 def test_evidence_that_is_gone_or_damaged_is_counted(tmp_path):
@@ -138,7 +138,7 @@ def test_evidence_that_is_gone_or_damaged_is_counted(tmp_path):
     names = [t.evidence for t in make_front(trials, AXES).members]
     (tmp_path / "evidence" / f"{names[0]}.npz").unlink()
     (tmp_path / "evidence" / f"{names[1]}.npz").write_bytes(b"no zip")
-    found = make_certainty(make_front(trials, AXES), artifacts_of(tmp_path), draws=100)
+    found = make_certainty(make_front(trials, AXES), artifacts_in(tmp_path), draws=100)
     assert "evidence of 2 trials is not at hand" in found.note
     assert len(found.on_front) >= 2
 
@@ -159,7 +159,7 @@ def test_only_what_may_dominate_a_member_is_read(tmp_path, monkeypatch):
     assert len(within_reach(front, front.members, 100)[0]) == 3
     monkeypatch.setattr(module, "MOST_READ", 2)
     trials = run_of(tmp_path, count=8)
-    note = make_certainty(make_front(trials, AXES), artifacts_of(tmp_path), draws=50).note
+    note = make_certainty(make_front(trials, AXES), artifacts_in(tmp_path), draws=50).note
     assert "2 trials nearest to the front are counted" in note
 
 

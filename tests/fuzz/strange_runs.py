@@ -14,6 +14,7 @@ from optimerge.cli import show, status
 from optimerge.cli.evidence import compared
 from optimerge.cli.fronts import front_of, print_all, print_front
 from optimerge.front.formats import FORMATS, in_format
+from optimerge.records.artifacts import artifacts_in
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence
 from optimerge.records.keys import JOURNAL
@@ -43,7 +44,7 @@ def make_run(folder: Path) -> Path:
     for each in (made.search, made.parents):
         each.sampler = RandomSampler(seed=1)
     evidence = Evidence([TaskEvidence("task", "abc", (0, 1, 2), {"acc": np.arange(3)}, {1: "x"})])
-    write_items(folder, "abc", {n: Item(f"prompt {n}", ("a", "b")) for n in range(3)})
+    write_items(artifacts_in(folder), "abc", {n: Item(f"prompt {n}", ("a", "b")) for n in range(3)})
     for study, origin, count in ((made.parents, "base", 1), (made.search, "sampler", 6)):
         for number in range(count):
             asked = study.ask()
@@ -59,7 +60,7 @@ def make_run(folder: Path) -> Path:
             kept = trial_attributes(origin, RECIPE, scores, stats, {"merge": 0.5}, tokens=7)
             for key, value in {**kept, "evidence": name}.items():
                 asked.set_user_attr(key, value)
-            write_evidence(folder, name, evidence)
+            write_evidence(artifacts_in(folder), name, evidence)
             asked.set_constraint("task >= 0.1", 0.1 - number / 10)
             if number == 3:
                 study.tell(asked, state=state("FAIL"))

@@ -16,6 +16,7 @@ from mutations import DEEP, ODD, edited, mutated, only_our_errors, tier
 from strange_runs import COMMANDS, HEADER, as_bytes, as_journal, lines, packed
 
 from optimerge.cli.evidence import compared, item_lines
+from optimerge.records.artifacts import artifacts_in
 from optimerge.records.keys import JOURNAL
 from optimerge.records.prompts import Item, read_items, write_items
 from optimerge.records.run import open_run
@@ -166,11 +167,11 @@ def test_much_edited_evidence(folder: Path, data: st.DataObject) -> None:
 @tier(40)
 @given(st.data())
 def test_prompts(tmp_path: Path, data: st.DataObject) -> None:
-    write_items(tmp_path, "d", {0: Item("prompt", ("a",))})
+    write_items(artifacts_in(tmp_path), "d", {0: Item("prompt", ("a",))})
     file = tmp_path / "evidence" / "items-d.jsonl.gz"
     line = data.draw(mutated({"id": 0, "prompt": "x", "choices": ["a"]}))
     good = gzip.compress(json.dumps(line).encode() + b"\n")
     file.write_bytes(data.draw(st.one_of(st.just(good), edited(good), st.binary(max_size=50))))
     with only_our_errors():
-        for item in read_items(tmp_path, "d").values():
+        for item in read_items(artifacts_in(tmp_path), "d").values():
             assert isinstance(item.prompt, str)

@@ -18,6 +18,7 @@ from optimerge.api.run import load_run
 from optimerge.cli.evidence import compared, item_lines
 from optimerge.cli.main import run as command
 from optimerge.errors import RunError
+from optimerge.records.artifacts import artifacts_in
 from optimerge.records.evidence import read_evidence
 from optimerge.records.keys import JOURNAL
 from optimerge.records.prompts import read_items
@@ -67,10 +68,10 @@ def test_evidence_that_holds_pickles_is_refused_and_not_run(folder: Path, tmp_pa
         (tmp_path / "evidence").mkdir(exist_ok=True)
         (tmp_path / "evidence" / "x.npz").write_bytes(packed(**arrays))
         with pytest.raises(RunError, match="cannot be read as evidence"):
-            read_evidence(tmp_path, "x")
+            read_evidence(artifacts_in(tmp_path), "x")
     (tmp_path / "evidence" / "x.npz").write_bytes(pickle.dumps(Payload(marker)))
     with pytest.raises(RunError, match="cannot be read as evidence"):
-        read_evidence(tmp_path, "x")
+        read_evidence(artifacts_in(tmp_path), "x")
     assert not marker.exists()
 
 
@@ -83,7 +84,7 @@ def test_evidence_that_unpacks_to_gigabytes_is_not_unpacked(
         for n in range(3):
             file.writestr(f"{n}.npy", bytes(100_000))
     with pytest.raises(RunError, match="unpacked it has 300000 bytes"):
-        read_evidence(tmp_path, "x")
+        read_evidence(artifacts_in(tmp_path), "x")
 
 
 def test_an_array_that_says_it_is_huge_is_refused(tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_an_array_that_says_it_is_huge_is_refused(tmp_path: Path) -> None:
             file.writestr("header.npy", archive_of(HEADER))
             file.writestr("0.0.npy", text + bytes(24))
         with pytest.raises(RunError, match="cannot be read as evidence"):
-            read_evidence(tmp_path, "x")
+            read_evidence(artifacts_in(tmp_path), "x")
 
 
 def archive_of(header: Any) -> bytes:
@@ -110,9 +111,9 @@ def test_evidence_lies_in_its_folder(tmp_path: Path, name: str) -> None:
     for place in (tmp_path / "run", tmp_path):
         (place / "x.npz").write_bytes(packed(header=as_bytes(HEADER)))
     with pytest.raises(RunError, match="is no name of a file there"):
-        read_evidence(tmp_path / "run", name)
+        read_evidence(artifacts_in(tmp_path / "run"), name)
     with pytest.raises(RunError, match="is no name of a file there"):
-        read_items(tmp_path / "run", f"/{name}")
+        read_items(artifacts_in(tmp_path / "run"), f"/{name}")
 
 
 @pytest.mark.parametrize("name", [JOURNAL, "log.txt", "search.lock", "evidence"])

@@ -78,7 +78,7 @@ def test_copies_to_two_devices_give_the_bytes_of_one(
     plain = spread.open_weights
 
     def copying(some: list[Checkpoint], device: str, tier: Tier, rounding: Any) -> Store:
-        return staged(plain(some, "cpu", "disk"), some, device)  # type: ignore[arg-type]
+        return staged(plain(some, "cpu", "disk"), some, device)
 
     monkeypatch.setattr(spread, "open_weights", copying)
     other = two(models)

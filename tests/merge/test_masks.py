@@ -94,7 +94,7 @@ def test_plant_a_key_that_forgets_a_part_is_noticed(
         def __init__(self, seed: int, tensor: str, inputs: list[str]) -> None:
             given = {"seed": seed, "tensor": tensor, "inputs": inputs}
             same = {"seed": 0, "tensor": "w", "inputs": ["m"] * len(inputs)}
-            super().__init__(**{**given, lost: same[lost]})  # type: ignore[arg-type]
+            super().__init__(**{**given, lost: same[lost]})
 
     monkeypatch.setattr("optimerge.merge.selection.hashed.HashedSelection", Forgetful)
     assert dependent([*masks("fast", 0.5), *masks("fast", 0.5, seed=8)], 0.5)

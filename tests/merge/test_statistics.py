@@ -44,7 +44,7 @@ def with_words(tiny: Family, tmp_path: Path) -> Family:
 
 
 def request_of(*kinds: str, texts: tuple[str, ...] = TEXTS, **more: object) -> Request:
-    return Request(Documents(texts, "text"), kinds, **more)  # type: ignore[arg-type]
+    return Request(Documents(texts, "text"), kinds, **more)
 
 
 # Plain; views of fused experts (transposed or not); Conv1D; fused qkv; a buffer that is merged.

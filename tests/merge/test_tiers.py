@@ -36,7 +36,7 @@ def store_of(tier: str, checkpoints: list[Checkpoint]) -> Store:
     if tier == "disk":
         return open_weights(checkpoints, "cpu", "disk")
     inner = open_weights(checkpoints, "cpu", "disk" if "disk" in tier else "device")
-    return staged(inner, checkpoints, "cpu")  # type: ignore[arg-type]
+    return staged(inner, checkpoints, "cpu")
 
 
 def engines(checkpoints: list[Checkpoint], mode: Mode) -> dict[str, Engine]:
@@ -257,7 +257,7 @@ def test_streaming_takes_one_layer_of_memory_and_skips_what_stays(family: Path) 
     engine.apply(recipe("ties", (0.5, 0.5), 0.5, 0.1))
     asked: list[int] = []
     stream = engine.weights.stream
-    engine.weights.stream = lambda steps: asked.append(len(steps)) or stream(steps)  # type: ignore
+    engine.weights.stream = lambda steps: asked.append(len(steps)) or stream(steps)
     engine.apply(recipe("ties", (0.5, 0.5), 0.5, 0.2))
     assert asked == [1]  # the head
     resident = load_engine(list(engine.checkpoints.values()))

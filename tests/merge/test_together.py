@@ -10,12 +10,12 @@ import torch
 from together_cases import METHODS, STEPS, Many, differences, engine_on, recipe, text_of
 
 from optimerge.errors import TrialError
+from optimerge.merge.change import Change
 from optimerge.merge.engine import Engine
 from optimerge.merge.kernels.many import Job
 from optimerge.merge.kernels.reference import TorchKernels
 from optimerge.merge.placer import Dtypes
 from optimerge.merge.plan import TensorPlan
-from optimerge.merge.stats import Change
 from optimerge.merge.target import Part, Target
 from optimerge.merge.together import Ready, Together
 from optimerge.recipe.read import parse_recipe
@@ -75,7 +75,7 @@ def test_what_is_read_whole_from_files_is_not_held_for_the_call(made_family: Pat
     many = Many()
     one, other = (engine_on(k, made_family, MODELS, steps=True) for k in (TorchKernels(), many))
     assert alike(one, other, recipe("linear"))
-    in_steps = {name for _, name in other.weights.steps}  # type: ignore[attr-defined]
+    in_steps = {name for _, name in other.weights.steps}
     assert written(many.merges[0], other) == set(other._targets) - in_steps
 
 
@@ -162,7 +162,7 @@ def test_tensors_with_an_adapter_s_part_are_not_held_for_the_call(
     many = Many()
     one, other = (engine_on(k, GOLDEN, names) for k in (TorchKernels(), many))
     assert alike(one, other, wanted)
-    adapted = {name for model, name in other.weights.factors if model == names[1]}  # type: ignore
+    adapted = {name for model, name in other.weights.factors if model == names[1]}
     assert adapted
     assert written(many.merges[0], other) == set(other._targets) - adapted
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from optimerge.checkpoint.folder import open_checkpoint
+from optimerge.merge.change import Change
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.merge.kernels.many import Job, Sum
 from optimerge.merge.kernels.program import Kernels
 from optimerge.merge.kernels.reference import TorchKernels
 from optimerge.merge.rounding import make_rounding
-from optimerge.merge.stats import Change
 from optimerge.recipe.read import parse_recipe
 from optimerge.recipe.schema import Recipe
 

@@ -132,11 +132,11 @@ def _merge_one(row: Any, tensor: Any, method: MergeMethod, select: ExactSelectio
         base = next((x for x, i in inputs if i["base"]), None)
         inputs = [(x, i) for x, i in inputs if not i["base"]]
     numbers = tuple(i["numbers"] for _, i in inputs)
-    select.tied = []  # type: ignore[attr-defined]  # harmless on other selections
+    select.tied = []  # harmless on other selections
     merged = method.kernel(
         TensorGroup(base, tuple(x for x, _ in inputs), numbers, tensor["shared"], select)
     )
     tied = torch.zeros_like(merged, dtype=torch.bool)
-    for mask in select.tied:  # type: ignore[attr-defined]
+    for mask in select.tied:
         tied |= mask
     return Merged(merged.to(out), tied)

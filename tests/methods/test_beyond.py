@@ -48,8 +48,8 @@ def ours(
     group = TensorGroup(
         torch.tensor(base, dtype=torch.float32),
         tuple(torch.tensor(x, dtype=torch.float32) for x in inputs),
-        tuple({**each, **n} for n in numbers or [{}] * len(inputs)),  # type: ignore[arg-type]  # REQUIRED is given
-        {**defaults, **shared},  # type: ignore[arg-type]
+        tuple({**each, **n} for n in numbers or [{}] * len(inputs)),
+        {**defaults, **shared},
         HashedSelection(3, "w", [str(i) for i in range(len(inputs))]),
         depth,
     )

@@ -34,7 +34,7 @@ def ours(
         None if base is None else torch.tensor(base, dtype=dtype),
         tuple(torch.tensor(x, dtype=dtype) for x in inputs),
         tuple({"weight": w} for w in weights),
-        {**defaults, **shared},  # type: ignore[arg-type]
+        {**defaults, **shared},
         HashedSelection(3, "w", [str(i) for i in range(len(inputs))]),
         0.0,
         {NEEDS[name]: tuple(None if s is None else Statistic(torch.tensor(s, dtype=torch.float32), axis) for s in statistics)},

@@ -47,7 +47,7 @@ def test_names_and_switches_in_a_gradient_step() -> None:
 
 def test_texts_and_switches_are_what_the_parameter_takes_before_they_are_mixed() -> None:
     def number(given: object) -> float:
-        return float(given)  # type: ignore[arg-type]
+        return float(given)
 
     assert value(["1e-1", True]).at("x", 0.5, number) == pytest.approx(0.55)
     steps = [interpolate([1, 0, "yes"], d, lambda g: as_kind(g, SWITCH, "")) for d in (0, 0.5, 1)]

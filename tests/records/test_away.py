@@ -22,7 +22,7 @@ class Cut:
     def _execute(self, connection: object, cursor: object, statement: str, *_: object) -> None:
         if self.left and statement.startswith("SELECT trials."):
             self.left, self.cuts = self.left - 1, self.cuts + 1
-            connection.invalidate()  # type: ignore[attr-defined]
+            connection.invalidate()
             raise OperationalError(statement, None, Exception("cut"), connection_invalidated=True)
 
 

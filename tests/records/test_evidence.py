@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimerge.errors import RunError
+from optimerge.records.artifacts import FOLDER, artifacts_in
 from optimerge.records.evidence import (
-    FOLDER,
     LONGEST_TEXT,
     Evidence,
     TaskEvidence,
@@ -44,8 +44,8 @@ def test_what_is_written_is_read(
     arrays = {"loss,none": np.array(values)}
     if also_flags:
         arrays["acc,none"] = np.array([v > 0 for v in values], np.uint8)
-    write_evidence(folder, "search-00003", one(arrays, texts))
-    found = read_evidence(folder, "search-00003")
+    write_evidence(artifacts_in(folder), "search-00003", one(arrays, texts))
+    found = read_evidence(artifacts_in(folder), "search-00003")
     assert found is not None
     (task,) = found.tasks
     assert (task.task, task.digest) == ("add", "ab12")
@@ -80,23 +80,23 @@ def test_accuracies_take_a_byte_a_document_and_words_are_not_numbers() -> None:
 def test_a_night_of_trials_stays_small(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     values = {"acc,none": rng.integers(0, 2, 1500, np.uint8), "loss,none": rng.normal(size=1500)}
-    assert write_evidence(tmp_path, "search-00000", one(values)) < 20_000
+    assert write_evidence(artifacts_in(tmp_path), "search-00000", one(values)) < 20_000
     text = dict.fromkeys(range(3), "x" * 5 * LONGEST_TEXT)
-    write_evidence(tmp_path, "search-00001", one({"a,b": np.ones(3)}, text))
-    found = read_evidence(tmp_path, "search-00001")
+    write_evidence(artifacts_in(tmp_path), "search-00001", one({"a,b": np.ones(3)}, text))
+    found = read_evidence(artifacts_in(tmp_path), "search-00001")
     assert found is not None
     assert {len(t) for t in found.tasks[0].texts.values()} == {LONGEST_TEXT}
 
 
 def test_no_evidence_is_none_and_a_spoilt_file_is_named(tmp_path: Path) -> None:
-    assert read_evidence(tmp_path, "search-00000") is None
-    write_evidence(tmp_path, "search-00000", one({"acc,none": np.ones(4)}))
+    assert read_evidence(artifacts_in(tmp_path), "search-00000") is None
+    write_evidence(artifacts_in(tmp_path), "search-00000", one({"acc,none": np.ones(4)}))
     path = tmp_path / FOLDER / "search-00000.npz"
     data = path.read_bytes()
     for length in range(0, len(data), 7):
         path.write_bytes(data[:length])
         with pytest.raises(RunError, match=r"search-00000\.npz: cannot be read as evidence"):
-            read_evidence(tmp_path, "search-00000")
+            read_evidence(artifacts_in(tmp_path), "search-00000")
 
 
 def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_pickle_is_not_loaded(tmp_path: Path) -> None:
     with path.open("wb") as file:
         np.savez(file, header=np.array([{"format": 1}], dtype=object))
     with pytest.raises(RunError, match="cannot be read as evidence"):
-        read_evidence(tmp_path, "search-00000")
+        read_evidence(artifacts_in(tmp_path), "search-00000")
 
 
 def test_another_format_is_refused_with_the_remedy(
@@ -113,9 +113,9 @@ def test_another_format_is_refused_with_the_remedy(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr("optimerge.records.evidence.FORMAT", 9)
-        write_evidence(tmp_path, "x", one({"acc,none": np.ones(4)}))
+        write_evidence(artifacts_in(tmp_path), "x", one({"acc,none": np.ones(4)}))
     with pytest.raises(RunError, match=r"format 9.*the optimerge that wrote it"):
-        read_evidence(tmp_path, "x")
+        read_evidence(artifacts_in(tmp_path), "x")
 
 
 def test_nothing_is_left_of_a_write_that_fails(
@@ -126,16 +126,19 @@ def test_nothing_is_left_of_a_write_that_fails(
 
     monkeypatch.setattr(np, "savez_compressed", full)
     with pytest.raises(RunError, match="No space left on device"):
-        write_evidence(tmp_path, "x", one({"acc,none": np.ones(4)}))
+        write_evidence(artifacts_in(tmp_path), "x", one({"acc,none": np.ones(4)}))
     assert list((tmp_path / FOLDER).iterdir()) == []
 
 
 def test_items_are_kept_once(tmp_path: Path) -> None:
     items = {3: Item("Q: ä", [" yes", " no"]), 9: Item("Q: b")}
-    write_items(tmp_path, "ab12", items)
-    write_items(tmp_path, "ab12", {})
-    assert read_items(tmp_path, "ab12") == {3: Item("Q: ä", [" yes", " no"]), 9: Item("Q: b", [])}
-    assert read_items(tmp_path, "cd34") == {}
+    write_items(artifacts_in(tmp_path), "ab12", items)
+    write_items(artifacts_in(tmp_path), "ab12", {})
+    assert read_items(artifacts_in(tmp_path), "ab12") == {
+        3: Item("Q: ä", [" yes", " no"]),
+        9: Item("Q: b", []),
+    }
+    assert read_items(artifacts_in(tmp_path), "cd34") == {}
     (tmp_path / FOLDER / "items-ab12.jsonl.gz").write_bytes(b"spoilt")
     with pytest.raises(RunError, match="cannot be read"):
-        read_items(tmp_path, "ab12")
+        read_items(artifacts_in(tmp_path), "ab12")

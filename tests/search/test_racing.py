@@ -14,7 +14,8 @@ from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
 from optimerge.front.front import make_front
 from optimerge.objectives.protocol import Candidate
-from optimerge.records.evidence import FOLDER, read_evidence
+from optimerge.records.artifacts import FOLDER, artifacts_in
+from optimerge.records.evidence import read_evidence
 from optimerge.records.run import Run, open_run
 from optimerge.records.types import Trial
 from optimerge.search import study
@@ -103,12 +104,12 @@ def test_its_evidence_holds_what_was_scored_and_its_scores_are_estimates_from_it
     order = {}
     for trial in raced.trials():
         if trial.state == "complete":
-            kept = read_evidence(raced.folder, trial.evidence)
+            kept = read_evidence(artifacts_in(raced.folder), trial.evidence)
             assert kept is not None
             order = {each.task: each.documents for each in kept.tasks}
     assert {len(documents) for documents in order.values()} == {ITEMS}
     for trial in stopped(raced.trials()):
-        kept = read_evidence(raced.folder, trial.evidence)
+        kept = read_evidence(artifacts_in(raced.folder), trial.evidence)
         assert kept is not None
         for each in kept.tasks:
             score, values = trial.scores[each.task], each.values["acc,none"]
@@ -218,7 +219,7 @@ def spoil(folder: Path, name: str, fault: str) -> None:
     from optimerge.records.evidence import Evidence, write_evidence
 
     path = folder / FOLDER / f"{name}.npz"
-    kept = read_evidence(folder, name)
+    kept = read_evidence(artifacts_in(folder), name)
     assert kept is not None
     first = kept.tasks[0]
     if fault == "missing":
@@ -232,7 +233,7 @@ def spoil(folder: Path, name: str, fault: str) -> None:
     else:
         first = replace(first, values={k: v[:-1] for k, v in first.values.items()})
     if fault not in ("missing", "damaged"):
-        write_evidence(folder, name, Evidence([first, *kept.tasks[1:]]))
+        write_evidence(artifacts_in(folder), name, Evidence([first, *kept.tasks[1:]]))
 
 
 def test_members_that_break_a_constraint_are_no_rivals(

@@ -12,7 +12,7 @@ import pytest
 
 from optimerge.errors import RunError
 from optimerge.records import full_disk
-from optimerge.records.evidence import FOLDER
+from optimerge.records.artifacts import FOLDER
 from optimerge.records.full_disk import waiting_for_room
 from optimerge.records.run import open_run
 

@@ -3,7 +3,7 @@
 import difflib
 
 from optimerge.dashboard.resource import Answer, Asked, Resource, trial_named
-from optimerge.front.plain import plain
+from optimerge.front.json_values import json_value
 
 Value = float | int | bool | str | None
 
@@ -30,7 +30,7 @@ def make(asked: Asked) -> Diff:
     one = trial_named(snapshot, asked.path["name"])
     other = trial_named(snapshot, asked.path["other"])
     names = dict.fromkeys([*one.params, *other.params])
-    pairs = [(n, plain(one.params.get(n)), plain(other.params.get(n))) for n in names]
+    pairs = [(n, json_value(one.params.get(n)), json_value(other.params.get(n))) for n in names]
     lines = difflib.unified_diff(
         one.recipe.splitlines(),
         other.recipe.splitlines(),

@@ -12,7 +12,7 @@ from optimerge.dashboard.results import results_of
 from optimerge.dashboard.snapshot import Snapshot, known
 from optimerge.dashboard.source import Source
 from optimerge.front.certainty import tasks_of
-from optimerge.front.plain import plain
+from optimerge.front.json_values import json_value
 from optimerge.records.activity import RECENT, activity
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _parameter(name: str, kind: "BaseDistribution") -> Parameter:
     from optuna.distributions import CategoricalDistribution, IntDistribution
 
     if isinstance(kind, CategoricalDistribution):
-        choices = [plain(choice) for choice in kind.choices]
+        choices = [json_value(choice) for choice in kind.choices]
         return Parameter(name=name, kind="choice", low=None, high=None, log=False, choices=choices)
     whole = isinstance(kind, IntDistribution)
     return Parameter(

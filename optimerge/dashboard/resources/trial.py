@@ -11,7 +11,7 @@ from optimerge.dashboard.snapshot import known
 from optimerge.dashboard.source import Source
 from optimerge.errors import OptimergeError
 from optimerge.export.recipe import export_text
-from optimerge.front.plain import plain
+from optimerge.front.json_values import json_value
 from optimerge.front.table import identity
 from optimerge.recipe.by_layer import by_layer
 from optimerge.recipe.read import parse_recipe
@@ -165,7 +165,7 @@ def make(asked: Asked) -> Detail:
         tasks=[task.task for task in tasks],
         stats=_stats(trial.stats),
         seconds=dict(trial.seconds),
-        params={name: plain(value) for name, value in trial.params.items()},
+        params={name: json_value(value) for name, value in trial.params.items()},
         layers=_layers(run, trial, notes),
         commands=_commands(source, trial, exported),
         note=" ".join(notes),

@@ -7,7 +7,7 @@ from optimerge.dashboard.resource import Answer, Asked, Resource, Versioned
 from optimerge.dashboard.results import baselines_of, results_of, test_of
 from optimerge.dashboard.snapshot import Snapshot, known
 from optimerge.dashboard.source import Source
-from optimerge.front.plain import plain
+from optimerge.front.json_values import json_value
 from optimerge.front.table import identity, score_names
 from optimerge.records.types import Score
 
@@ -126,7 +126,7 @@ def _parameters(snapshot: Snapshot) -> list[str]:
 
 
 def _params(snapshot: Snapshot, name: str) -> list[Any]:
-    return [plain(trial.params.get(name)) for trial in snapshot.trials]
+    return [json_value(trial.params.get(name)) for trial in snapshot.trials]
 
 
 def _value(score: Score | None) -> float | None:

@@ -1,8 +1,8 @@
 """The table of scores of a card."""
 
-from optimerge.export.card.scores import Measured, Row
-from optimerge.front.as_markdown import escaped
-from optimerge.records.types import Score
+from optimerge.export.card.scores import Measured
+from optimerge.front.directions import arrow
+from optimerge.front.markdown import escaped, score_cell, table_heads, table_row
 
 KINDS = {"parent": "parent", "baseline": "baseline", "this": ""}
 
@@ -16,18 +16,19 @@ TEST = "These are **test scores**, on items that the search never saw. No model 
 
 def score_section(scores: Measured) -> list[str]:
     """Return the lines of the table, and what its numbers are worth."""
-    arrows = {"maximize": "↑", "minimize": "↓"}
-    heads = [
-        f"{escaped(name)}{' (only reported)' if name in scores.reported else ''} {arrows[way]}"
+    titles = [
+        f"{escaped(name)}{' (only reported)' if name in scores.reported else ''} {arrow(way)}"
         for name, way in scores.directions.items()
     ]
-    lines = [_line(["model", "", *heads]), _line([":--", ":--", *["--:"] * len(heads)])]
-    for row in scores.rows:
-        cells = [_cell(row.scores.get(name)) for name in scores.directions]
-        if row.kind == "this":
-            lines.append(_line(["**this model**", "", *(f"**{c}**" if c else "" for c in cells)]))
+    lines = table_heads(["model", ""], titles)
+    for each in scores.rows:
+        cells = [score_cell(each.scores.get(name)) for name in scores.directions]
+        if each.kind == "this":
+            lines.append(
+                table_row(["**this model**", "", *(f"**{c}**" if c else "" for c in cells)])
+            )
         else:
-            lines.append(_line([_name(row), KINDS[row.kind], *cells]))
+            lines.append(table_row([escaped(each.name), KINDS[each.kind], *cells]))
     return [said(scores), "", *lines]
 
 
@@ -41,17 +42,3 @@ def said(scores: Measured) -> str:
     times = {0: "", 1: "; they were looked at once"}
     looks = times.get(scores.looks, f"; they were looked at {scores.looks} times")
     return f"{TEST}{looks}.{items}{sides}"
-
-
-def _name(row: Row) -> str:
-    return escaped(row.name)
-
-
-def _cell(score: Score | None) -> str:
-    if score is None or score.value != score.value:
-        return ""
-    return f"{score.value:.4g}" + (f" ± {score.stderr:.2g}" if score.stderr else "")
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

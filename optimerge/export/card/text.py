@@ -12,7 +12,7 @@ from optimerge.export.card.scores import Measured
 from optimerge.export.card.table import score_section
 from optimerge.export.evidence import command, mergekit_command
 from optimerge.export.recipe import is_random, task_vector_notes
-from optimerge.front.as_markdown import escaped
+from optimerge.front.markdown import escaped
 from optimerge.methods.registry import method_named
 from optimerge.recipe.schema import Recipe
 

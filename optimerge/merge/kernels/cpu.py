@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from optimerge.merge.kernels.library import LEVELS, PART, Available, available, load
+from optimerge.merge.change import Change
+from optimerge.merge.kernels.library import LEVELS, PART, available, load
 from optimerge.merge.kernels.places import places
 from optimerge.merge.kernels.program import (
     BINS,
@@ -24,12 +25,9 @@ from optimerge.merge.kernels.program import (
 )
 from optimerge.merge.kernels.structs import CMeasure, CMerge, CSums, measure_struct, merge_struct
 from optimerge.merge.selection.splitmix import PER_WORD
-from optimerge.merge.stats import Change
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-__all__ = ["Available", "CompiledKernels", "available"]
 
 SHARES = 4
 """Pieces of work a thread, so that a slow one holds up little."""

@@ -1,15 +1,15 @@
 """Many tensors in one call: what a back end may offer so that a candidate is one launch, not 291.
 
-A back end that does has the methods of `ManyKernels`; for others the functions here call it tensor
-by tensor. Either way the bytes are the same.
+A back end that does has the methods of `ManyKernels`; others are called tensor by tensor. The bytes
+are the same either way.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from optimerge.merge.change import Change
 from optimerge.merge.kernels.program import Keep, Kernels, Program, Source
-from optimerge.merge.stats import Change
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,13 +55,6 @@ class ManyKernels(Protocol):
     def norms_many(self, sums: Sequence[Sum]) -> list[tuple[int, int]]:
         """Do as `Kernels.norms` for every sum; wait for the device once, at the end."""
         ...
-
-
-def merge_many(kernels: Kernels, jobs: Iterable[Job]) -> list[Change | None]:
-    """Merge every job by the back end's own way, or one by one."""
-    if isinstance(kernels, ManyKernels):
-        return kernels.merge_many(jobs)
-    return [kernels.merge(j.program, j.base, j.sources, j.out, j.start) for j in jobs]
 
 
 def norms_many(kernels: Kernels, sums: Sequence[Sum]) -> list[tuple[int, int]]:

@@ -34,7 +34,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from optimerge.merge.stats import Change
+from optimerge.merge.change import Change
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import TYPE_CHECKING
 
+from optimerge.merge.change import Change
 from optimerge.merge.kernels.buffers import Buffers, Rows
 from optimerge.merge.kernels.mix import Mix, task_vector
 from optimerge.merge.kernels.places import places
@@ -25,7 +26,6 @@ from optimerge.merge.kernels.program import (
 from optimerge.merge.kernels.sums import Sums
 from optimerge.merge.kernels.thin import thinning
 from optimerge.merge.selection.splitmix import Stream
-from optimerge.merge.stats import Change
 
 if TYPE_CHECKING:
     from torch import Tensor, device

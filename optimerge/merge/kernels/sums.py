@@ -3,9 +3,9 @@
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from optimerge.merge.change import Change
 from optimerge.merge.kernels.buffers import Buffers
 from optimerge.merge.kernels.program import BLOCK
-from optimerge.merge.stats import Change
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from optimerge.merge.change import Change
 from optimerge.merge.kernels.many import Job, Sum
 from optimerge.merge.kernels.program import Keep, Program, Source, Term
 from optimerge.merge.kernels.reference import TorchKernels
 from optimerge.merge.kernels.triton_launch import launches
-from optimerge.merge.stats import Change
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -22,7 +22,7 @@ class TritonKernels:
 
     def __init__(self, on: "device | str" = "cuda") -> None:
         import torch
-        import triton  # noqa: F401
+        import triton  # noqa: F401  (ImportError here, not in the middle of a merge)
 
         self.device = torch.device(on)
         self._reference = TorchKernels(on)

@@ -26,12 +26,12 @@ class Counted(TorchKernels):
     def norms(self, *args: object, **more: object) -> tuple[int, int]:
         """Measure."""
         self.passes.append("norms")
-        return super().norms(*args, **more)  # type: ignore[arg-type]
+        return super().norms(*args, **more)
 
     def shares(self, *args: object, **more: object) -> torch.Tensor:
         """Make a table."""
         self.passes.append("shares")
-        found = super().shares(*args, **more)  # type: ignore[arg-type]
+        found = super().shares(*args, **more)
         found[100] += self._wrong
         return found
 

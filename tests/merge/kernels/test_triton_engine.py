@@ -16,11 +16,11 @@ from together_cases import METHODS, STEPS, differences, engine_on, recipe
 from triton_cases import quick_interpreter
 
 from optimerge.errors import TrialError
+from optimerge.merge.change import Change
 from optimerge.merge.engine import Engine
 from optimerge.merge.kernels.many import Job
 from optimerge.merge.kernels.reference import TorchKernels
 from optimerge.merge.kernels.triton_kernels import TritonKernels
-from optimerge.merge.stats import Change
 from optimerge.recipe.schema import Recipe
 
 ON = "cpu" if os.environ.get("TRITON_INTERPRET") == "1" else "cuda"

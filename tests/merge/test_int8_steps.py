@@ -8,8 +8,8 @@ from torch import Tensor
 
 from optimerge.errors import CheckpointError
 from optimerge.merge import rounded
+from optimerge.merge.int8_steps import SMALLEST, Steps, dense, readable, round_to_steps
 from optimerge.merge.plan import InputTensor
-from optimerge.merge.rounded import SMALLEST, Steps, dense, readable, round_to_steps
 
 FLOATS = (torch.bfloat16, torch.float16, torch.float32)
 SIZES = (0.0, 1e-42, 1e-38, 3e-36, 1e-8, 1e-3, 0.5, 1e4, 1e30)

@@ -4,12 +4,12 @@ import math
 from typing import Any
 
 
-def plain(value: Any) -> float | int | str | bool | None:
+def json_value(value: Any) -> float | int | str | bool | None:
     """Return the Python scalar that JSON can hold: no NumPy types, null for what is not finite.
 
     >>> import numpy as np
-    >>> plain(np.float64(0.5)), plain(np.int64(3)), plain(float("nan")), plain(np.True_)
-    (0.5, 3, None, True)
+    >>> [json_value(value) for value in (np.float64(0.5), np.int64(3), float("nan"), np.True_)]
+    [0.5, 3, None, True]
     """
     scalar = value.item() if hasattr(value, "item") else value
     if isinstance(scalar, float) and not math.isfinite(scalar):
@@ -19,10 +19,10 @@ def plain(value: Any) -> float | int | str | bool | None:
     raise TypeError(f"not a plain value: {value!r}")
 
 
-def sound(text: str) -> str:
+def utf8_text(text: str) -> str:
     """Return a text as UTF-8 can hold it: a stranger's may have halves of characters.
 
-    >>> sound("a" + chr(0xD800))
+    >>> utf8_text("a" + chr(0xD800))
     'a\\\\ud800'
     """
     return text.encode("utf-8", "backslashreplace").decode()
