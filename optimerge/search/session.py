@@ -151,6 +151,7 @@ def open_session(
     known, heard = None, ""
     if started := find_run(folder, storage, artifacts):
         _refuse_other_space(started, space)
+        refuse_other_plugins(started.info.plugins, plugins(space), folder)
         known, heard = started.info.layer_groups, last_token(started)
     make_writable(folder)
     say("reading model headers")
@@ -278,7 +279,6 @@ def _open_or_create(
         )
     if info.trust_code:
         run = with_trusted_code(run)
-    refuse_other_plugins(run.info.plugins, info.plugins, run.folder)
     run = with_plugins(run, info.plugins)
     return replace(run, info=replace(run.info, versions=info.versions))
 
