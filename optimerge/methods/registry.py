@@ -7,11 +7,15 @@ A plug-in package announces a method under its own name in the entry-point group
 import importlib
 import pkgutil
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
-from optimerge.errors import MethodError, did_you_mean
-from optimerge.methods.protocol import MergeMethod
+from optimerge.errors import MethodError, OptimergeError, did_you_mean
+from optimerge.methods.protocol import Kernel, MergeMethod, TensorGroup
 from optimerge.plugins import Package, Plugins
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PLUGINS = Plugins("optimerge.methods", MergeMethod, "merge method")
 
@@ -62,5 +66,23 @@ def maker_of_method(name: str) -> str | None:
 
 def _plugged(name: str) -> MergeMethod | None:
     found = PLUGINS.named(name, own_methods())
+    if found is None:
+        return None
+    where = f"{found.name} of {PLUGINS.package(name)}"
     # All that mergekit has is here, so it has no plug-in, whatever the plug-in leaves out.
-    return replace(found, mergekit=False) if found else None
+    return replace(found, mergekit=False, kernel=partial(_called, where, found.kernel))
+
+
+def _called(where: str, kernel: Kernel, group: TensorGroup) -> "Tensor":
+    """Merge; MethodError, which names the package, for what its kernel raises by mistake."""
+    try:
+        return kernel(group)
+    except (OptimergeError, MemoryError):
+        raise
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported for that
+            raise
+        said = str(error).partition("\n")[0]
+        raise MethodError(
+            f"{where} raised {type(error).__name__} in its kernel ({said}); mend the package"
+        ) from error

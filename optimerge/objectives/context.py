@@ -1,6 +1,6 @@
 """What an objective is made with; no weights, so that `check` makes the same ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ class Context:
     folder: Path
     """What file names in the space are relative to."""
     allow_code: bool = False
+    texts: list[str] = field(default_factory=list, compare=False)
+    """What `read_text` has read with it so far: it belongs to what is scored."""
 
     @property
     def room(self) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from optimerge.errors import OptimergeError, TaskError
@@ -27,10 +28,10 @@ class PluginScorer(CalledScorer):
     ) -> None:
         super().__init__(name, named.name, named.direction)
         self._named, self._package = named, package_of_objective(named.name)
-        self._score = self._made(options, context)
+        own = replace(context, texts=[])
+        self._score = self._made(options, own)
         parts = [json.dumps(options, sort_keys=True, default=str), source_of(named.make)]
-        parts.append(str(getattr(self._score, "digest", "")))
-        self.digest = digest_parts(f"plugin {named.name}", iter(parts))
+        self.digest = digest_parts(f"plugin {named.name}", iter([*parts, *own.texts]))
 
     def _made(self, options: Mapping[str, Any], context: Context) -> Callable[[Candidate], Result]:
         try:

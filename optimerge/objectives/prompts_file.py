@@ -27,6 +27,7 @@ def read_text(where: str, file: str, folder: Path) -> str:
         raise TaskError(f"{where}: {path}: cannot be read ({error.strerror})") from None
     if not text.strip():
         raise TaskError(f"{where}: {path}: is empty; put text in it, or name another file")
+    context.texts.append(text)
     return text
 
 

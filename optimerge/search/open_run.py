@@ -15,7 +15,6 @@ from optimerge.records.run import (
     with_trusted_code,
 )
 from optimerge.search.lock import making_the_run
-from optimerge.search.versions import refuse_other_plugins
 from optimerge.space.same import first_difference, fixed_part, space_digest
 from optimerge.space.space import SearchSpace
 
@@ -55,7 +54,6 @@ def open_or_create(
         )
     if info.trust_code:
         run = with_trusted_code(run)
-    refuse_other_plugins(run.info.plugins, info.plugins, run.folder)
     run = with_plugins(run, info.plugins)
     return replace(run, info=replace(run.info, versions=info.versions))
 

@@ -142,6 +142,7 @@ def open_session(
     """
     if started := find_run(folder, storage, artifacts):
         refuse_other_space(started, space)
+        refuse_other_plugins(started.info.plugins, plugins(space), folder)
     heard = last_token(started) if started else ""
     make_writable(folder)
     say("reading model headers")

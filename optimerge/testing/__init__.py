@@ -3,7 +3,7 @@
     methods.MergeMethodLaws                  fixture `method`: a MergeMethod
     sampler_laws.SamplerLaws                 fixture `sampler`: a NamedSampler
     named_objectives.NamedObjectiveLaws      fixture `named`: a NamedObjective
-    objectives.ObjectiveLaws                 fixtures `objective` and `candidate`
+    objectives.ObjectiveLaws                 fixture `objective`: an Objective, of any kind
 
 A test module inherits one and gives its fixtures. What breaks a law is said in full: pytest
 rewrites the laws' asserts.

@@ -1,6 +1,6 @@
 """What the laws of merge methods merge: ordinary models, extreme numbers, random statistics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -125,6 +125,14 @@ def make_case(
         names=tuple(f"model-{index}" for index in range(count)),
         statistics=random_statistics(method, inputs, stream),
     )
+
+
+def at_usual_ends(method: MergeMethod, case: Case) -> Iterator[tuple[str, Case]]:
+    """Yield the case as it is, and with each shared parameter at either end of its usual range."""
+    yield "ordinary numbers", case
+    for parameter in method.shared:
+        for end in parameter.usual or ():
+            yield f"{parameter.name} {end:g}", case.having(parameter, end)
 
 
 def bases(method: MergeMethod) -> tuple[bool, ...]:

@@ -23,6 +23,7 @@ from optimerge.methods.protocol import MergeMethod
 from optimerge.testing.cases import (
     SHAPES,
     Case,
+    at_usual_ends,
     bases,
     extremes,
     make_case,
@@ -108,9 +109,11 @@ class MergeMethodLaws:
         for case in cases if weight and weight.per_input else ():
             if 2 < len(case.inputs) > method.least_inputs:
                 order = range(len(case.inputs))
-                silent = case.having(weight, 0.0, first=True) if weight else case
-                absent = case.of(order[1:])
-                assert near(method.kernel(silent.group()), method.kernel(absent.group()))
+                for named, each in at_usual_ends(method, case):
+                    silent = each.having(weight, 0.0, first=True) if weight else each
+                    if not refused(method, silent):
+                        absent = method.kernel(each.of(order[1:]).group())
+                        assert near(method.kernel(silent.group()), absent), named
 
     def test_statistics_matter_if_declared(self, method: MergeMethod, cases: list[Case]) -> None:
         """What a method makes people measure changes its result; a transpose merges alike."""
@@ -214,10 +217,9 @@ class MergeMethodLaws:
         assert sys.modules[method.kernel.__module__].__doc__
         assert method.kernel.__doc__
         assert method.summary
-        assert method.formula
-        assert all(line.strip() for line in method.formula)
-        assert method.use.endswith(".")
-        assert method.paper.startswith("https://")
+        assert all(line.strip() for line in method.formula), "a line of the formula is empty"
+        assert not method.use or method.use.endswith("."), "say when to take it in sentences"
+        assert not method.paper or method.paper.startswith("https://"), 'give its URL, or ""'
         assert all(p.help for p in method.parameters)
         assert len({p.name for p in method.parameters}) == len(method.parameters)
 

@@ -46,11 +46,6 @@ class NamedObjectiveLaws(ObjectiveLaws):
         return {}
 
     @pytest.fixture
-    def candidate(self) -> Candidate:
-        """Return a tiny random model."""
-        return tiny.candidate()
-
-    @pytest.fixture
     def objective(
         self,
         named: NamedObjective,

@@ -1,13 +1,11 @@
-"""The laws that every objective keeps. Subclass in a test module and give two fixtures.
+"""The laws that every objective keeps. Subclass in a test module and give a fixture.
 
     class TestMine(ObjectiveLaws):
         @pytest.fixture
         def objective(self): ...            # an Objective
 
-        @pytest.fixture
-        def candidate(self): ...            # a Candidate that it can score
-
-Override `others` if the weights and counts it makes do not move your objective.
+Give `candidate` too, a Candidate, if it cannot score `optimerge.testing.tiny`. Override `others` if
+the weights and counts it makes do not move your objective.
 """
 
 import copy
@@ -22,6 +20,7 @@ import pytest
 
 from optimerge.objectives.protocol import Candidate, Objective
 from optimerge.records.types import Score
+from optimerge.testing import tiny
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,8 +37,8 @@ class ObjectiveLaws:
 
     @pytest.fixture
     def candidate(self) -> Candidate:
-        """Return a candidate that the objective can score."""
-        raise NotImplementedError("give ObjectiveLaws a fixture `candidate`")
+        """Return a candidate that the objective can score: a tiny random model."""
+        return tiny.candidate()
 
     @pytest.fixture
     def others(self, candidate: Candidate) -> list[Candidate]:

@@ -5,6 +5,9 @@
     class TestMine(OptunaSuite):
         sampler = pytest.fixture(lambda self: lambda: MySampler(seed=0))
 
+Beside the laws of `sampler_laws`, and optional: a sampler that draws each coordinate on its own
+(`sample_independent`) fails Optuna's tests of `sample_relative`, and is sound.
+
 The fixture gives a factory without arguments. The sampler must propose by itself from the first
 trial on (no start-up trials), as Optuna's tests of `sample_relative` expect.
 """

@@ -24,6 +24,7 @@ ALLOWED = {
     # Laws for samplers, which are tests: a sampler is handed to another process.
     ("testing/sampler_cases.py", "pickle"),
     ("testing/optuna_suite.py", "pickle"),
+    ("testing/named_objectives.py", "pickle"),
     # The user's own Python, with --allow-code.
     ("objectives/imports.py", "exec_module"),
     ("objectives/imports.py", "import_module"),

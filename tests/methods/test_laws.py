@@ -3,7 +3,7 @@
 import pytest
 
 from optimerge.methods.protocol import MergeMethod
-from optimerge.methods.registry import all_methods
+from optimerge.methods.registry import own_methods
 from optimerge.testing.methods import MergeMethodLaws
 
 MERGEKIT = """
@@ -13,11 +13,15 @@ model_stock multislerp nearswap nuslerp passthrough ram ramplus_tl sce slerp tas
 
 
 class TestLaws(MergeMethodLaws):
-    @pytest.fixture(params=sorted(all_methods()))
+    @pytest.fixture(params=sorted(own_methods()))
     def method(self, request: pytest.FixtureRequest) -> MergeMethod:
-        return all_methods()[request.param]
+        return own_methods()[request.param]
 
 
 def test_all_methods_of_mergekit_are_there():
     names = MERGEKIT.split()
-    assert sorted(name for name, m in all_methods().items() if m.mergekit) == names
+    assert sorted(name for name, m in own_methods().items() if m.mergekit) == names
+
+
+def test_every_method_of_ours_has_a_source() -> None:
+    assert all(m.paper for m in own_methods().values())

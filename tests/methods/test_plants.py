@@ -165,6 +165,15 @@ def merges_what_it_refuses(group: TensorGroup) -> Tensor:
     return moved(group)
 
 
+POWER = Parameter("power", "of the weights", default=1.0, low=0.0, usual=(0.0, 2.0))
+
+
+@plant("a_model_with_weight_0_counts_for_nothing", parameters=(WEIGHT, POWER))
+def counts_all_alike_at_power_0(group: TensorGroup) -> Tensor:
+    shares = [real(n, "weight") ** real(group.shared, "power") for n in group.numbers]
+    return sum(w * x for w, x in zip(shares, group.inputs, strict=True)) / sum(shares)
+
+
 @plant("defaults_and_usual_ranges_are_legal", parameters=(WEIGHT, replace(DENSITY, default=2.0)))
 def has_an_illegal_default(group: TensorGroup) -> Tensor:
     return moved(group)

@@ -22,12 +22,15 @@ from optimerge.testing import tiny
 MOOD = """
 from typing import Annotated
 from pydantic import Field
+from optimerge.objectives.prompts_file import read_text
 from optimerge.space.objective_kinds.named import NamedObjective
 
 def make(context, *, level: Annotated[int, Field(ge=1, description="how high")] = 3,
          length: Annotated[float, Field(description="how long")] = 1.0):
     if level == 13:
         raise LookupError("bad luck")
+    if level == 5:
+        read_text("objective mood", "mood.txt", context)
     def score(candidate):
         if level == 7:
             raise ValueError("too high")
@@ -107,6 +110,18 @@ def test_it_is_scored_and_described() -> None:
     assert objective.facts == "how it feels, in smiles (of feelings 1.2)"
     assert objective.digest == scorer(level=2, length=0.25)[0].digest
     assert objective.digest != scorer(level=2, length=0.5)[0].digest
+
+
+@pytest.mark.usefixtures("mood")
+def test_the_texts_that_it_reads_are_part_of_what_it_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    digests = set()
+    for text in ("joy", "joy", "woe"):
+        (tmp_path / "mood.txt").write_text(text)
+        digests.add(scorer(level=5)[0].digest)
+    assert len(digests) == 2
 
 
 @pytest.mark.usefixtures("mood")

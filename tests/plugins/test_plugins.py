@@ -21,6 +21,7 @@ from optimerge.methods.registry import (
 from optimerge.recipe.read import parse_recipe
 from optimerge.search.samplers.registry import SAMPLERS, all_samplers, sampler_named
 from optimerge.space.objective_kinds.named import objective_named
+from optimerge.testing.cases import make_case
 
 METHOD = """
 from optimerge.methods.protocol import MergeMethod
@@ -183,6 +184,16 @@ def test_lists_name_the_package_and_go_on_past_a_broken_one(
     assert "\n  package: calm 1.2\n" in capsys.readouterr().out
     assert run(["methods", "gone"]) == 2
     assert capsys.readouterr().err.startswith("Error: calm 1.2: its entry point 'gone'")
+
+
+def test_what_a_kernel_raises_by_mistake_names_the_package(install: Any) -> None:
+    module = METHOD.replace("return group.base.clone()", "return {}['key']")
+    install("calm", module, {"methods": {"stay": "METHOD"}})
+    with pytest.raises(MethodError) as caught:
+        method_named("stay").kernel(make_case(own_methods()["ties"], based=True).group())
+    assert str(caught.value) == (
+        "stay of calm 1.2 raised KeyError in its kernel ('key'); mend the package"
+    )
 
 
 def test_a_plug_in_s_fault_is_bad_input() -> None:

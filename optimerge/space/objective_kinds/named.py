@@ -42,7 +42,8 @@ class NamedObjective:
 
     What it returns scores a candidate: with the model in evaluation mode, without gradients, the
     global generators seeded alike each time. It writes no weights and keeps nothing of one
-    candidate for the next. If it has a `digest` (text), a run is not resumed with another.
+    candidate for the next. Files are read by `objectives.prompts_file`: a run is not resumed with
+    other texts.
     """
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from optimerge.objectives.prompts_file import digest_rows, prompt_tokens, read_prompts
+from optimerge.objectives.prompts_file import prompt_tokens, read_prompts
 from optimerge.space.objective_kinds.named import NamedObjective, Result
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ class Repetition:
     rows: Sequence[Sequence[int]]
     most: int
     length: int
-    digest: str
-    """Of the prompts: a run is not resumed with others."""
 
     def __call__(self, candidate: "Candidate") -> Result:
         """Return the mean share over the answers, with its standard error."""
@@ -64,7 +62,7 @@ def make(
     """Read the prompts, which lie beside the search space."""
     where = "objective repetition"
     rows = prompt_tokens(where, read_prompts(where, prompts, context), context, chat=False)
-    return Repetition(rows, max_new_tokens, length, digest_rows("repetition", rows))
+    return Repetition(rows, max_new_tokens, length)
 
 
 OBJECTIVE = NamedObjective(
