@@ -199,7 +199,7 @@ def test_silent_hub_does_not_hang(tmp_path, silent_hub):
     }
     run = [sys.executable, "-c", code]
     ended = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=25)
-    assert "CheckpointError: 'org/name' is neither a folder nor a model" in ended.stderr
+    assert "ModelNotFoundError: 'org/name' is neither a folder nor a model" in ended.stderr
     assert silent_hub.asked.is_set()
 
 

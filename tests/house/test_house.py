@@ -21,6 +21,7 @@ COMMANDS = [
     "methods",
     "report",
     "samplers",
+    "schema",
     "search",
     "show",
     "soup",
