@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from optimerge.checkpoint import hub
-from optimerge.checkpoint.reference import ModelReference, resolve
+from optimerge.checkpoint.reference import ModelReference, find_here, resolve
 from optimerge.errors import CheckpointError
 
 
@@ -184,6 +184,24 @@ def silent_hub():
         server.stopped.set()
         server.shutdown()
         thread.join()
+
+
+def test_what_is_here_is_found_and_nobody_is_asked(tmp_path, cache, silent_hub, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(
+        "huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{silent_hub.server_port}"
+    )
+    assert find_here("org/name") is None
+    folder = snapshot(cache, ["config.json", "model.safetensors"])
+    assert find_here("org/name") == folder
+    assert find_here("org/name@main") == folder
+    (folder / "model.safetensors").unlink()
+    assert find_here("org/name") is None
+    (tmp_path / "mine").mkdir()
+    assert find_here("mine", tmp_path) == tmp_path / "mine"
+    with pytest.raises(CheckpointError, match="cannot be a model of the Hub"):
+        find_here("./none", tmp_path)
+    assert not silent_hub.asked.is_set()
 
 
 def test_silent_hub_does_not_hang(tmp_path, silent_hub):
