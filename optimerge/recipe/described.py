@@ -42,6 +42,7 @@ def _simplified(part: Any) -> Any:
     if not isinstance(part, dict):
         return part
     kept = {k: v for k, v in part.items() if k not in _DROPPED or isinstance(v, dict)}
+    kept = _as_newer(kept)
     if "const" in kept or "enum" in kept:
         kept.pop("type", None)
     if "const" in kept:
@@ -61,6 +62,18 @@ def _simplified(part: Any) -> Any:
     if "description" in found:
         found["description"] = first_sentences(found["description"])
     return found
+
+
+def _as_newer(part: Schema) -> Schema:
+    """Return what pydantic 2.7 writes as later ones do, without what they add."""
+    kept = {k: v for k, v in part.items() if k != "propertyNames"}
+    if kept.get("additionalProperties") is True:
+        del kept["additionalProperties"]
+    if len(kept.get("allOf", ())) == 1:
+        (only,) = kept.pop("allOf")
+        kept |= only
+    whole = {k: v for k, v in kept.items() if isinstance(v, float) and v == int(v)}
+    return kept | {k: int(v) for k, v in whole.items()}
 
 
 def first_sentences(text: str) -> str:

@@ -48,8 +48,7 @@ def space_schema(methods: Mapping[str, MergeMethod], samplers: Mapping[str, Sche
         {"type": "object", "additionalProperties": {"type": ["integer", "string"]}},
         {"type": "null"},
     ]
-    for unused in ("SamplerChoice",):
-        definitions.pop(unused, None)
+    del definitions["SamplerChoice"]  # each sampler has its own
     bodies = [{"required": ["merge_method", key]} for key in ("models", "slices", "modules")]
     return {
         "$schema": DRAFT,
@@ -93,7 +92,7 @@ def _forms(methods: Iterable[MergeMethod]) -> Forms:
     bound = _either({"type": "integer", "minimum": 0}, _range({"type": "integer", "minimum": 0}))
     return Forms(
         parameter=_parameter,
-        name=lambda given: {**given_description(given), **_either(given, _choices(given))},
+        name=_name,
         bound=bound,
         slice_keys={
             "layer_range": layer_range(bound),
@@ -107,9 +106,10 @@ def _forms(methods: Iterable[MergeMethod]) -> Forms:
     )
 
 
-def given_description(given: Schema) -> Schema:
-    """Return the description of a schema alone, if it has one."""
-    return {"description": given["description"]} if "description" in given else {}
+def _name(given: Schema) -> Schema:
+    """Return the schema of a name, or of names to choose from."""
+    said = {"description": given["description"]} if "description" in given else {}
+    return {**said, **_either(given, _choices(given))}
 
 
 def _parameter(parameter: Parameter) -> Schema:

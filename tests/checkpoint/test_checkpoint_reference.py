@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from optimerge.checkpoint import hub
-from optimerge.checkpoint.reference import ModelReference, resolve
+from optimerge.checkpoint.reference import ModelReference, find_here, resolve
 from optimerge.errors import CheckpointError
 
 
@@ -193,6 +193,24 @@ def silent_hub():
         thread.join()
 
 
+def test_what_is_here_is_found_and_nobody_is_asked(tmp_path, cache, silent_hub, monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.setattr(
+        "huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{silent_hub.server_port}"
+    )
+    assert find_here("org/name") is None
+    folder = snapshot(cache, ["config.json", "model.safetensors"])
+    assert find_here("org/name") == folder
+    assert find_here("org/name@main") == folder
+    (folder / "model.safetensors").unlink()
+    assert find_here("org/name") is None
+    (tmp_path / "mine").mkdir()
+    assert find_here("mine", tmp_path) == tmp_path / "mine"
+    with pytest.raises(CheckpointError, match="cannot be a model of the Hub"):
+        find_here("./none", tmp_path)
+    assert not silent_hub.asked.is_set()
+
+
 def test_silent_hub_does_not_hang(tmp_path, silent_hub):
     code = (
         "from optimerge.checkpoint import hub; hub.TIMEOUT_SECONDS = 0.2\n"
@@ -206,7 +224,7 @@ def test_silent_hub_does_not_hang(tmp_path, silent_hub):
     }
     run = [sys.executable, "-c", code]
     ended = subprocess.run(run, env=environment, capture_output=True, text=True, timeout=25)
-    assert "CheckpointError: 'org/name' is neither a folder nor a model" in ended.stderr
+    assert "ModelNotFoundError: 'org/name' is neither a folder nor a model" in ended.stderr
     assert silent_hub.asked.is_set()
 
 

@@ -23,6 +23,7 @@ COMMANDS = [
     "objectives",
     "report",
     "samplers",
+    "schema",
     "search",
     "show",
     "soup",

@@ -60,6 +60,10 @@ def test_an_example_says_what_memory_and_time_it_takes(
     assert f"{rough(found.seconds)} a candidate" in head
     assert f"{rough(found.seconds * trials)} for {trials} trials" in head
     assert "# Estimates of `optimerge check --offline`" in head
+    cell = f"{found.memory.beside / 2**30:.0f} GiB, {rough(found.seconds * trials)}"
+    rows = [r for r in (FOLDER / "README.md").read_text().splitlines() if f"({file.name})" in r]
+    assert len(rows) == 1
+    assert cell.replace("about ", "") in rows[0] or file.name == "example.yaml"
 
 
 @each_file
