@@ -18,5 +18,5 @@ def blocks(page: str) -> list[str]:
 
 def key_table(found: Iterable[Key]) -> str:
     """Return keys as a table."""
-    rows = ((code(k.name), k.type, k.default, prose(k.meaning)) for k in found)
-    return table(("key", "type", "default", "meaning"), rows)
+    rows = ((code(k.name), prose(k.meaning), k.type, k.default) for k in found)
+    return table(("key", "meaning", "type", "default"), rows)
