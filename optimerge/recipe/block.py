@@ -49,7 +49,7 @@ class Scored(Strict):
     value: Number
     """In the objective's own unit: what people read, never a loss."""
     direction: Literal["maximize", "minimize"]
-    """Which values are better."""
+    """Whether more or less is better."""
     stderr: Annotated[Number, Field(ge=0)] | None = None
     """Standard error over items; 0 for exact objectives, None where it is unknown."""
     items: Annotated[Whole, Field(ge=0)] = 0
@@ -72,7 +72,7 @@ class OptimergeBlock(Strict):
     """How optimerge scored this recipe, so that it rebuilds the same tensors; and the evidence."""
 
     mode: Literal["fast", "exact"] = "fast"
-    """exact: merged as mergekit does, its random stream and tie-breaking included."""
+    """exact: as mergekit merges, its random stream included."""
     seed: int = 0
     """Of random masks."""
     statistics: dict[str, Annotated[str, Field(min_length=1)]] = {}

@@ -24,20 +24,21 @@ class InputModel(Strict):
     """A model that takes part whole."""
 
     model: str
-    """A folder, or a model of the Hugging Face Hub; with an adapter: MODEL+ADAPTER."""
+    """A folder, or a model of the Hugging Face Hub (org/name@revision); with +ADAPTER behind it,
+    a LoRA adapter on it."""
     parameters: Parameters = {}
-    """Of this model alone; they go before those of the recipe."""
+    """Numbers of this model."""
 
 
 class SliceSource(Strict):
     """A range of a model's layers; the end is exclusive."""
 
     model: str
-    """As in `models`."""
+    """A folder, or a model of the Hugging Face Hub."""
     layer_range: tuple[Annotated[int, Field(ge=0)], int]
     """First layer, and the layer after the last."""
     parameters: Parameters = {}
-    """Of this source alone; they go before those of the slice."""
+    """Numbers of this source."""
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -55,11 +56,11 @@ class Slice(Strict):
     """Layers of the output, made from as many layers of each source."""
 
     sources: Annotated[list[SliceSource], Field(min_length=1)]
-    """The layers that are merged into these, from one model or several."""
+    """The models that the layers are made from."""
     base_model: str | None = None
-    """Base of this slice, where it is not the recipe's."""
+    """The base in this slice; default: the recipe's."""
     parameters: Parameters = {}
-    """Of this slice; they go before those of the recipe."""
+    """Numbers of all sources that have no own."""
 
     @model_validator(mode="after")
     def _equal_lengths(self) -> Self:
@@ -73,24 +74,24 @@ class Module(Strict):
     """One part of a model that has several; plain decoders have only "default"."""
 
     models: Annotated[list[InputModel], Field(min_length=1)] | None = None
-    """The models that are merged whole; this or `slices`."""
+    """Models that are merged whole."""
     slices: Annotated[list[Slice], Field(min_length=1)] | None = None
-    """The layers of the output, from first to last; this or `models`."""
+    """Layers that follow each other, in the place of whole models."""
     parameters: Parameters = {}
-    """Of the merge method, for all models that do not say otherwise."""
+    """Numbers shared by all models, and those of models that have no own."""
 
 
 class TokenSource(Strict):
     """Where the embedding of one token comes from; a model's name alone is kind "model"."""
 
     kind: Literal["model", "zero", "model_token"]
-    """model: that model's embedding of the token. zero: zeros. model_token: another token's."""
+    """A model's own row for the token, a row of zeros, or another token's row."""
     model: str | None = None
-    """The model that has the embedding; none for zero."""
+    """The model that the row is taken from."""
     token: str | None = None
-    """For model_token: the other token, as text."""
+    """Text of the token whose row is taken."""
     token_id: Annotated[int, Field(ge=0)] | None = None
-    """For model_token: the other token, by number; this or `token`."""
+    """Number of the token whose row is taken."""
 
     @model_validator(mode="before")
     @classmethod
@@ -127,9 +128,9 @@ class TokenRule(Strict):
     """The embedding of one token: for models that lack it or, with `force`, for all."""
 
     source: TokenSource | None = None
-    """Whose embedding it is: the name of a model, or one of these blocks."""
+    """Where the row comes from."""
     force: bool = False
-    """true: for the models that have the token too."""
+    """Also for models that have the token."""
 
     @model_validator(mode="after")
     def _forced_to_something(self) -> Self:
@@ -144,32 +145,32 @@ class Tokenizer(Strict):
     source: Annotated[str, Field(min_length=1)] = "union"
     """"base", "union", or a model's name."""
     tokens: dict[Annotated[str, Field(min_length=1)], TokenRule] | None = None
-    """By token, what is to be done where models disagree about it."""
+    """Rules for single tokens, by their text."""
     pad_to_multiple_of: Annotated[int, Field(ge=1)] | None = None
-    """Rows of the embeddings are filled up to a multiple of this."""
+    """Round the number of embedding rows up to a multiple of this."""
 
 
 class Recipe(Module):
     """One merge: method, models, numbers, dtypes."""
 
     merge_method: str
-    """Its name: see `optimerge methods`."""
+    """How tensors are merged: see `optimerge methods`."""
     base_model: str | None = None
-    """What task vectors are taken from; many methods need one."""
+    """The model that the others were trained on from; config and tokenizer are its own."""
     modules: dict[str, Module] | None = None
-    """By part of the model, in place of `models` and `slices`; plain decoders have "default"."""
+    """Parts of a model that has several; "default" for plain decoders."""
     dtype: Dtype | None = None
-    """In which the merge is computed; none: as the models are."""
+    """What is computed in; default in a search: float32."""
     out_dtype: Dtype | None = None
-    """In which the result is written; none: as `dtype`."""
+    """What weights are written in; default: the models' own."""
     tokenizer: Tokenizer | None = None
-    """How the tokenizer of the output is made; none: the base model's is copied."""
+    """The output's tokenizer, where vocabularies differ."""
     tokenizer_source: str | None = None
-    """The short form: `tokenizer: {source: ...}`."""
+    """Short for `tokenizer: {source: ...}`: "base", "union", or a model."""
     chat_template: str | None = None
-    """"auto" (the one most models have), the name of a known one, or a template."""
+    """Template of the output: "auto", a known name such as chatml, or Jinja text."""
     optimerge: OptimergeBlock | None = None
-    """What optimerge adds to a recipe that it writes; mergekit ignores it."""
+    """How optimerge scored the recipe; mergekit ignores it."""
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:

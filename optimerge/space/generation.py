@@ -31,7 +31,7 @@ class Generation(BaseModel):
     batching: Literal["static", "continuous"] = "static"
     """static: fixed batches, equal to lm-eval. continuous: transformers' continuous batching."""
     vllm: Vllm | None = None
-    """A vLLM that writes the answers in a process of its own."""
+    """A vLLM of another environment that writes the answers."""
 
     @model_validator(mode="after")
     def _one_way(self) -> "Generation":

@@ -24,7 +24,7 @@ class LayerMap(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     models: Annotated[tuple[str, ...], Field(min_length=1)]
-    """In the order in which their blocks follow each other."""
+    """Models whose layers are laid out in a row, in this order."""
     layers: Positive
     """Layers of each model."""
     blocks: Positive | None = None

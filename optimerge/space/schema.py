@@ -69,7 +69,7 @@ class SearchSettings(BaseModel):
     trial_timeout: Annotated[float, Field(gt=0)] | None = None
     """Minutes that one trial may take; one that takes longer fails."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of proposals, of the items that are drawn, and of random masks."""
+    """Of proposals, item sets and random masks."""
     exact: bool = False
     """Merge as mergekit does, its random stream and tie-breaking included; slower."""
     memory: Literal["auto", "device", "host", "disk"] = "auto"
@@ -82,7 +82,7 @@ class SearchSettings(BaseModel):
     batch_size: Annotated[int, Field(ge=1)] = 64
     """Rows in a forward pass when generating."""
     generation: Generation = Generation()
-    """How the answers of generation tasks are written."""
+    """How answers of generation tasks are written."""
     racing: Racing | Literal[False] = Racing()
     """false: every candidate is scored on all documents."""
     warm_start: WarmStart | Literal[False] = WarmStart()
@@ -124,7 +124,7 @@ class Blocks(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)]
-    """What is measured of every candidate; those that are optimised are the axes of the front."""
+    """What candidates are scored on; each is an axis of the front."""
     report: tuple[AnyObjective, ...] = ()
     """Measured by `optimerge test` alone, never searched on; may be added to a run at any time."""
     include_path: str | None = None
@@ -132,9 +132,9 @@ class Blocks(BaseModel):
     tasks: TaskSettings = TaskSettings()
     """What holds for all task objectives that do not say otherwise."""
     search: SearchSettings = SearchSettings()
-    """How long and how to search."""
+    """How to search, and how long."""
     layer_map: LayerMap | None = None
-    """Stands for `slices`: the blocks of layers of several models, each in or out."""
+    """Stands for `slices`: see `optimerge.space.layer_map`."""
 
 
 BLOCKS = tuple(Blocks.model_fields)
