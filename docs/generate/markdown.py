@@ -59,8 +59,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([f"| {' | '.join(head)} |", rule, *lines]) if lines else ""
 
 
-def fence(text: str, language: str = "text") -> str:
-    """Return a code block."""
+def fence(text: str, language: str = "text output") -> str:
+    """Return a code block; `output` behind its language: not to be checked as a command."""
     return f"```{language}\n{text.rstrip()}\n```"
 
 

@@ -160,7 +160,7 @@ def blocks() -> list[type[BaseModel]]:
 
 def lacking_keys(model: type[BaseModel]) -> list[str]:
     told = {}
-    for name in ("recipe.md", "space.md", "objectives.md"):
+    for name in ("format.md", "objectives.md"):
         told |= rows(page(name))
     return [key for key in model.model_fields if len(told.get(key, "| | |").split("|")[2]) < 5]
 

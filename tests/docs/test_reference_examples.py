@@ -19,14 +19,10 @@ def examples(name: str) -> list[str]:
     return re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("text", examples("recipe.md"))
-def test_recipes_are_read(text: str) -> None:
-    parse_recipe(text)
-
-
-@pytest.mark.parametrize("text", examples("space.md"))
-def test_spaces_are_read(text: str) -> None:
-    assert make_space(parse_yaml(text, "example"), Path("example.yaml")).dimensions
+def test_a_recipe_and_a_space_are_read() -> None:
+    recipe, space = examples("format.md")
+    parse_recipe(recipe)
+    assert make_space(parse_yaml(space, "example"), Path("example.yaml")).dimensions
 
 
 @pytest.mark.parametrize("text", examples("objectives.md"))
@@ -35,8 +31,7 @@ def test_objectives_are_read(text: str) -> None:
     assert space.objective_names
 
 
-def test_there_is_one_each_and_a_wrong_one_is_found() -> None:
-    assert all(map(examples, ("recipe.md", "space.md", "objectives.md")))
-    (recipe,) = examples("recipe.md")
+def test_a_wrong_one_is_found() -> None:
+    recipe, _ = examples("format.md")
     with pytest.raises(RecipeError):
         parse_recipe(recipe.replace("density", "densty"))

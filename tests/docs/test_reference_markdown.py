@@ -51,7 +51,7 @@ def test_a_cell_keeps_its_bars() -> None:
 def test_examples_in_docstrings_become_code() -> None:
     found = docstring("Says it.\n\nLike this\n\n    a: 1\n\n    b: *2*\n\nand goes on <here>.")
     assert found == (
-        "Says it.\n\nLike this\n\n```text\na: 1\n\nb: *2*\n```\n\nand goes on \\<here\\>."
+        "Says it.\n\nLike this\n\n```text output\na: 1\n\nb: *2*\n```\n\nand goes on \\<here\\>."
     )
 
 

@@ -14,9 +14,9 @@ def test_a_page_that_was_changed_lost_or_added_is_found_and_mended(tmp_path: Pat
     folder = tmp_path / "reference"
     shutil.copytree(FOLDER, folder)
     (folder / "samplers.md").write_text((folder / "samplers.md").read_text() + "by hand\n")
-    (folder / "recipe.md").unlink()
+    (folder / "format.md").unlink()
     (folder / "foreign.md").write_text("# Foreign\n")
-    changed = {name: page for name, page in PAGES.items() if name in ("samplers.md", "recipe.md")}
+    changed = {name: page for name, page in PAGES.items() if name in ("samplers.md", "format.md")}
     assert {*stale(folder)} == {*changed, "foreign.md"}
     write(folder)
     assert not stale(folder)
