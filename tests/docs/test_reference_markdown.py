@@ -14,6 +14,7 @@ from docs.generate.markdown import (
     prose,
     table,
 )
+from docs.generate.pages import FOLDER, PAGES
 from docs.generate.samplers import source
 from docs.generate.type_names import type_name
 from optimerge.space.objective_kinds.settings import ObjectiveSettings
@@ -27,10 +28,21 @@ def shown(markdown: str) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    ["a * b * c", "<none> of [these](x)", "a | b", "$X and $Y", "back\\slash", "snake_case_"],
+    ["a * b * c", "<none> of [these](x)", "a | b", "$X and $Y", "back\\slash", "snake_case_", "# a: b", "- a", "+ a", "1. a", "2) a", "> a"],
 )
 def test_running_text_is_shown_as_it_is(text: str) -> None:
     assert shown(prose(text)) == text
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_one_title(name: str) -> None:
+    tokens = MarkdownIt().parse((FOLDER / name).read_text())
+    assert [t.tag for t in tokens if t.type == "heading_open"].count("h1") == 1
+
+
+@pytest.mark.parametrize("text", ["a\n---", "a\n==="])
+def test_lines_are_no_underlines_of_headings(text: str) -> None:
+    assert MarkdownIt().parse(prose(text))[0].type == "paragraph_open"
 
 
 def test_code_in_running_text_stays_code() -> None:
