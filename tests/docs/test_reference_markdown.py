@@ -28,7 +28,20 @@ def shown(markdown: str) -> str:
 
 @pytest.mark.parametrize(
     "text",
-    ["a * b * c", "<none> of [these](x)", "a | b", "$X and $Y", "back\\slash", "snake_case_", "# a: b", "- a", "+ a", "1. a", "2) a", "> a"],
+    [
+        "a * b * c",
+        "<none> of [these](x)",
+        "a | b",
+        "$X and $Y",
+        "back\\slash",
+        "snake_case_",
+        "# a: b",
+        "- a",
+        "+ a",
+        "1. a",
+        "2) a",
+        "> a",
+    ],
 )
 def test_running_text_is_shown_as_it_is(text: str) -> None:
     assert shown(prose(text)) == text
