@@ -33,6 +33,7 @@ myst_heading_anchors = 4
 myst_fence_as_directive = ["math"]
 html_math_renderer = "mathml"
 highlight_language = "text"
+smartquotes = False  # --option would become –option
 copybutton_exclude = ".linenos, .gp, .go"
 
 autodoc_member_order = "bysource"

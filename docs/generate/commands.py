@@ -10,7 +10,8 @@ from optimerge.cli.main import cli
 
 INTRODUCTION = """\
 What `optimerge --help` and `optimerge COMMAND --help` print. RUN is the folder of a run, SPACE a
-[search space](space.md), RECIPE a [recipe](recipe.md). What a command says when something is
+[search space](format.md#search-spaces), RECIPE a
+[recipe](format.md). What a command says when something is
 wrong, and its exit codes: [messages](errors.md)."""
 
 
@@ -70,7 +71,8 @@ def _markdown(paragraph: str) -> str:
         return prose(paragraph)
     title = lines[1] if lines[1:2] and lines[1].endswith(":") else ""
     kept = inspect.cleandoc("\n" + "\n".join(lines[2:] if title else lines[1:]))
-    return f"{prose(title)}\n\n{fence(kept)}" if title else fence(kept)
+    block = fence(kept, "text") if title.startswith("Example") else fence(kept)
+    return f"{prose(title)}\n\n{block}" if title else block
 
 
 def _option(name: str, option: click.Option) -> str:

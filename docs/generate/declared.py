@@ -1,12 +1,6 @@
 """What the package's pydantic models say about their keys: name, type, default, meaning."""
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -14,6 +8,7 @@ from pydantic_core import PydanticUndefined
 
 from docs.generate.markdown import code
 from docs.generate.type_names import type_name
+from optimerge.recipe.described import field_docs
 
 
 @dataclass(frozen=True)
@@ -37,28 +32,7 @@ def keys(model: type[BaseModel], without: type[BaseModel] | None = None) -> list
 
 def meaning(model: type[BaseModel], name: str, field: FieldInfo) -> str:
     """Return a key's description: its own, or the text below its declaration."""
-    found = field.description or next(
-        (texts[name] for each in model.__mro__ if name in (texts := _texts(each))), ""
-    )
-    return " ".join(found.split())
-
-
-@cache
-def _texts(model: type) -> dict[str, str]:
-    """Return the string below each annotated name of a class."""
-    if model is BaseModel or not issubclass(model, BaseModel):
-        return {}
-    tree = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
-    assert isinstance(tree, ast.ClassDef)
-    return dict(_pairs(tree.body))
-
-
-def _pairs(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
-    for statement, after in pairwise(body):
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            value = after.value if isinstance(after, ast.Expr) else None
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield statement.target.id, inspect.cleandoc(value.value)
+    return field.description or field_docs(model).get(name, "")
 
 
 def _default(field: FieldInfo) -> str:

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from docs.generate.markdown import anchor, code, docstring, heading, page, prose, slug, table
 from docs.generate.messages import Message, messages
@@ -34,11 +34,11 @@ def errors() -> str:
     )
 
 
-def _rooms(found: list[Message]) -> list[str]:
+def _rooms(found: Sequence[Message]) -> list[str]:
     return sorted({message.room for message in found})
 
 
-def _section(room: str, found: list[Message], anchors: dict[Message, str]) -> list[str]:
+def _section(room: str, found: Sequence[Message], anchors: dict[Message, str]) -> list[str]:
     lines = [_line(message, anchors[message]) for message in found if message.room == room]
     return [heading(2, room), docstring(_about(room)).partition("\n\n")[0], "\n".join(lines)]
 
@@ -52,7 +52,7 @@ def _line(message: Message, name: str) -> str:
     return f"- {anchor(name)}{code(message.text)} ({message.error}, `{message.file}`)"
 
 
-def _anchors(found: list[Message]) -> dict[Message, str]:
+def _anchors(found: Sequence[Message]) -> dict[Message, str]:
     """Return an anchor for each message: its first words, numbered where two begin alike."""
     counts: dict[str, int] = {}
     anchors = {}

@@ -5,6 +5,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 _SPECIAL = re.compile(r"([\\*<>\[\]|$])")
+_FIRST = re.compile(r"^( *)(#|[-+](?=\s)|[-=](?=[-=]*$))|^( *\d+)([.)])", re.MULTILINE)
+"""What begins a heading, a list or a rule where a line begins with it."""
 _CODE = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 
 
@@ -27,7 +29,8 @@ def prose(text: str) -> str:
     for found in _CODE.finditer(text):
         done += [_SPECIAL.sub(r"\\\1", text[last : found.start()]), found[0]]
         last = found.end()
-    return "".join([*done, _SPECIAL.sub(r"\\\1", text[last:])])
+    whole = "".join([*done, _SPECIAL.sub(r"\\\1", text[last:])])
+    return _FIRST.sub(lambda m: f"{m[1] or m[3] or ''}\\{m[2] or m[4]}", whole)
 
 
 def linked(text: str) -> str:
@@ -59,8 +62,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([f"| {' | '.join(head)} |", rule, *lines]) if lines else ""
 
 
-def fence(text: str, language: str = "text") -> str:
-    """Return a code block."""
+def fence(text: str, language: str = "text output") -> str:
+    """Return a code block; `output` behind its language: not to be checked as a command."""
     return f"```{language}\n{text.rstrip()}\n```"
 
 

@@ -3,12 +3,14 @@
 A message is the text that an error of the tree is made with. Where that is no text but a call, or
 a variable that holds the result of one, the texts that the called function returns are taken; and
 likewise for what stands inside of a text. The checks of the file formats raise ValueError, which
-becomes a RecipeError when a file is read.
+becomes a RecipeError when a file is read. The refusals of merge methods are functions that return
+a text, or None.
 """
 
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from docs.generate.sources import Function, Source, called, calls, error_classes, functions, sources
 from docs.generate.templates import texts
@@ -17,6 +19,8 @@ CHECKS = {"ValueError": ("recipe", "space"), "LimitError": ("recipe",)}
 """Errors outside of the tree by the rooms in which they say what is wrong with a file."""
 CLICK = frozenset({"BadParameter", "UsageError", "ClickException"})
 BECOMES = "RecipeError"
+REFUSALS, REFUSES = "methods", "str | None"
+"""The room of the refusals, and what they return."""
 SHORTEST = 12
 """Characters; what is shorter is a word in a message, and none."""
 
@@ -34,17 +38,30 @@ class Message:
     """The class of the error tree, or of click."""
 
 
-def messages() -> list[Message]:
+@cache
+def messages() -> tuple[Message, ...]:
     """Return all messages, each once a file, in the order of their text."""
     found = {
         Message(" ".join(text.split()), source.room, source.path, error)
         for source in sources()
-        for inside, call in calls(source)
-        if (error := _error(source, call))
-        for text in _texts(call, inside)
+        for error, text in (*_made(source), *_refused(source))
         if _is_whole(text)
     }
-    return sorted(found)
+    return tuple(sorted(found))
+
+
+def _made(source: Source) -> Iterator[tuple[str, str]]:
+    """Yield the class and the texts of every error that a file makes."""
+    for inside, call in calls(source):
+        if error := _error(source, call):
+            for argument in call.args:
+                yield from ((error, text) for text in _said(argument, source, inside, frozenset()))
+
+
+def _refused(source: Source) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(source.tree) if source.room == REFUSALS else ():
+        if isinstance(node, Function) and node.returns and ast.unparse(node.returns) == REFUSES:
+            yield from (("MethodError", text) for each in _returned(node) for text in texts(each))
 
 
 def _is_whole(text: str) -> bool:
@@ -60,30 +77,28 @@ def _error(source: Source, call: ast.Call) -> str:
     return BECOMES if source.room in CHECKS.get(name, ()) else ""
 
 
-def _texts(call: ast.Call, inside: Function | None) -> Iterator[str]:
-    for argument in call.args:
-        yield from _said(argument, inside, frozenset())
-
-
-def _said(value: ast.expr, inside: Function | None, seen: frozenset[str]) -> Iterator[str]:
+def _said(
+    value: ast.expr, source: Source, inside: Function | None, seen: frozenset[str]
+) -> Iterator[str]:
     """Yield the texts of an expression, and of what is called in it."""
     spelt = texts(value)
     yield from spelt
     for part in ast.walk(value):
         if isinstance(part, ast.Call) and (name := called(part)) not in seen:
-            for function in _telling(name):
+            for home, function in _telling(name, source):
                 for each in _returned(function):
-                    yield from _said(each, function, seen | {name})
+                    yield from _said(each, home, function, seen | {name})
         elif isinstance(part, ast.Name) and inside and part.id not in seen:
-            for each in _assigned(part.id, inside):
+            for each in _assigned(inside).get(part.id, ()):
                 if isinstance(each, ast.Call) or not spelt:
-                    yield from _said(each, inside, seen | {part.id})
+                    yield from _said(each, source, inside, seen | {part.id})
 
 
-def _telling(name: str) -> tuple[Function, ...]:
-    """Return the functions of a name that return texts; none of a name that many have."""
-    found = tuple(f for f in functions().get(name, ()) if _returns_text(f))
-    return found if len(found) == 1 else ()
+def _telling(name: str, source: Source) -> list[tuple[Source, Function]]:
+    """Return the function of a name that returns text: the file's own, else the only one."""
+    found = [(home, f) for home, f in functions().get(name, ()) if _returns_text(f)]
+    own = [(home, f) for home, f in found if home is source]
+    return own or (found if len(found) == 1 else [])
 
 
 def _returns_text(function: Function) -> bool:
@@ -97,9 +112,13 @@ def _returned(function: Function) -> Iterator[ast.expr]:
             yield node.value
 
 
-def _assigned(name: str, inside: Function) -> Iterator[ast.expr]:
+@cache
+def _assigned(inside: Function) -> dict[str, list[ast.expr]]:
+    """Return what a function gives its variables, by name."""
+    found: dict[str, list[ast.expr]] = {}
     for node in ast.walk(inside):
         if isinstance(node, ast.Assign | ast.NamedExpr):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-                yield node.value
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Name):
+                    found.setdefault(target.id, []).append(node.value)
+    return found

@@ -127,15 +127,15 @@ def parameters(declared: Iterable[Parameter]) -> str:
     rows = (
         (
             code(p.name),
-            "each model" if p.per_input else "all models",
+            prose(p.help),
             default(p),
             legal(p),
             "" if p.usual is None else f"{p.usual[0]:g} to {p.usual[1]:g}",
-            prose(p.help),
+            "each model" if p.per_input else "all models",
         )
         for p in declared
     )
-    return table(("parameter", "one for", "default", "legal", "usual to search", "meaning"), rows)
+    return table(("parameter", "meaning", "default", "legal", "usual range", "one for"), rows)
 
 
 def default(parameter: Parameter) -> str:

@@ -9,7 +9,8 @@ from optimerge.space.objective_kinds.settings import ObjectiveSettings
 from optimerge.space.objectives import KINDS, SparsityObjective, TaskObjective
 
 INTRODUCTION = """\
-What is measured of every candidate: the list `objectives:` of a [search space](space.md). The key
+What is measured of every candidate: the list `objectives:` of a [search
+space](format.md#search-spaces). The key
 that names the kind comes first by custom; it is what tells them apart. Those that are optimised
 are the axes of the Pareto front; there may be any number of them.
 

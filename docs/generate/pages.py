@@ -6,11 +6,10 @@ from pathlib import Path
 from docs.generate.api import api
 from docs.generate.commands import commands
 from docs.generate.errors import errors
+from docs.generate.formats import formats
 from docs.generate.methods import methods
 from docs.generate.objectives import objectives
-from docs.generate.recipe import recipe
 from docs.generate.samplers import samplers
-from docs.generate.space import space
 
 FOLDER = Path(__file__).parents[1] / "reference"
 COMMAND = "python -m docs.generate"
@@ -18,8 +17,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "methods.md": methods,
     "samplers.md": samplers,
     "objectives.md": objectives,
-    "recipe.md": recipe,
-    "space.md": space,
+    "format.md": formats,
     "commands.md": commands,
     "errors.md": errors,
     "api.md": api,

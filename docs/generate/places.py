@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -21,9 +21,9 @@ ELSEWHERE = (Value, ObjectiveSettings)
 
 @dataclass(frozen=True)
 class Place:
-    """The page and the heading of a block."""
+    """The part of the page of the formats, and the heading, of a block."""
 
-    page: str
+    part: Literal["recipe", "space"]
     title: str
     path: str
     """The keys that lead to the block in its file; "" at the top."""
@@ -36,23 +36,23 @@ class Place:
     @property
     def link(self) -> str:
         """What links to the block, from every page of the reference."""
-        return f"[{self.heading}]({self.page}#{heading_anchor(self.path or self.title)})"
+        return f"[{self.heading}](format.md#{heading_anchor(self.path or self.title)})"
 
 
 @cache
 def places() -> MappingProxyType[type[BaseModel], Place]:
     """Return the place of every block of recipes and search spaces."""
     found: dict[type[BaseModel], Place] = {
-        **_below(Recipe, Place("recipe.md", "Keys of the file", "")),
-        **_below(Blocks, Place("space.md", "Keys beside the recipe", "")),
-        Range: Place("space.md", "Ranges", ""),
+        **_below(Recipe, Place("recipe", "Keys of a recipe", "")),
+        **_below(Blocks, Place("space", "Keys beside the recipe", "")),
+        Range: Place("space", "Ranges", ""),
     }
     return MappingProxyType(found)
 
 
-def on_page(page: str) -> list[tuple[type[BaseModel], Place]]:
-    """Return the blocks that a page describes, outermost first."""
-    return [(model, place) for model, place in places().items() if place.page == page]
+def described_in(part: str) -> list[tuple[type[BaseModel], Place]]:
+    """Return the blocks that a part of the page describes, outermost first."""
+    return [(model, place) for model, place in places().items() if place.part == part]
 
 
 def _below(model: type[BaseModel], place: Place) -> dict[type[BaseModel], Place]:
@@ -63,7 +63,7 @@ def _below(model: type[BaseModel], place: Place) -> dict[type[BaseModel], Place]
             start = f"{found[outer].path}.{name}".lstrip(".")
             for inner, rest in _models(field.annotation, ""):
                 if inner not in found:
-                    found[inner] = Place(place.page, place.title, start + rest)
+                    found[inner] = Place(place.part, place.title, start + rest)
                     waiting.append(inner)
     return found
 

@@ -1,7 +1,6 @@
-"""The page of the recipe's format."""
+"""What a recipe is, and its keys: the first half of the page of the formats."""
 
 from docs.generate.blocks import blocks
-from docs.generate.markdown import page
 
 INTRODUCTION = """\
 A recipe says one merge: method, models, numbers, dtypes. It is mergekit's YAML, and `mergekit-yaml`
@@ -29,9 +28,10 @@ out_dtype: bfloat16
 
 A file of at most 1 MB of UTF-8. `optimerge build RECIPE OUT` builds it; model paths are relative to
 the recipe's file or, if they are not there, to the current folder. An editor checks and completes
-recipes by their JSON Schema. Ranges in place of numbers make it a [search space](space.md).
+recipes by their JSON Schema (`optimerge schema recipe`). Ranges in place of numbers make it a
+[search space](#search-spaces).
 
-## Values
+## Values of parameters
 
 A parameter's value is one of
 
@@ -50,6 +50,6 @@ A parameter is looked for beside the model (or source) first, then beside the sl
 module, then at the top of the recipe; then it has the method's default."""
 
 
-def recipe() -> str:
-    """Return the page."""
-    return page("The recipe file", INTRODUCTION, *blocks("recipe.md"))
+def recipe() -> list[str]:
+    """Return the blocks of the page."""
+    return [INTRODUCTION, *blocks("recipe")]

@@ -1,5 +1,6 @@
 """The page of the samplers."""
 
+import inspect
 import re
 
 from docs.generate.markdown import code, heading, linked, page, prose, table
@@ -27,13 +28,13 @@ def samplers() -> str:
 
 
 def _section(sampler: NamedSampler) -> list[str]:
-    options = ((code(o.name), o.kind, _default(o.default), prose(o.help)) for o in sampler.options)
+    options = ((code(o.name), prose(o.help), o.kind, _default(o.default)) for o in sampler.options)
     return [
         heading(2, sampler.name),
         f"{sampler.summary[:1].upper()}{prose(sampler.summary[1:])}.",
         f"**When to use it:** {linked(prose(sampler.use))}",
         f"Source: {source(sampler.paper)}. {_limits(sampler)}",
-        table(("option", "type", "default", "meaning"), options) or "It has no options.",
+        table(("option", "meaning", "type", "default"), options) or "It has no options.",
     ]
 
 
@@ -56,6 +57,8 @@ def _limits(sampler: NamedSampler) -> str:
 
 
 def _default(value: object) -> str:
+    if value is inspect.Parameter.empty:
+        return "required"
     if value is None:
         return "none"
     if isinstance(value, bool):

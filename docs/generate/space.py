@@ -1,13 +1,13 @@
-"""The page of the search space's format."""
+"""What a search space adds to a recipe: the second half of the page of the formats."""
 
 import inspect
 
 from docs.generate.blocks import blocks
-from docs.generate.markdown import docstring, heading, page
+from docs.generate.markdown import docstring, heading
 from optimerge.space import layer_groups, layer_map, slices
 
 INTRODUCTION = """\
-A search space is a [recipe](recipe.md) with ranges in it, and blocks beside it that say what to
+A search space is a recipe with ranges in it, and blocks beside it that say what to
 measure and how to search. mergekit ignores those blocks.
 
 ```yaml
@@ -29,23 +29,24 @@ search: {sampler: auto, trials: 200}
 ```
 
 `optimerge check SPACE` says what is wrong with one; an editor checks and completes it by its JSON
-Schema. A parameter that the chosen method does not have is no part of that candidate. A space that
-says no dtype is computed in float32, and written in the dtype of the models.
+Schema (`optimerge schema`). A parameter that the chosen method does not have is no part of that
+candidate. A space that says no dtype is computed in float32, and written in the dtype of the
+models.
 
 Whole spaces for real models: [search_spaces](../../search_spaces/README.md). What may stand in
 `objectives:` has a [page of its own](objectives.md), as have the [samplers](samplers.md)."""
 
 
-def space() -> str:
-    """Return the page."""
-    return page(
-        "The search space",
+def space() -> list[str]:
+    """Return the blocks of the page."""
+    return [
+        heading(2, "Search spaces"),
         INTRODUCTION,
-        *blocks("space.md"),
+        *blocks("space"),
         heading(2, "Layer groups"),
         docstring(inspect.getdoc(layer_groups)),
         heading(2, "Ranges in slices"),
         docstring(inspect.getdoc(slices)),
         heading(2, "Layer maps"),
         docstring(inspect.getdoc(layer_map)),
-    )
+    ]

@@ -23,7 +23,7 @@ PLAIN: dict[Any, str] = {
     JsonValue: "anything",
     dict: "mapping",
     Auto: "`{auto: NUMBER}`",
-    Value: "[value](recipe.md#values)",
+    Value: "[value](format.md#values-of-parameters)",
 }
 
 

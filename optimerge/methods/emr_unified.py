@@ -36,8 +36,8 @@ METHOD = MergeMethod(
     paper="https://arxiv.org/abs/2405.17461",
     formula=(
         CHANGES,
-        r"s = \operatorname{sign} \sum_i D_i, \quad \operatorname{sign} 0 = 0",
-        r"y = b + \lambda\, s \max_{i:\ \operatorname{sign} D_i = s} \lvert D_i \rvert",
+        r"s = \operatorname{sign}\left(\sum_i D_i\right), \quad \operatorname{sign}(0) = 0",
+        r"y = b + \lambda\, s \max_{i:\ \operatorname{sign}(D_i) = s} \lvert D_i \rvert",
     ),
     use=(
         "experts that agree about directions but not about lengths. It goes as far as the "

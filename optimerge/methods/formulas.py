@@ -24,8 +24,8 @@ ADDED = (
 
 ELECTED = (
     r"D_i = w_i\, S_i(\tau_i), \quad \tau_i = x_i - b",
-    r"s = \operatorname{sign} \sum_i D_i, \quad \text{0 counts as } +",
-    r"a_i = 1 \text{ where } \operatorname{sign} D_i = s, \text{ else } 0",
+    r"s = \operatorname{sign}\left(\sum_i D_i\right), \quad \text{0 counts as } +",
+    r"a_i = 1 \text{ where } \operatorname{sign}(D_i) = s, \text{ else } 0",
     r"y = b + \frac{\lambda}{N} \sum_i a_i D_i",
     r"N = \sum_i a_i w_i \text{ with normalize (1 where that is 0), else } 1",
 )

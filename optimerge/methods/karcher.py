@@ -94,7 +94,7 @@ METHOD = MergeMethod(
     formula=(
         r"u_i = \frac{x_i}{\lVert x_i \rVert}, \quad \cos \theta_i = \langle m, u_i \rangle",
         r"T = \frac{1}{K} \sum_i \frac{\theta_i}{\sin \theta_i}\, (u_i - \cos \theta_i\, m)",
-        r"m \leftarrow m \cos \lVert T \rVert + T\, \frac{\sin \lVert T \rVert}{\lVert T \rVert}"
+        r"m \leftarrow m\, \cos \lVert T \rVert + T\, \frac{\sin \lVert T \rVert}{\lVert T \rVert}"
         r" \text{ until } \lVert T \rVert < \text{tol, at most max-iter times}",
         r"y = m \cdot \frac{1}{K} \sum_i \lVert x_i \rVert",
     ),

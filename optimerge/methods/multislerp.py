@@ -98,7 +98,7 @@ METHOD = MergeMethod(
         r" \quad b = 0 \text{ without a base}",
         r"m = \frac{\sum_i w_i u_i}{\lVert \sum_i w_i u_i \rVert},"
         r" \quad T = \sum_i w_i\, (u_i - \langle u_i, m \rangle\, m)",
-        r"y = b + \left( m \cos \lVert T \rVert + T\, \frac{\sin \lVert T"
+        r"y = b + \left( m\, \cos \lVert T \rVert + T\, \frac{\sin \lVert T"
         r" \rVert}{\lVert T \rVert} \right)"
         r" \sum_i w_i \lVert X_i \rVert",
         r"\sum_i w_i = 1 \text{ unless normalize-weights is false}",

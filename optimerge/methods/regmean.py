@@ -100,7 +100,7 @@ METHOD = MergeMethod(
         r" \bar x = \frac{\sum_i w_i x_i}{\sum_i w_i}",
         r"y = \bar x + \left( \sum_i w_i \tilde G_i + \varepsilon\, g\, I \right)^{-1}"
         r" \sum_i w_i \tilde G_i\, (x_i - \bar x), \quad"
-        r" g = \operatorname{mean} \operatorname{diag} \sum_i w_i G_i",
+        r" g = \operatorname{mean}(\operatorname{diag} \sum_i w_i G_i)",
         r"x_i \text{ with a row for each input of the layer;}"
         r" \quad y = \bar x \text{ for all but linear layers}",
     ),

@@ -66,8 +66,8 @@ METHOD = MergeMethod(
         r" \lfloor \kappa v \rfloor \text{ largest}",
         r"\kappa = \text{select-topk}, \quad v = \text{number of entries of variance above 0}",
         r"e_i = \frac{\operatorname{mean}(\tau_i^2)}{\sum_j \operatorname{mean}(\tau_j^2)}",
-        r"a_i = 1 \text{ where } \operatorname{sign} \tau_i = \operatorname{sign}"
-        r" \sum_j \tau_j, \text{ else } 0",
+        r"a_i = 1 \text{ where } \operatorname{sign}(\tau_i) ="
+        r" \operatorname{sign}\left(\sum_j \tau_j\right), \text{ else } 0",
         r"y = b + \frac{\sum_i a_i e_i \tau_i}{\sum_i a_i e_i}",
     ),
     use=(

@@ -65,8 +65,8 @@ METHOD = MergeMethod(
         r"D_i = w_i\, m_i \odot \tau_i, \quad \tau_i = x_i - b, \quad"
         r" m_i = 1 \text{ at the } \max(1, \lfloor \rho_i n \rfloor) \text{ largest of"
         r" } \lvert \tau_i \rvert",
-        r"s = \operatorname{sign} \sum_i D_i, \quad \text{0 counts as } +",
-        r"k_i = 1 \text{ where } D_i \ne 0 \text{ and either } \operatorname{sign} D_i = s"
+        r"s = \operatorname{sign}\left(\sum_i D_i\right), \quad \text{0 counts as } +",
+        r"k_i = 1 \text{ where } D_i \ne 0 \text{ and either } \operatorname{sign}(D_i) = s"
         r" \text{ or } \lvert \tau_i \rvert \text{ is among its } \lfloor"
         r" \text{slack}_i\, n \rfloor \text{ largest, else } 0",
         r"y = b + \frac{\lambda}{N} \sum_i k_i D_i",

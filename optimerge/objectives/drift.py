@@ -37,7 +37,7 @@ class DriftScorer:
     def __init__(self, name: str, spec: DriftObjective, context: Context) -> None:
         self.name, self.parent, self.file = name, spec.to, spec.drift
         where, room = f"objective {name!r}", context.room
-        prompts = read_prompts(where, spec.drift, context.folder)
+        prompts = read_prompts(where, spec.drift, context)
         rows = prompt_tokens(where, prompts, context, chat=spec.chat_template)
         if cut := sum(len(row) > room for row in rows):
             log.warning("%s: the end of %d prompts is beyond the model's context", where, cut)

@@ -36,7 +36,7 @@ class LengthScorer:
         self.name, self.file, self._most = name, spec.length, spec.max_new_tokens
         self.direction: Direction = spec.direction
         where, room = f"objective {name!r}", context.room
-        prompts = read_prompts(where, spec.length, context.folder)
+        prompts = read_prompts(where, spec.length, context)
         self._rows = prompt_tokens(where, prompts, context, chat=spec.chat_template)
         longest = max(map(len, self._rows))
         if longest + spec.max_new_tokens > room:

@@ -40,7 +40,7 @@ class PerplexityScorer:
     def __init__(self, name: str, spec: PerplexityObjective, context: Context) -> None:
         self.name, self.per, self.file = name, spec.per, spec.perplexity
         where = f"objective {name!r}"
-        text = read_text(where, spec.perplexity, context.folder)
+        text = read_text(where, spec.perplexity, context)
         tokenizer: Any = context.tokenizer
         self._size, stride = _window(where, spec, context)
         first = tokenizer.bos_token_id

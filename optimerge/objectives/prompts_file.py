@@ -10,8 +10,20 @@ from optimerge.errors import TaskError
 from optimerge.objectives.context import Context
 
 
-def read_text(where: str, file: str, folder: Path) -> str:
-    """Return the text of a file of a folder; TaskError, which begins with `where`, if none."""
+def read_text(where: str, file: str, context: Context) -> str:
+    """Return a file's text, of which the objective takes note; TaskError as of `text_of`."""
+    text = text_of(where, file, context.folder)
+    context.texts.append(text)
+    return text
+
+
+def read_prompts(where: str, file: str, context: Context) -> list[str]:
+    """Return the prompts of a file, of which the objective takes note: see `prompts_of`."""
+    return list(_prompts(read_text(where, file, context), where, context.folder / file))
+
+
+def text_of(where: str, file: str, folder: Path) -> str:
+    """Return a file's text; TaskError, which begins with `where`, if there is none."""
     path = folder / Path(file).expanduser()
     try:
         text = path.read_text(encoding="utf-8")
@@ -27,21 +39,24 @@ def read_text(where: str, file: str, folder: Path) -> str:
         raise TaskError(f"{where}: {path}: cannot be read ({error.strerror})") from None
     if not text.strip():
         raise TaskError(f"{where}: {path}: is empty; put text in it, or name another file")
-    context.texts.append(text)
     return text
 
 
-def read_prompts(where: str, file: str, folder: Path) -> list[str]:
+def prompts_of(where: str, file: str, folder: Path) -> list[str]:
     """Return the prompts of a file: its lines, or the `prompt` of each line of a .jsonl file.
 
     Empty lines are passed over.
     """
-    text = read_text(where, file, folder)
+    return list(_prompts(text_of(where, file, folder), where, folder / file))
+
+
+def _prompts(text: str, where: str, path: Path) -> Iterator[str]:
     # Not splitlines: that also cuts at characters that may stand inside a prompt.
-    lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
-    if not file.endswith((".jsonl", ".json")):
-        return [line.rstrip("\r") for _, line in lines]
-    return [_prompt(f"{where}: {folder / file}: line {n}", line) for n, line in lines]
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip() and path.name.endswith((".jsonl", ".json")):
+            yield _prompt(f"{where}: {path}: line {number}", line)
+        elif line.strip():
+            yield line.rstrip("\r")
 
 
 def _prompt(where: str, line: str) -> str:

@@ -72,7 +72,7 @@ class OptimergeBlock(Strict):
     """How optimerge scored this recipe, so that it rebuilds the same tensors; and the evidence."""
 
     mode: Literal["fast", "exact"] = "fast"
-    """exact: merged as mergekit does, its random stream and tie-breaking included."""
+    """exact: as mergekit merges, its random stream included."""
     seed: int = 0
     """Of random masks."""
     statistics: dict[str, Annotated[str, Field(min_length=1)]] = {}

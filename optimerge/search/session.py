@@ -36,7 +36,7 @@ from optimerge.search.resident import load_resident
 from optimerge.search.same_models import Digests, model_digests, refuse_other_models
 from optimerge.search.seen import Memory
 from optimerge.search.tokenizer import load_tokenizer
-from optimerge.search.versions import plugins, versions
+from optimerge.search.versions import plugins, refuse_other_plugins, versions
 from optimerge.search.watch import NO_LIMIT, Watch
 from optimerge.space.ranges import Param
 from optimerge.space.same import shareable, space_digest

@@ -54,10 +54,10 @@ class TaskObjective(TaskSettings, ObjectiveSettings):
     unit: ClassVar[str] = "the metric's: for accuracies a share of the documents, 0 to 1"
 
     task: str
-    """Its name in lm-eval, or in a file below `include_path`."""
+    """Name of an lm-eval task or group."""
     metric: str | None = None
-    """`metric` or `metric,filter` as lm-eval names it, or auc_roc, macro_f1, precision, recall or
-    log_loss; default: the task's first metric."""
+    """`metric` or `metric,filter` as lm-eval names it, or one of `optimerge.objectives.
+    added_metrics`; default: the task's first metric."""
 
     def with_defaults(self, defaults: TaskSettings) -> "TaskObjective":
         """Return the objective with the space's settings where it has none of its own."""

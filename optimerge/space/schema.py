@@ -124,7 +124,7 @@ class Blocks(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)]
-    """What is measured of every candidate; those that are optimised are the axes of the front."""
+    """What candidates are scored on; each is an axis of the front."""
     report: tuple[AnyObjective, ...] = ()
     """Measured by `optimerge test` alone, never searched on; may be added to a run at any time."""
     include_path: str | None = None
@@ -134,7 +134,7 @@ class Blocks(BaseModel):
     search: SearchSettings = SearchSettings()
     """How to search, and how long."""
     layer_map: LayerMap | None = None
-    """Stands for `slices`: the blocks of layers of several models, each in or out."""
+    """Stands for `slices`: see `optimerge.space.layer_map`."""
 
 
 BLOCKS = tuple(Blocks.model_fields)

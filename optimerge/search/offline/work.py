@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from optimerge.objectives.outline import Outlined
-from optimerge.objectives.prompts_file import read_prompts, read_text
+from optimerge.objectives.prompts_file import prompts_of, text_of
 from optimerge.search.budget import DEFAULT_TRIALS
 from optimerge.search.offline.memory import Memory
 from optimerge.search.offline.sizes import Size
@@ -92,11 +92,11 @@ def _work(spec: ObjectiveSpec, space: SearchSpace, outlines: Mapping[str, Outlin
     if isinstance(spec, TaskObjective):
         return _task_work(spec, outlines[objective_name(spec)], space.search.batch_size)
     if isinstance(spec, PerplexityObjective):
-        return Work(_tokens(read_text(where, spec.perplexity, folder)), 0)
+        return Work(_tokens(text_of(where, spec.perplexity, folder)), 0)
     if isinstance(spec, DriftObjective):
-        return Work(_tokens("\n".join(read_prompts(where, spec.drift, folder))), 0)
+        return Work(_tokens("\n".join(prompts_of(where, spec.drift, folder))), 0)
     if isinstance(spec, LengthObjective):
-        prompts = read_prompts(where, spec.length, folder)
+        prompts = prompts_of(where, spec.length, folder)
         batches = -(-len(prompts) // LENGTH_ROWS)
         return Work(_tokens("\n".join(prompts)), batches * spec.max_new_tokens)
     return Work(0, 0)
@@ -107,10 +107,10 @@ def check_files(specs: Sequence[ObjectiveSpec], folder: Path) -> None:
     for spec in specs:
         where = f"objective {objective_name(spec)!r}"
         if isinstance(spec, PerplexityObjective):
-            read_text(where, spec.perplexity, folder)
+            text_of(where, spec.perplexity, folder)
         elif isinstance(spec, DriftObjective | LengthObjective):
             file = spec.drift if isinstance(spec, DriftObjective) else spec.length
-            read_prompts(where, file, folder)
+            prompts_of(where, file, folder)
 
 
 def _task_work(spec: TaskObjective, outline: Outlined, rows: int) -> Work | None:

@@ -17,7 +17,7 @@ class FunctionObjective(ObjectiveSettings):
     """`module:function`; the module is looked for beside the search-space file, then among the
     installed ones."""
     direction: Literal["minimize", "maximize"]
-    """Which values are better."""
+    """Whether less or more is better."""
 
     @field_validator("function")
     @classmethod

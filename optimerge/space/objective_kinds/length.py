@@ -20,7 +20,7 @@ class LengthObjective(ObjectiveSettings):
     chat_template: bool = False
     """Put each prompt into the tokenizer's chat template, as the user's message."""
     direction: Literal["minimize", "maximize"] = "minimize"
-    """Whether shorter or longer answers are better."""
+    """Whether short or long answers are better."""
 
     @property
     def label(self) -> str:
