@@ -43,8 +43,9 @@ def of(*kinds: str) -> list[Block]:
 
 def test_blocks_are_found_and_every_one_says_what_it_is() -> None:
     assert len(blocks()) > 40
-    assert {b.kind for b in blocks()} <= KINDS, [str(b) for b in blocks() if b.kind not in KINDS]
-    assert {b.how for b in blocks()} <= {"", "compiled", "unchecked", "output"}
+    own = [b for b in blocks() if not b.kind.startswith("{")]  # directives: Sphinx reads them
+    assert not [str(b) for b in own if b.kind not in KINDS]
+    assert {b.how for b in own} <= {"", "compiled", "unchecked", "output"}
 
 
 def test_blocks_that_nothing_checks_are_counted() -> None:
