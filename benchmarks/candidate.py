@@ -9,33 +9,38 @@ user's cache; each candidate is a random point of their search space (dare_ties)
 it does beside merging and scoring. The peers' loops stand in benchmarks/peers/loops.py, with what
 of them is not reproduced: GPUs, Ray, vLLM, their samplers; lm-eval stands for OpenCompass.
 
-Printed are CPU seconds (user + system, of all processes): `a candidate` is what one more of them
-costs, from a run of few and a run of more; `start` is what the run costs beside them. Where a
-peer starts processes for every candidate, their start is part of the candidate. Models this small
-show what is paid for every candidate whatever its size; benchmarks/merge.py and
-benchmarks/scoring.py show what is paid by the parameter.
+Printed are CPU seconds (user + system, of a process and all that it started). `a candidate`: from
+the end of the first to the end of the last, by their number; `start`: what comes before the first.
+Where a peer starts processes for every candidate, their start is part of the candidate: the last
+row is the same work in one process. Models this small show what is paid for every candidate
+whatever its size; benchmarks/merge.py and benchmarks/scoring.py show what is paid by the parameter.
 """
 
 import argparse
 import json
 import os
+import re
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 if __name__ == "__main__":  # run as a file: what it imports lies a folder up
     sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from benchmarks.build import measured
 
 LOOPS = Path(__file__).parent / "peers" / "loops.py"
 PEERS = {
     "mergekit-evolve, on disk; mergenetic": "on_disk",
     "mergekit-evolve --in-memory": "in_memory",
     "MM-MO as released": "mmmo",
+    "MM-MO, all in one process": "mmmo_in_process",
 }
+SLOWEST = "mmmo"
+DONE = re.compile(r"^candidate \d+ is done|/\d+ trials · \d+ ")
+"""What a search says of a merge, and a loop of a candidate. Parents are named, merges numbered."""
 ITEMS = 500
 PARENTS = 4
 
@@ -58,46 +63,62 @@ def recipes(space_file: Path, count: int) -> list[str]:
     return found
 
 
-def searches(space_file: Path, folder: Path, sampler: str) -> Callable[[int], list[str]]:
-    """Return what gives the command of a search of so many merges, in a run of its own."""
-
-    def command(count: int) -> list[str]:
-        return [
-            sys.executable, "-m", "optimerge", "search", str(space_file), "--device", "cpu",
-            "--run-dir", str(folder / f"{sampler}-{count}"), "--trials", str(count + PARENTS),
-            "--sampler", sampler, "--no-racing",
-        ]  # fmt: skip
-
-    return command
+def search(space_file: Path, folder: Path, sampler: str, count: int) -> list[str]:
+    """Return the command of a search of so many merges, each scored on all of its items."""
+    return [
+        sys.executable, "-m", "optimerge", "search", str(space_file), "--device", "cpu",
+        "--run-dir", str(folder / sampler), "--trials", str(count + PARENTS),
+        "--sampler", sampler, "--no-racing",
+    ]  # fmt: skip
 
 
-def loops(
-    python: str, loop: str, space_file: Path, tasks: Sequence[str], folder: Path
-) -> Callable[[int], list[str]]:
-    """Return what gives the command of a peer's loop over so many candidates."""
-
-    def command(count: int) -> list[str]:
-        file = folder / f"{loop}-{count}.jsonl"
-        file.write_text("\n".join(recipes(space_file, count)))
-        return [python, str(LOOPS), loop, str(file), str(space_file.parent / "tasks"), str(ITEMS),
-                *tasks]  # fmt: skip
-
-    return command
+def loop(python: str, name: str, space_file: Path, tasks: Sequence[str], file: Path) -> list[str]:
+    """Return the command of a peer's loop over the recipes of a file."""
+    folder = str(space_file.parent / "tasks")
+    return [python, str(LOOPS), name, str(file), folder, str(ITEMS), *tasks]
 
 
-def costs(command: Callable[[int], list[str]], few: int, folder: Path) -> tuple[float, float]:
-    """Return CPU seconds of one more candidate, and of the start."""
-    first, second = (measured(command(count), folder).cpu for count in (few, 2 * few))
-    candidate = (second - first) / few
-    return candidate, first - few * candidate
+def cpu(process: Any) -> float:
+    """Return CPU seconds of a process (psutil's) and of all that it started, ended ones too."""
+    import psutil  # type: ignore[import-untyped]  # accelerate brings it
+
+    found = 0.0
+    for each in (process, *process.children(recursive=True)):
+        try:
+            times = each.cpu_times()
+        except psutil.NoSuchProcess:  # it has just ended: its parent counts it
+            continue
+        found += times.user + times.system + times.children_user + times.children_system
+    return found
+
+
+def costs(command: Sequence[str]) -> tuple[float, float]:
+    """Run a command to its end; return CPU seconds of a candidate, and of the start."""
+    import psutil
+
+    marks: list[float] = []
+    said: list[str] = []
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        watched = psutil.Process(process.pid)
+        for line in process.stderr:
+            said.append(line)
+            if DONE.search(line):
+                marks.append(cpu(watched))
+    if process.returncode or len(marks) < 2:
+        raise SystemExit(f"{' '.join(command)} failed:\n{''.join(said[-20:])}")
+    candidate = (marks[-1] - marks[0]) / (len(marks) - 1)
+    return candidate, marks[0] - candidate
 
 
 def main() -> None:
     """Time all in turn and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--mergekit", help="Python with mergekit 0.1.5 and lm-eval")
-    parser.add_argument("--candidates", type=int, default=10, help="in the run of few")
-    parser.add_argument("--repeat", type=int, default=1, help="tables")
+    parser.add_argument("--merges", type=int, default=30, help="of ours; half as many of peers'")
     parser.add_argument("--peers", nargs="+", choices=PEERS.values(), default=[*PEERS.values()])
     parser.add_argument("--zoo", type=Path, help="Folder of the zoo. Default: the user's cache.")
     given = parser.parse_args()
@@ -111,24 +132,26 @@ def main() -> None:
     tasks = [f"zoo_{task}" for task in DEFAULT.tasks]
     os.environ |= {"HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     print(f"{'CPU seconds':<38} {'a candidate':>11} {'times ours':>10} {'start':>7}", flush=True)
-    for _ in range(given.repeat):
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
-            asked = {
-                f"optimerge search --sampler {sampler}": searches(zoo.space, folder, sampler)
-                for sampler in ("auto", "random")
-            } | {
-                name: loops(given.mergekit, loop, zoo.space, tasks, folder)
-                for name, loop in PEERS.items()
-                if loop in given.peers
-            }
-            ours = 0.0
-            for name, command in asked.items():
-                few = given.candidates if "MM-MO" not in name else max(1, given.candidates // 5)
-                candidate, start = costs(command, few, folder)
-                ours = ours or candidate
-                ratio = candidate / ours
-                print(f"{name:<38} {candidate:>11.2f} {ratio:>10.1f} {start:>7.1f}", flush=True)
+    ours = 0.0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        asked = {
+            f"optimerge search --sampler {sampler}": search(
+                zoo.space, folder, sampler, given.merges
+            )
+            for sampler in ("auto", "random")
+        }
+        for name, peer in PEERS.items():
+            if peer in given.peers:
+                count = 3 if peer == SLOWEST else max(2, given.merges // 2)
+                file = folder / f"{peer}.jsonl"
+                file.write_text("\n".join(recipes(zoo.space, count)))
+                asked[name] = loop(given.mergekit, peer, zoo.space, tasks, file)
+        for name, command in asked.items():
+            candidate, start = costs(command)
+            ours = ours or candidate
+            ratio = candidate / ours
+            print(f"{name:<38} {candidate:>11.2f} {ratio:>10.1f} {start:>7.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def merge_to(recipe: dict[str, Any], folder: str) -> None:
     import_module("mergekit.merge").run_merge(read_config(recipe), folder, options)
 
 
-def on_disk(recipes: Sequence[dict[str, Any]], scoring: Scoring) -> None:
+def on_disk(recipes: Iterable[dict[str, Any]], scoring: Scoring) -> None:
     """Do as mergekit-evolve does on disk (its default), and as mergenetic does.
 
     Both merge to a folder, load the model from there and have lm-eval score it. mergekit-evolve
@@ -69,7 +69,7 @@ def on_disk(recipes: Sequence[dict[str, Any]], scoring: Scoring) -> None:
             scoring.score("hf", manager, model_args=arguments)
 
 
-def in_memory(recipes: Sequence[dict[str, Any]], scoring: Scoring) -> None:
+def in_memory(recipes: Iterable[dict[str, Any]], scoring: Scoring) -> None:
     """Do as mergekit-evolve --in-memory means to: one resident model, tensors copied into it.
 
     mergekit 0.1.5 itself stops there with a TypeError (`plan_in_memory`), so its merge tasks are
@@ -111,7 +111,7 @@ def tokenizer_of(recipe: dict[str, Any]) -> Any:
     return AutoTokenizer.from_pretrained(recipe["base_model"])
 
 
-def mmmo(recipes: Sequence[dict[str, Any]], scoring: Scoring) -> None:
+def mmmo(recipes: Iterable[dict[str, Any]], scoring: Scoring) -> None:
     """Do as MM-MO's released code does: mergekit-yaml, a load for each task, two for the L1 norm.
 
     It scores with OpenCompass, which starts a process for each task: here lm-eval in its place.
@@ -125,6 +125,18 @@ def mmmo(recipes: Sequence[dict[str, Any]], scoring: Scoring) -> None:
                 run(__file__, "one", str(out), str(scoring.folder), str(scoring.items), task,
                     "--batch-size", str(scoring.batch_size))  # fmt: skip
             l1_norm(str(out), recipe["base_model"])
+
+
+def mmmo_in_process(recipes: Iterable[dict[str, Any]], scoring: Scoring) -> None:
+    """Do the work of `mmmo` in one process, so that no start of a process is counted."""
+    manager = scoring.manager()
+    for recipe in recipes:
+        with tempfile.TemporaryDirectory() as folder:
+            merge_to(recipe, folder)
+            arguments = {"pretrained": folder, "dtype": "auto", "device": "cpu"}
+            for task in scoring.tasks:
+                replace(scoring, tasks=[task]).score("hf", manager, model_args=arguments)
+            l1_norm(folder, recipe["base_model"])
 
 
 def run(*words: str) -> None:
@@ -142,10 +154,18 @@ def l1_norm(merged: str, base: str) -> float:
     return sum(float((p - other[name]).abs().sum()) for name, p in first.named_parameters())
 
 
-LOOPS: dict[str, Callable[[Sequence[dict[str, Any]], Scoring], None]] = {
+def told(recipes: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the recipes; say on standard error when the candidate of each is done."""
+    for number, recipe in enumerate(recipes, 1):
+        yield recipe
+        print(f"candidate {number} is done", file=sys.stderr, flush=True)
+
+
+LOOPS: dict[str, Callable[[Iterable[dict[str, Any]], Scoring], None]] = {
     "on_disk": on_disk,
     "in_memory": in_memory,
     "mmmo": mmmo,
+    "mmmo_in_process": mmmo_in_process,
 }
 
 
@@ -164,8 +184,8 @@ def main() -> None:
         arguments = {"pretrained": given.recipes, "dtype": "auto", "device": "cpu"}
         scoring.score("hf", scoring.manager(), model_args=arguments)
         return
-    recipes = [json.loads(line) for line in Path(given.recipes).read_text().splitlines()]
-    LOOPS[given.loop](recipes, scoring)
+    lines = Path(given.recipes).read_text().splitlines()
+    LOOPS[given.loop](told(map(json.loads, lines)), scoring)
 
 
 if __name__ == "__main__":
