@@ -3,6 +3,7 @@
 import click
 
 from optimerge.cli import completing
+from optimerge.cli.lists import names_and_words, settings
 from optimerge.errors import MethodError, did_you_mean
 from optimerge.methods.protocol import MergeMethod, Parameter, Required
 
@@ -27,9 +28,7 @@ def command(names: tuple[str, ...]) -> None:
             hint = did_you_mean(name, known) or "; `optimerge methods` lists them"
             raise MethodError(f"unknown merge method {name!r}{hint}")
     if not names:
-        width = max(map(len, known))
-        for method in known.values():
-            click.echo(f"{method.name:{width}}  {method.summary}")
+        click.echo(names_and_words([(name, method.summary) for name, method in known.items()]))
         click.echo("\noptimerge methods NAME shows a method's parameters, defaults and paper.")
     for name in names:
         click.echo(describe(known[name]))
@@ -50,10 +49,7 @@ def describe(method: MergeMethod) -> str:
         f"{'' if method.mergekit else '; not in mergekit'}",
     ]
     rows = [(p.name, _default(p), _range(p), p.help) for p in method.parameters]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
-    lines += [
-        "  " + "  ".join(f"{row[i]:{widths[i]}}" for i in range(3)) + f"  {row[3]}" for row in rows
-    ]
+    lines += [settings(rows)] if rows else []
     return "\n".join(line for line in lines if line) + "\n"
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from optimerge.cli import completing
+from optimerge.cli.lists import names_and_words, settings
 
 if TYPE_CHECKING:
     from optimerge.search.samplers.named import NamedSampler
@@ -27,10 +28,9 @@ def command(names: tuple[str, ...]) -> None:
     asked = [sampler_named(name) for name in names]
     if not asked:
         known = all_samplers()
-        width = max(map(len, known))
-        for sampler in known.values():
-            paper = f" [{sampler.paper}]" if sampler.paper else ""
-            click.echo(f"{sampler.name:{width}}  {sampler.summary}{paper}")
+        papers = {name: f" [{each.paper}]" if each.paper else "" for name, each in known.items()}
+        rows = [(name, f"{each.summary}{papers[name]}") for name, each in known.items()]
+        click.echo(names_and_words(rows))
         click.echo(
             "\noptimerge samplers NAME shows a sampler's options, given in the space as\n"
             "`sampler: {name: NAME, OPTION: VALUE}`. Any Optuna sampler: module:Class, as in\n"
@@ -43,15 +43,10 @@ def command(names: tuple[str, ...]) -> None:
 def describe(sampler: "NamedSampler") -> str:
     """Return a sampler's description as text."""
     rows = [(o.name, _text(o.default), o.kind, o.help) for o in sampler.options]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
     lines = [
         f"{sampler.name}: {sampler.summary}",
         f"  source: {sampler.paper}" if sampler.paper else "",
-        *(
-            "  " + "  ".join(f"{row[i]:{widths[i]}}" for i in range(3)) + f"  {row[3]}"
-            for row in rows
-        ),
-        "" if rows else "  no options",
+        settings(rows) if rows else "  no options",
     ]
     return "\n".join(line for line in lines if line) + "\n"
 
