@@ -70,62 +70,10 @@ def command(
       optimerge build runs/mine/recipe.yaml merged/ --push-to-hub my-org/merged
       optimerge build mergekit-recipe.yml merged/ --exact --seed 42
     """
-    import os
-
-    from optimerge.cli.bars import bar as progress_bar
-    from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import count, err, watched
+    from optimerge.cli.building import Asked, run_build
     from optimerge.errors import OptimergeError
-    from optimerge.export.build import build
-    from optimerge.export.hub import prepare, upload
-    from optimerge.merge.free import size
-    from optimerge.recipe.read import read_recipe
 
     if public and push is None:
-        raise OptimergeError("--public belongs to --push-to-hub ORG/NAME")
-    console = err()
-    if push is not None and watched(console):
-        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "0")
-
-    def say(text: str) -> None:
-        console.print(f"note: {text}", markup=False, soft_wrap=True)
-
-    with quiet():
-        target = None
-        if push is not None:
-            read_recipe(recipe)  # before anything is made on the Hub
-            target = prepare(push, private=not public)
-        try:
-            with progress_bar(console) as bar:
-                task = bar.add_task("merging", total=None)
-                built = build(
-                    recipe,
-                    out,
-                    device=chosen_device(device),
-                    seed=seed,
-                    mode="exact" if exact else None,
-                    allow_nan=allow_nan,
-                    card=not no_card,
-                    run=run,
-                    name=push.partition("/")[2] if push else None,
-                    reuse=push is not None,
-                    progress=lambda done, total: bar.update(task, completed=done, total=total),
-                    remark=say,
-                )
-            for note in built.notes:
-                click.echo(f"note: {note}", err=True)
-            if built.reused:
-                click.echo(f"{built.directory} is this build already: nothing is merged")
-            else:
-                click.echo(
-                    f"wrote {built.directory}: {built.tensors} tensors, "
-                    f"{count(built.parameters)} parameters ({built.mode} mode, seed {built.seed})"
-                )
-            if target is not None:
-                kept = "private" if target.private else "public"
-                whole = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
-                console.print(f"uploading {size(whole)} to {target.name} ({kept}) ...")
-                click.echo(f"uploaded to {upload(target, out)} ({kept})")
-        except KeyboardInterrupt:
-            console.print("stopped: the same command goes on where this one was")
-            raise
+        raise OptimergeError("--public belongs to --push-to-hub ORG/NAME; give it too")
+    asked = Asked(seed, exact=exact, allow_nan=allow_nan, card=not no_card, run=run)
+    run_build(recipe, out, asked, chosen_device(device), push, public=public)

@@ -1,5 +1,6 @@
 """`optimerge calibrate`: the statistics that Fisher and RegMean need."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import click
 from optimerge.cli.options import ALLOW_CODE, DEVICE, TRUST_CODE, chosen_device
 
 if TYPE_CHECKING:
-    from optimerge.calibration.calibrate import Calibrated
+    from optimerge.calibration.calibrate import Calibrated, Request
 
 METHODS = {"fisher": "fisher", "gram": "regmean"}
 
@@ -110,23 +111,18 @@ def command(
       optimerge calibrate org/math-7b --task gsm8k
       optimerge calibrate experts/code experts/ja --text sample.txt --kind gram -o statistics
     """
-    from rich.progress import TaskID
-
-    from optimerge.calibration.calibrate import Request, calibrate
+    from optimerge.calibration.calibrate import Request
     from optimerge.calibration.documents import from_file, from_task
-    from optimerge.cli.bars import bar as progress_bar
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import err
+    from optimerge.cli.screen import note
+    from optimerge.errors import OptimergeError
     from optimerge.space.labels import short_names
 
     if (text is None) == (task is None):
-        raise click.UsageError("give --text FILE or --task TASK")
+        raise OptimergeError("--text and --task: give --text FILE or --task TASK, one of the two")
     place = chosen_device(device)
     names = {model: name.replace("/", "--") for model, name in short_names(models).items()}
-    with (
-        quiet(scoring=True, studies=False),
-        progress_bar(err()) as bar,
-    ):
+    with quiet(scoring=True, studies=False):
         found = (
             from_file(text, documents, seed)
             if text is not None
@@ -141,26 +137,35 @@ def command(
             samples=samples,
         )
         if len(found.texts) < documents:
-            click.echo(f"note: {found.source} has {len(found.texts)} documents", err=True)
+            note(f"{found.source} has {len(found.texts)} documents")
         if trust_code:
-            click.echo("note: models may run their own Python (--trust-remote-code)", err=True)
+            note("models may run their own Python (--trust-remote-code)")
+        _measure(names, request, output, place, trust_code=trust_code)
+    click.echo(f"\noptimerge:\n  statistics:\n{_block(names, output)}", nl=False)
+
+
+def _measure(
+    names: Mapping[str, str], request: "Request", output: Path, device: str, *, trust_code: bool
+) -> None:
+    """Measure the models, each into the folder of its name, and print what was found."""
+    from rich.progress import TaskID
+
+    from optimerge.calibration.calibrate import calibrate
+    from optimerge.cli.bars import bar
+    from optimerge.cli.screen import err
+
+    with bar(err()) as shown:
         for model, name in names.items():
-            row = bar.add_task(name, total=None)
+            row = shown.add_task(name, total=None)
 
             def told(done: int, total: int, row: TaskID = row) -> None:
-                bar.update(row, completed=done, total=total)
+                shown.update(row, completed=done, total=total)
 
-            measured = calibrate(
-                model,
-                request,
-                output / name,
-                device=place,
-                trust_code=trust_code,
-                progress=told,
-            )
-            for one in measured:
+            folder = output / name
+            for one in calibrate(
+                model, request, folder, device=device, trust_code=trust_code, progress=told
+            ):
                 click.echo(_line(name, one))
-    click.echo(f"\noptimerge:\n  statistics:\n{_block(names, output)}", nl=False)
 
 
 def _line(name: str, one: "Calibrated") -> str:

@@ -23,8 +23,9 @@ def command(context: click.Context, shell: str | None) -> None:
       source <(optimerge completion zsh)
     """
     from optimerge.cli.completion_shells import script
+    from optimerge.errors import OptimergeError
 
     found = shell or Path(os.environ.get("SHELL", "")).name
     if found not in SHELLS:
-        raise click.UsageError(f"$SHELL names none of them; give {' or '.join(SHELLS)}", context)
+        raise OptimergeError(f"$SHELL names no shell that is known; give {' or '.join(SHELLS)}")
     click.echo(script(context.find_root().command, found), nl=False)

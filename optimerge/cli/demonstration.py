@@ -6,8 +6,9 @@ from pathlib import Path
 
 from optimerge.api.run import load_run
 from optimerge.cli.fronts import front_of, print_front
+from optimerge.cli.next_steps import steps
 from optimerge.cli.quiet import quiet
-from optimerge.cli.screen import duration, err, out
+from optimerge.cli.screen import duration, out, say
 from optimerge.cli.searching import run_search
 from optimerge.cli.values import mean_of, task_names
 from optimerge.front.choose import choose
@@ -30,7 +31,7 @@ def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> in
     make_writable(folder)
     started = time.monotonic()
     with quiet(folder / "log.txt", scoring=True):
-        zoo = make_zoo(zoo_folder, DEFAULT, _say) if zoo_folder else cached_zoo(DEFAULT, _say)
+        zoo = make_zoo(zoo_folder, DEFAULT, say) if zoo_folder else cached_zoo(DEFAULT, say)
     trained = time.monotonic()
     space = overridden(read_space(zoo.space), trials)
     code = run_search(space, folder, "cpu", last_words=False)
@@ -45,10 +46,6 @@ def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> in
     console.print(f"\nTime: models {made}, search {duration(searched - trained)}.")
     _next(folder, recipe, zoo)
     return code
-
-
-def _say(text: str) -> None:
-    err().print(text, style="dim")
 
 
 def _judge(run: Run) -> None:
@@ -76,17 +73,20 @@ def _judge(run: Run) -> None:
 
 def _next(folder: Path, recipe: Path, zoo: Zoo) -> None:
     run = shlex.quote(str(folder))
+    here = [
+        (f"optimerge front {run}", "the whole front"),
+        (f"optimerge test {run}", "does it win on items that the search never saw"),
+        (f"optimerge report {run}", "one page about all of it"),
+        (f"optimerge show {run} TRIAL", "one trial whole, with its recipe"),
+        (f"optimerge build {shlex.quote(str(recipe))} merged", "the knee as a checkpoint"),
+        (f"optimerge demo --run-dir {run} --trials 100", "search on, in the same run"),
+    ]
+    own = [
+        ("optimerge check my-space.yaml", "would it run, is there memory"),
+        ("optimerge search my-space.yaml --hours 9", "overnight"),
+    ]
     out().print(
-        f"The knee's recipe: {recipe}\n\n"
-        "Next:\n"
-        f"  optimerge front {run}                  the whole front\n"
-        f"  optimerge test {run}                   does it win on items the search never saw\n"
-        f"  optimerge report {run}                 one page about all of it\n"
-        f"  optimerge show {run} TRIAL             one trial whole, with its recipe\n"
-        f"  optimerge build {shlex.quote(str(recipe))} merged   the knee as a checkpoint\n"
-        f"  optimerge demo --run-dir {run} --trials 100   search on, in the same run\n\n"
+        f"The knee's recipe: {recipe}\n\nNext:\n{steps(here)}\n\n"
         f"Your own models: copy {zoo.space},\n"
-        "name your base, your experts and lm-eval tasks in it, then\n"
-        "  optimerge check my-space.yaml                would it run, is there memory\n"
-        "  optimerge search my-space.yaml --hours 9     overnight"
+        f"name your base, your experts and lm-eval tasks in it, then\n{steps(own)}"
     )

@@ -81,7 +81,7 @@ def command(
     from optimerge.api.evaluate import evaluate
     from optimerge.api.run import load_run
     from optimerge.cli.quiet import quiet
-    from optimerge.cli.screen import err
+    from optimerge.cli.screen import err, say
     from optimerge.errors import OptimergeError
     from optimerge.export.file import write_file
     from optimerge.front.formats import format_of
@@ -93,12 +93,7 @@ def command(
     if form is None:
         form = "table" if output is None else format_of(output)
     if form not in ("table", *FORMATS) or (form == "table" and output is not None):
-        raise OptimergeError(f"--format {form}: a file is csv, json or md")
-    console = err()
-
-    def say(text: str) -> None:
-        console.print(f"{text} ...")
-
+        raise OptimergeError(f"--format {form}: a file is csv, json or md; give one of them")
     with quiet(scoring=True):
         found = run_folder or (_run_of(model) if space is None else None)
         if space is None and found is None:
@@ -106,7 +101,7 @@ def command(
                 f"{model}: nothing says what to score it on; give --space SPACE or --run RUN"
             )
         if found is not None and run_folder is None:
-            console.print(f"scored as {found} does", soft_wrap=True)
+            err().print(f"scored as {found} does")
         scored = evaluate(
             model,
             read_space(space) if space else load_run(cast(Path, found), storage),

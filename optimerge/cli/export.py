@@ -1,5 +1,6 @@
 """`optimerge export`: a trial's recipe, with its evidence."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -92,6 +93,7 @@ def command(
     checked = file_of(run, output) if verify else None
     from optimerge.api.run import load_run
     from optimerge.cli.quiet import quiet
+    from optimerge.cli.screen import note
     from optimerge.front.limits import parse_limit
     from optimerge.merge.rounding import NOTE
     from optimerge.recipe.read import parse_recipe
@@ -111,8 +113,8 @@ def command(
         click.echo(text.encode(), nl=False)  # for programs: the same bytes everywhere
         return 0
     if parse_recipe(text).block.task_vectors:
-        click.echo(f"note: {NOTE}", err=True)
-    click.echo(f"wrote {file}\nbuild it: optimerge build {file} OUT")
+        note(NOTE)
+    click.echo(f"wrote {file}\nbuild it: optimerge build {shlex.quote(str(file))} OUT")
     if checked is None:
         return 0
     from optimerge.cli.verifying import verify_export

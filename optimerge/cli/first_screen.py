@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from optimerge.cli.here import RUNS, SPACES, runs_in, spaces_in
-from optimerge.cli.next_steps import steps
+from optimerge.cli.next_steps import search_command, steps
 from optimerge.errors import RunError
 from optimerge.records.glance import Glance, glance
 from optimerge.records.held import held
@@ -155,5 +155,4 @@ def _search(run: Path, seen: Glance) -> str:
     cwd = Path.cwd()
     if file.is_absolute() and file.is_relative_to(cwd):
         file = file.relative_to(cwd)
-    there = "" if run == Path(RUNS) / file.stem else f" --run-dir {shlex.quote(str(run))}"
-    return f"optimerge search {shlex.quote(str(file))}{there}"
+    return search_command(file, run)

@@ -63,6 +63,7 @@ def command(
     from optimerge.api.run import load_run
     from optimerge.cli.fronts import certainty_lines, print_all, print_front
     from optimerge.cli.quiet import quiet
+    from optimerge.cli.screen import note
     from optimerge.errors import OptimergeError
     from optimerge.export.file import write_file
     from optimerge.front.certainty import NOTHING
@@ -76,14 +77,16 @@ def command(
         opened = load_run(run, storage)
         if form == "table":
             if output is not None:
-                raise OptimergeError("--format table is for the screen; for a file take md")
+                raise OptimergeError(
+                    "--format table is for the screen; for a file give md, csv, json or parquet"
+                )
             if every:
                 print_all(opened.records)
             else:
                 print_front(opened.records, certainty=NOTHING if fast else opened.certainty())
             return
         if form == "parquet" and output is None and sys.stdout.isatty():
-            raise OptimergeError("parquet is not for the screen; give -o FILE")
+            raise OptimergeError("--format parquet is not for the screen; give -o FILE")
         certainty = NOTHING if fast else opened.certainty()
         content = opened.in_format(cast("Format", form), every=every, certainty=certainty)
         if output is not None:
@@ -95,4 +98,4 @@ def command(
             click.echo(plain(line), err=True)
         front = opened.front()
         if front.trials and not front.members:
-            click.echo(f"note: {plain(none_feasible(front.trials))}", err=True)
+            note(plain(none_feasible(front.trials)))

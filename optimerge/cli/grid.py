@@ -8,8 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 _GAP = 2
-_NAME = 12
-"""Characters of a name that are left at the least."""
+_WORDS = 12
+"""Characters of a name, or of other words, that are left at the least."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,11 @@ class Grid:
 
     def packed(self, width: int) -> list[list[Column]]:
         """Return the columns table by table: as many as fit side by side in so many characters."""
-        names, *others = self.columns
-        widest = max((column.width for column in others if column.right), default=0)
-        names = names.within(max(_NAME, width - widest - _GAP))
-        room = max(_NAME, width - names.width - _GAP)
+        if _width(self.columns) <= width:
+            return [list(self.columns)]
+        names, *others = (column.within(max(_WORDS, width // 3)) for column in self.columns)
         packed: list[list[Column]] = [[names]]
-        for column in (each.within(room) for each in others):
+        for column in others:
             if len(packed[-1]) > 1 and _width([*packed[-1], column]) > width:
                 packed.append([names])
             packed[-1].append(column)

@@ -3,6 +3,7 @@
 import click
 
 from optimerge.cli import completing
+from optimerge.cli.lists import names_and_words, settings
 from optimerge.cli.paragraphs import paragraph
 from optimerge.cli.plugged import from_package, warn_of
 from optimerge.methods.protocol import MergeMethod, Parameter, Required
@@ -32,10 +33,9 @@ def command(names: tuple[str, ...]) -> None:
     asked = [method_named(name) for name in names]
     if not names:
         known = all_methods()
-        width = max(map(len, known))
-        for method in known.values():
-            came = from_package(package_of_method(method.name))
-            click.echo(f"{method.name:{width}}  {method.summary}{came}")
+        came = {name: from_package(package_of_method(name)) for name in known}
+        rows = [(name, f"{method.summary}{came[name]}") for name, method in known.items()]
+        click.echo(names_and_words(rows))
         click.echo(
             "\noptimerge methods NAME shows a method's formula, parameters, defaults and paper."
         )
@@ -63,10 +63,7 @@ def describe(method: MergeMethod, package: Package | None = None) -> str:
         *(f"    {line}" for line in method.formula),
     ]
     rows = [(p.name, _default(p), _range(p), p.help) for p in method.parameters]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
-    lines += [
-        "  " + "  ".join(f"{row[i]:{widths[i]}}" for i in range(3)) + f"  {row[3]}" for row in rows
-    ]
+    lines += [settings(rows)] if rows else []
     return "\n".join(line for line in lines if line) + "\n"
 
 

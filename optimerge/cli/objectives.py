@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimerge.cli.lists import names_and_words
 from optimerge.cli.plugged import from_package, options_text, warn_of
 
 if TYPE_CHECKING:
@@ -46,13 +47,11 @@ def _list() -> None:
     from optimerge.space.objective_kinds.named import PLUGINS, package_of_objective
     from optimerge.space.objectives import KINDS
 
-    rows = [(f"{key}:", _first_line(kind.__doc__), "") for key, kind in KINDS.items()]
+    rows = [(f"{key}:", _first_line(kind.__doc__)) for key, kind in KINDS.items()]
     for name, found in PLUGINS.usable(()).items():
         came = from_package(package_of_objective(name))
-        rows.append((f"plugin: {name}", f"{found.summary}; {found.direction}", came))
-    width = max(len(row[0]) for row in rows)
-    for key, summary, came in rows:
-        click.echo(f"{key:{width}}  {summary}{came}")
+        rows.append((f"plugin: {name}", f"{found.summary}; {found.direction}{came}"))
+    click.echo(names_and_words(rows))
 
 
 def _first_line(doc: str | None) -> str:
@@ -72,6 +71,6 @@ def describe(objective: "NamedObjective", package: "Package | None") -> str:
         f"{objective.name}: {objective.summary}",
         f"  package: {package}",
         f"  {objective.direction}" + (f", in {objective.unit}" if objective.unit else ""),
-        *options_text(objective.options),
+        options_text(objective.options),
     ]
     return "\n".join(lines) + "\n"

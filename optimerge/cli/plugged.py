@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from optimerge.cli.lists import settings
 from optimerge.errors import PluginError
 from optimerge.records.plain import one_line
 
@@ -24,7 +25,7 @@ def warn_of(broken: Iterable[PluginError]) -> None:
         click.echo(f"Warning: {one_line(str(error))}", err=True)
 
 
-def options_text(options: "Sequence[Option]") -> list[str]:
+def options_text(options: "Sequence[Option]") -> str:
     """Return a line an option: name, default, kind, meaning."""
     from optimerge.recipe.options import REQUIRED
 
@@ -32,11 +33,7 @@ def options_text(options: "Sequence[Option]") -> list[str]:
         (o.name, "required" if o.default is REQUIRED else _text(o.default), o.kind, o.help)
         for o in options
     ]
-    widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
-    lines = [
-        "  " + "  ".join(f"{row[i]:{widths[i]}}" for i in range(3)) + f"  {row[3]}" for row in rows
-    ]
-    return lines or ["  no options"]
+    return settings(rows) if rows else "  no options"
 
 
 def _text(default: object) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from optimerge.cli import completing
+from optimerge.cli.lists import names_and_words
 from optimerge.cli.paragraphs import paragraph
 from optimerge.cli.plugged import from_package, options_text, warn_of
 
@@ -36,11 +37,8 @@ def command(names: tuple[str, ...]) -> None:
     asked = [sampler_named(name) for name in names]
     if not asked:
         known = all_samplers()
-        width = max(map(len, known))
-        for sampler in known.values():
-            paper = f" [{sampler.paper}]" if sampler.paper else ""
-            came = from_package(package_of_sampler(sampler.name))
-            click.echo(f"{sampler.name:{width}}  {sampler.summary}{paper}{came}")
+        rows = [(name, _listed(each)) for name, each in known.items()]
+        click.echo(names_and_words(rows))
         click.echo(
             "\noptimerge samplers NAME shows a sampler's options, given in the space as\n"
             "`sampler: {name: NAME, OPTION: VALUE}`. Any Optuna sampler: module:Class, as in\n"
@@ -58,6 +56,13 @@ def describe(sampler: "NamedSampler", package: "Package | None" = None) -> str:
         f"  package: {package}" if package else "",
         f"  source: {sampler.paper}" if sampler.paper else "",
         paragraph(f"use: {sampler.use}") if sampler.use else "",
-        *options_text(sampler.options),
+        options_text(sampler.options),
     ]
     return "\n".join(line for line in lines if line) + "\n"
+
+
+def _listed(sampler: "NamedSampler") -> str:
+    from optimerge.search.samplers.registry import package_of_sampler
+
+    paper = f" [{sampler.paper}]" if sampler.paper else ""
+    return f"{sampler.summary}{paper}{from_package(package_of_sampler(sampler.name))}"

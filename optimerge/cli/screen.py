@@ -1,4 +1,8 @@
-"""What goes to the screen: one console for results, one for progress, one way with numbers."""
+"""What goes to the screen: one console for results, one for progress, one way with numbers.
+
+Standard output has results: tables, data, what was made. Standard error has all else: what is done
+now, notes, progress, errors.
+"""
 
 import logging
 import sys
@@ -48,6 +52,16 @@ def _console(file: IO[str] | None, **options: Any) -> "Console":
     if not watched(console):
         console.width = WIDE
     return console
+
+
+def say(text: str) -> None:
+    """Tell what is done now."""
+    err().print(f"{text} ...", style="dim")
+
+
+def note(text: str) -> None:
+    """Tell what a reader should know, and may not expect."""
+    err().print(f"note: {text}")
 
 
 def watched(console: "Console") -> bool:

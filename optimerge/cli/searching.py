@@ -11,9 +11,10 @@ import click
 from optimerge.cli.devices import array_index, devices_for
 from optimerge.cli.ending import told_of_the_end
 from optimerge.cli.fronts import print_front
+from optimerge.cli.next_steps import search_command, steps
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
-from optimerge.cli.screen import duration, err, out
+from optimerge.cli.screen import duration, note, out, say
 from optimerge.cli.stopping import stopping
 from optimerge.cli.worker import end_with_supervisor
 from optimerge.cli.workers import run_workers
@@ -23,13 +24,14 @@ from optimerge.records.run import Run, find_run, make_writable, mend_journal, ur
 from optimerge.records.stop_request import last_token
 from optimerge.records.storage import kind_of
 from optimerge.search.again import Again, handed_over, start_again
-from optimerge.search.budget import make_budget
+from optimerge.search.budget import Budget, Stop, make_budget
 from optimerge.search.hooks import Hooks, host_of
 from optimerge.search.listening import listening
 from optimerge.search.lock import joined
 from optimerge.search.samplers.chosen import chosen_sampler
+from optimerge.search.samplers.named import NamedSampler
 from optimerge.search.samplers.unrepeated import SpaceUsedUpError
-from optimerge.search.session import open_session
+from optimerge.search.session import Session, open_session
 from optimerge.search.study import search
 from optimerge.search.watch import Watch
 from optimerge.space.space import SearchSpace
@@ -68,15 +70,15 @@ def run_search(
         joined(folder, index) as number,
         quiet(folder / "log.txt", scoring=True),
         stopping() as stop,
-        waiting_for_room(_note, lambda: stop.requested),
-        told_of_the_end(hooks, stop, folder.name, _note, started) as ending,
+        waiting_for_room(note, lambda: stop.requested),
+        told_of_the_end(hooks, stop, folder.name, note, started) as ending,
     ):
         _say_who_is_told(hooks)
         _warn_of_sqlite(folder, storage, number)
         if cut := mend_journal(folder):
             log.warning("cut %d bytes of a torn last line off the journal", cut)
         if allow_code:
-            _say("task files and the space may run their own Python (--allow-code)")
+            say("task files and the space may run their own Python (--allow-code)")
         session = open_session(
             space,
             folder,
@@ -85,39 +87,60 @@ def run_search(
             trust_code=trust_code,
             storage=storage,
             artifacts=artifacts,
-            say=_say,
-            warn=_note,
+            say=say,
+            warn=note,
         )
         ending.run = session.run
-        asked = space.search
-        budget = make_budget(asked.trials, asked.hours, asked.until)
-        if before_us:
-            budget = replace(budget, started=started, end=before_us.end)
-            session = replace(session, heard=before_us.heard)
-
-        def start_over() -> None:
-            if not stop.requested:
-                place = str(folder.resolve())
-                start_again(Again(place, budget.started, budget.end, session.heard))
-
-        limit = 60 * asked.trial_timeout if asked.trial_timeout else None
-        watch = Watch(limit, start_over, again=before_us is not None and before_us.hung)
-        session = replace(session, watch=watch, worker=new_worker(number))
+        session, budget = _going_on(session, folder, stop, before_us, started, number)
         before = session.run.finished()
-        used_up = ""
-        with SearchProgress(session.run, budget) as progress:
-            try:
-                with listening(session.run, stop, session.heard, _note):
-                    search(session, budget, sampler, stop, progress, warn=_note)
-            except SpaceUsedUpError as found:
-                used_up = ending.reason = str(found)
-            finally:
-                _bring_evidence(session.run)
+        used_up = _searched(session, budget, sampler, stop)
+        ending.reason = used_up or ending.reason
     if used_up:
-        _note(used_up)
+        note(used_up)
     if last_words:
         _last_words(session.run, before, time.monotonic() - started, space)
     return stop.code if stop.requested else 0
+
+
+def _going_on(
+    session: Session,
+    folder: Path,
+    stop: Stop,
+    before_us: Again | None,
+    started: float,
+    number: int,
+) -> tuple[Session, Budget]:
+    """Return the session with its worker and its watch over hung trials, and the budget.
+
+    What the search before handed over, if this process replaced one, holds on.
+    """
+    asked = session.space.search
+    budget = make_budget(asked.trials, asked.hours, asked.until)
+    if before_us:
+        budget = replace(budget, started=started, end=before_us.end)
+        session = replace(session, heard=before_us.heard)
+    heard = session.heard
+
+    def start_over() -> None:
+        if not stop.requested:
+            start_again(Again(str(folder.resolve()), budget.started, budget.end, heard))
+
+    limit = 60 * asked.trial_timeout if asked.trial_timeout else None
+    watch = Watch(limit, start_over, again=before_us is not None and before_us.hung)
+    return replace(session, watch=watch, worker=new_worker(number)), budget
+
+
+def _searched(session: Session, budget: Budget, sampler: NamedSampler, stop: Stop) -> str:
+    """Search; return why nothing more can be proposed, "" if that is not why it ends."""
+    with SearchProgress(session.run, budget) as progress:
+        try:
+            with listening(session.run, stop, session.heard, note):
+                search(session, budget, sampler, stop, progress, warn=note)
+        except SpaceUsedUpError as found:
+            return str(found)
+        finally:
+            _bring_evidence(session.run)
+    return ""
 
 
 def run_several(
@@ -137,7 +160,7 @@ def run_several(
     with (
         quiet(folder / "log.txt"),
         stopping() as stop,
-        told_of_the_end(hooks, stop, folder.name, _note) as ending,
+        told_of_the_end(hooks, stop, folder.name, note) as ending,
     ):
         _say_who_is_told(hooks)
         before, heard = 0, ""
@@ -156,7 +179,7 @@ def run_several(
 
 def _say_who_is_told(hooks: Hooks) -> None:
     if hooks.webhook:
-        _say(f"{host_of(hooks.webhook)} will be told of the end (webhook)")
+        say(f"{host_of(hooks.webhook)} will be told of the end (webhook)")
 
 
 def _last_words(
@@ -171,7 +194,7 @@ def _last_words(
 def _warn_of_sqlite(folder: Path, storage: str, others: int) -> None:
     url = url_of(folder, storage)
     if others and url and kind_of(url) == "sqlite":
-        _note(
+        note(
             "SQLite is for one worker, with several it may lose trials; leave --storage out on one "
             "machine, or give a PostgreSQL database"
         )
@@ -181,21 +204,15 @@ def _bring_evidence(run: Run) -> None:
     """Bring what waited for the artifact store to it, or say how much still waits."""
     if left := run.artifacts.bring():
         where = run.artifacts.local.where
-        _note(f"{left} files wait in {where} for {run.info.artifacts}; the next search brings them")
-
-
-def _say(text: str) -> None:
-    err().print(f"{text} ...", style="dim")
-
-
-def _note(text: str) -> None:
-    err().print(f"note: {text}")
+        note(f"{left} files wait in {where} for {run.info.artifacts}; the next search brings them")
 
 
 def _next_commands(folder: Path, space: SearchSpace) -> None:
     run = shlex.quote(str(folder))
-    out().print(
-        f"\nNext:\n  optimerge show {run} TRIAL       one trial whole\n"
-        f"  optimerge export {run}           the knee of the front as a recipe\n"
-        f"  optimerge search {shlex.quote(str(space.file))} --trials N   go on"
-    )
+    commands = [
+        (f"optimerge show {run} TRIAL", "one trial whole"),
+        (f"optimerge test {run}", "does it win on items that the search never saw"),
+        (f"optimerge export {run}", "the knee of the front as a recipe"),
+        (f"{search_command(space.file, folder)} --trials N", "go on"),
+    ]
+    out().print(f"\nNext:\n{steps(commands)}")

@@ -69,7 +69,7 @@ def describe(trial: "Trial", evidence: Sequence[str] = ()) -> list[str]:
     if trial.state == "pruned":
         lines.append("  stopped early: scores are estimates from a part of the items")
     for name, score in trial.scores.items():
-        error = f" +- {score.stderr:.4g} over {score.items} items" if score.stderr else ""
+        error = f" ±{score.stderr:.4g} over {score.items} items" if score.stderr else ""
         better = "larger" if score.direction == "maximize" else "smaller"
         value = f"{score.value:.4f}" if abs(score.value) < 10_000 else f"{score.value:,.0f}"
         lines.append(f"  {name}: {value}{error} ({better} is better)")

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from optimerge.cli.quiet import quiet
-from optimerge.cli.screen import err, out
+from optimerge.cli.screen import err, note, out, say
 from optimerge.cli.stopping import stopping
 from optimerge.export.recipe import export_text, write_export
 from optimerge.records.run import find_run, make_writable, mend_journal
@@ -44,13 +44,13 @@ def run_soup(
             trust_code=trust_code,
             storage=storage,
             artifacts=artifacts,
-            say=_say,
+            say=say,
         )
         experts = len(session.models.checkpoints) - 1
         tasks = ", ".join(task_objectives(session))
         out().print(f"greedy soup of {experts} experts, by the mean search score of {tasks}\n")
         steps = []
-        with listening(session.run, stop, session.heard, _say):
+        with listening(session.run, stop, session.heard, note):
             for step in greedy_soup(session, stop):
                 steps.append(step)
                 out().print(_line(step, first=len(steps) == 1))
@@ -91,7 +91,3 @@ def _write(session: Session, steps: list[Step], experts: int, file: Path) -> Non
     )
     write_export(export_text(session.run, last[-1].trial, found), file)
     out().print(f"\n{found}\nwrote {file}\nbuild it: optimerge build {shlex.quote(str(file))} OUT")
-
-
-def _say(text: str) -> None:
-    err().print(f"{text} ...", style="dim")

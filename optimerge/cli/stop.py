@@ -25,6 +25,7 @@ def command(run: Path, storage: str, now: bool) -> None:
       optimerge stop runs/mine
     """
     from optimerge.cli.quiet import quiet
+    from optimerge.cli.screen import note
     from optimerge.records.activity import activity
     from optimerge.records.run import open_run
     from optimerge.records.stop_request import ask_to_stop
@@ -38,4 +39,4 @@ def command(run: Path, storage: str, now: bool) -> None:
     how = "now, and its trial is put back" if now else "after its trial"
     click.echo(f"run {opened.name}: the search stops {how}; `optimerge search` goes on with it")
     if not running:
-        click.echo("note: no search is at work in it, as far as can be seen from this machine")
+        note("no search is at work in it, as far as can be seen from this machine")

@@ -1,10 +1,10 @@
 """The process's output streams: characters that they cannot show, and readers that are gone."""
 
 import codecs
+import io
 import os
 import select
 import sys
-from typing import IO
 
 UNREAD = 141
 """Exit code if the reader of the output is gone, as shells give a process that SIGPIPE ended."""
@@ -26,32 +26,49 @@ _LIKE = {
     "”": '"',
 }
 """What stands for a character where the output has none: one for one, so that columns stay."""
-_HANDLER = "optimerge.like"
+_HANDLER, _CODEC = "optimerge.like", "optimerge_ascii"
 
 
 def able_streams() -> None:
-    """Let standard output and error take every text, whatever their encoding: see `like`."""
+    """Let standard output and error take every text, whatever their encoding: see `like`.
+
+    An output in ASCII gets a codec of another name: click takes ASCII for a mistake, and writes
+    UTF-8 instead.
+    """
     codecs.register_error(_HANDLER, like)
+    codecs.register(lambda name: _ascii() if name == _CODEC else None)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure") and not is_unicode(stream):
-            stream.reconfigure(errors=_HANDLER)
+        if isinstance(stream, io.TextIOWrapper):
+            ascii_only = codecs.lookup(stream.encoding).name == "ascii"
+            encoding = _CODEC if ascii_only else stream.encoding
+            stream.reconfigure(encoding=encoding, errors=_HANDLER)
 
 
-def is_unicode(stream: IO[str]) -> bool:
-    """Whether a stream's encoding has every character."""
-    return (getattr(stream, "encoding", "") or "").lower().startswith("utf")
+def _ascii() -> codecs.CodecInfo:
+    known = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        name=_CODEC,
+        encode=known.encode,
+        decode=known.decode,
+        incrementalencoder=known.incrementalencoder,
+        incrementaldecoder=known.incrementaldecoder,
+    )
 
 
-def like(error: UnicodeError) -> tuple[str, int]:
-    """Return look-alikes of what an encoding lacks, as a handler of Python's codecs.
+def like(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Return what stands for a character that an encoding lacks, as a handler of Python's codecs.
 
-    >>> like(UnicodeEncodeError("ascii", "é ±.02模", 0, 7, ""))
-    ('e ~.02?', 7)
+    Of a file's name that is no text, the very byte.
+
+    >>> like(UnicodeEncodeError("ascii", "0.5 ±.02", 4, 5, "no such character"))
+    ('~', 5)
     """
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    lacking = error.object[error.start : error.end]
-    return "".join(_like(character) for character in lacking), error.end
+    character = error.object[error.start]
+    if "\udc80" <= character <= "\udcff":
+        return bytes([ord(character) - 0xDC00]), error.start + 1
+    return _like(character), error.start + 1
 
 
 def _like(character: str) -> str:

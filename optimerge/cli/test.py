@@ -111,7 +111,7 @@ def command(
     from optimerge.retest.session import retest_space
 
     if output is not None and form == "table":
-        raise OptimergeError("--format table is for the screen; for a file take md or json")
+        raise OptimergeError("--format table is for the screen; for a file give md or json")
     opened = open_run(run, storage, artifacts)
     if show:
         show_verdict(opened, read_results(opened), form, output)

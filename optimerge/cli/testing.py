@@ -12,7 +12,7 @@ from rich.progress import Progress, TaskID
 
 from optimerge.cli.bars import talking_bar
 from optimerge.cli.quiet import quiet
-from optimerge.cli.screen import clock_in, duration, err, number, out
+from optimerge.cli.screen import clock_in, duration, err, note, number, out, say
 from optimerge.cli.stopping import stopping
 from optimerge.cli.verdict import print_verdict
 from optimerge.errors import RunError
@@ -58,12 +58,12 @@ def run_test(
             artifacts=artifacts,
             stop=stop,
             observer=progress,
-            say=lambda text: err().print(f"{text} ...", style="dim"),
-            warn=lambda text: err().print(f"note: {text}"),
+            say=say,
+            warn=note,
         )
     if stop.requested:
         folder = shlex.quote(str(run.folder))
-        err().print(f"stopped; optimerge test {folder} goes on")
+        err().print(f"stopped; `optimerge test {folder}` goes on")
         return stop.code
     show_verdict(run, results, form, file)
     return 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from optimerge.api.run import Run
 from optimerge.cli.quiet import quiet
-from optimerge.cli.screen import err, out
+from optimerge.cli.screen import out, say
 from optimerge.errors import RunError
 from optimerge.export.compare import Distance
 from optimerge.export.verify import Verified
@@ -31,10 +31,10 @@ def verify_export(
             device=device,
             allow_code=allow_code,
             trust_code=trust_code,
-            say=_say,
+            say=say,
         )
     for line in lines(found):
-        out().print(line, markup=False, highlight=False, soft_wrap=True)
+        out().print(line)
     return 0 if found.sound else 1
 
 
@@ -96,10 +96,6 @@ def _why(found: Verified) -> list[str]:
 def _scores(ours: Score, theirs: Score) -> str:
     gap = theirs.value - ours.value
     return f"{ours.value:.4f} and {theirs.value:.4f} ({gap:+.4f})"
-
-
-def _say(text: str) -> None:
-    err().print(f"{text} ...", style="dim")
 
 
 def file_of(run: Path, output: Path | None) -> Path:

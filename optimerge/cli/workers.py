@@ -18,7 +18,7 @@ import click
 
 from optimerge.cli.devices import array_index
 from optimerge.cli.run_progress import RunProgress
-from optimerge.cli.screen import err
+from optimerge.cli.screen import note
 from optimerge.cli.worker import Worker, arguments, ending, worker_environment
 from optimerge.errors import OptimergeError
 from optimerge.merge.shared import SHARED_VARIABLE, make_shared
@@ -125,7 +125,7 @@ def _restarted(worker: Worker, code: int | None) -> bool:
         raise OptimergeError(worker.last_words().removeprefix("Error: "))
     if worker.started > RESTARTS:
         return False
-    err().print(f"note: worker {worker.index} ended {ending(code)}; it is started again")
+    note(f"worker {worker.index} ended {ending(code)}; it is started again")
     worker.start()
     return True
 

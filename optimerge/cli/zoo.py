@@ -1,5 +1,6 @@
 """`optimerge zoo`: tiny models to try everything on."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -32,6 +33,7 @@ def command(directory: Path, report: bool, hard: bool, seed: int) -> None:
     from dataclasses import replace
 
     from optimerge.cli.quiet import quiet
+    from optimerge.cli.screen import say
     from optimerge.zoo.config import DEFAULT, HARD
     from optimerge.zoo.make import make_zoo
     from optimerge.zoo.report import report as measure
@@ -40,10 +42,12 @@ def command(directory: Path, report: bool, hard: bool, seed: int) -> None:
         zoo = make_zoo(
             directory,
             replace(HARD if hard else DEFAULT, seed=seed),
-            lambda text: click.echo(text, err=True),
+            say,
         )
         if report:
             click.echo(str(measure(zoo)))
     seconds = sum(zoo.seconds.values())
     how = "was there already" if zoo.reused else f"made in {seconds:.0f} s"
-    click.echo(f"zoo in {directory} ({how}); search it: optimerge search {zoo.space}")
+    click.echo(
+        f"zoo in {directory} ({how}); search it: optimerge search {shlex.quote(str(zoo.space))}"
+    )

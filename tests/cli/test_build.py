@@ -59,7 +59,7 @@ def test_ctrl_c_and_again(
         fail_at(patch, 7, KeyboardInterrupt())
         code, _, said = built(recipe, out, capsys)
     assert code == 130
-    assert said.strip() == "stopped: the same command goes on where this one was"
+    assert said.strip() == "stopped; the same command goes on where this one was"
     code, wrote, said = built(recipe, out, capsys)
     assert code == 0
     assert re.fullmatch(r"note: 7 of \d+ tensors are there from an earlier run, .*\n", said)

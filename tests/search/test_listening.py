@@ -122,8 +122,9 @@ def test_the_command_says_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixt
     tokens = {""}
     for options, word in (([], "after its trial"), (["--now"], "now, and its trial is put back")):
         assert command(["stop", str(tmp_path / "mine"), *options]) == 0
-        assert word in (text := capsys.readouterr().out)
-        assert "no search is at work in it" in text
+        printed = capsys.readouterr()
+        assert word in printed.out
+        assert "note: no search is at work in it" in printed.err
         tokens.add(last_token(open_run(tmp_path / "mine")))
     assert len(tokens) == 3
     assert command(["stop", str(tmp_path / "other")]) == 2
