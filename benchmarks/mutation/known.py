@@ -1,7 +1,7 @@
 """What a run of the tests without faults tells: which tests run which lines, and their seconds."""
 
-from collections.abc import Iterable
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class Known:
 
     def limit(self, tests: list[str]) -> float:
         """Return the seconds after which these tests count as hanging."""
-        return 20 + 5 * sum(map(self._seconds, tests))
+        return 20 + 3 * sum(map(self._seconds, tests))
 
     def _seconds(self, test: str) -> float:
         file, _, name = test.partition("::")
@@ -91,4 +91,6 @@ def _tests(contexts: Iterable[str]) -> list[str]:
 
 def _seconds(file: Path) -> dict[str, float]:
     cases = ElementTree.parse(file).iter("testcase")
-    return {f"{case.get('classname')}.{case.get('name')}": float(case.get("time", 0)) for case in cases}
+    return {
+        f"{case.get('classname')}.{case.get('name')}": float(case.get("time", 0)) for case in cases
+    }

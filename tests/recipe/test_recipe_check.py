@@ -126,7 +126,7 @@ def test_every_number_of_a_value_is_looked_at(value: str) -> None:
 
 def test_a_wrong_chat_template_gets_a_hint_or_the_list() -> None:
     text = f"merge_method: linear\n{models('a', 'b')}chat_template: "
-    with pytest.raises(RecipeError, match="'llama-3' is neither .*; did you mean 'llama3'"):
+    with pytest.raises(RecipeError, match=r"'llama-3' is neither .*; did you mean 'llama3'"):
         parse_recipe(f"{text}llama-3\n")
     with pytest.raises(RecipeError, match="; known: auto, chatml, llama3, alpaca, mistral, exaone"):
         parse_recipe(f"{text}zzz zzz\n")

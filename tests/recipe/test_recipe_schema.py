@@ -99,7 +99,10 @@ def test_the_length_of_a_source_is_its_layers() -> None:
             f"{HEAD}tokenizer: {{tokens: {{x: {{zzz: 1}}}}}}\n",
             "tokenizer.tokens.x: unknown key 'zzz'; known: source, force",
         ),
-        (f"{HEAD}tokenizer: {{sourc: a}}\n", "tokenizer: unknown key 'sourc'; did you mean 'source'"),
+        (
+            f"{HEAD}tokenizer: {{sourc: a}}\n",
+            "tokenizer: unknown key 'sourc'; did you mean 'source'",
+        ),
         (
             "merge_method: linear\nmodels: [{model: a, parameters: {weight: {filter: mlp}}}]\n",
             "my.yaml: models[0].parameters.weight[0]: the key 'value' is missing",
@@ -146,7 +149,10 @@ def token(rule: str) -> str:
         ("{source: {kind: zero, token_id: 0}}", "token and token_id belong to"),
         ("{source: {kind: zero, model: a}}", "{kind: zero} takes no model"),
         ("{force: true}", "force needs a source: a model, {kind: zero} or a model_token"),
-        ("{source: zzz}", "tokenizer.tokens['<x>']: 'zzz' is none of the recipe's models; they are a, b"),
+        (
+            "{source: zzz}",
+            "tokenizer.tokens['<x>']: 'zzz' is none of the recipe's models; they are a, b",
+        ),
         ("{source: {kind: model_token, model: zz, token: y}}", "'zz' is none of the recipe's"),
     ],
 )

@@ -71,7 +71,7 @@ def test_a_value_may_be_made_of_its_cases() -> None:
 
 @pytest.mark.parametrize("mixed", [[1, {"value": 2}], [[1], 2]])
 def test_a_list_is_a_gradient_or_filtered_values(mixed: object) -> None:
-    with pytest.raises(ValueError, match="a list holds numbers .* or filtered values, not both"):
+    with pytest.raises(ValueError, match=r"a list holds numbers .* or filtered values, not both"):
         value(mixed)
 
 
