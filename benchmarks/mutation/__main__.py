@@ -16,7 +16,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.mutation.known import Known, learn
+from benchmarks.mutation.known import Known, check_found, learn
 from benchmarks.mutation.mutants import Mutant, mutants_of, mutated, sample
 from benchmarks.mutation.workplace import TIMED_OUT, Workplace, workplace
 
@@ -37,9 +37,9 @@ def equivalents() -> dict[str, str]:
     return {each["name"]: each["why"] for each in yaml.safe_load(EQUIVALENTS.read_text("utf-8"))}
 
 
-def tried(place: Workplace, known: Known, mutant: Mutant, first: str) -> str:
+def tried(place: Workplace, known: Known, mutant: Mutant, first: str, most: float) -> str:
     """Return what became of a mutant: killed, timed out, survived, or untested."""
-    tests = known.tests(mutant, first)
+    tests = known.tests(mutant, first, most)
     if not tests:
         return "untested"
     with place.changed(mutant.file, mutated(ROOT, mutant)):
@@ -56,6 +56,7 @@ def main() -> int:
     parser.add_argument("--tests", action="append", help="instead of the room's own tests")
     parser.add_argument("--only", action="append", help="name of a mutant")
     parser.add_argument("--known", type=Path, help="folder, made if it is not there")
+    parser.add_argument("--seconds", type=float, default=300.0, help="of tests a mutant, at most")
     given = parser.parse_args()
     everything = [m for file in room_files(given.room) for m in mutants_of(ROOT, file)]
     chosen = sample(everything, given.count, given.seed)
@@ -66,18 +67,21 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         own = f"tests/{given.room}"
         known = learn(place, given.tests or [own], folder)
-        counts = _try_all(place, known, chosen, own)
+        counts = _try_all(place, known, chosen, own, given.seconds)
     print(f"{given.room}: {len(everything)} mutants, {len(chosen)} tried: {dict(counts)}")
     return 1 if counts["SURVIVED"] or counts["untested"] else 0
 
 
-def _try_all(place: Workplace, known: Known, chosen: list[Mutant], own: str) -> Counter[str]:
+def _try_all(
+    place: Workplace, known: Known, chosen: list[Mutant], own: str, most: float
+) -> Counter[str]:
     reasons = equivalents()
     counts: Counter[str] = Counter()
+    check_found(place, {test for mutant in chosen for test in known.tests(mutant, own, most)})
     for mutant in chosen:
         start = time.monotonic()
         equivalent = mutant.name in reasons
-        outcome = "equivalent" if equivalent else tried(place, known, mutant, own)
+        outcome = "equivalent" if equivalent else tried(place, known, mutant, own, most)
         counts[outcome] += 1
         print(
             f"{outcome:10} {time.monotonic() - start:5.1f} s  {mutant.name}  "
