@@ -48,19 +48,3 @@ def test_one_value_has_an_error_only_with_bounds():
     with pytest.raises(ValueError, match="give bounds"):
         partial_estimate([1.0], 5)
     assert partial_estimate([1.0], 5, bounds=(0, 1)).stderr > 0.4
-
-
-@pytest.mark.parametrize(
-    ("part", "of"),
-    [([], 3), ([1, 2, 3, 4], 3), ([[1, 2]], 3), ([1, np.nan], 3), ([np.inf, 1], 3), (7, 3)],
-)
-def test_what_is_no_part_of_the_items_is_refused(part, of):
-    with pytest.raises(ValueError, match="between 1 and 3 finite values are needed"):
-        partial_estimate(part, of)
-
-
-def test_one_value_alone_has_an_error_only_within_bounds():
-    with pytest.raises(ValueError, match="one value alone says nothing of its error: give bounds"):
-        partial_estimate([1], of=2)
-    assert partial_estimate([1], of=2, bounds=(0, 1)).stderr > 0
-    assert partial_estimate([1], of=1).stderr == 0.0
