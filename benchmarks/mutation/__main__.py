@@ -50,7 +50,7 @@ def tried(place: Workplace, known: Known, mutant: Mutant, first: str, most: floa
     tests = known.tests(mutant, first, most)
     if not tests:
         return "untested"
-    with place.changed(mutant.file, mutated(ROOT, mutant)):
+    with place.changed(mutant.file, mutated(place.root, mutant)):
         status = place.pytest(["-x", "--hypothesis-seed=0", *tests], known.limit(tests))
     return {0: "SURVIVED", TIMED_OUT: "timed out"}.get(status, "killed")
 
