@@ -1,8 +1,10 @@
 """What a run of the tests without faults tells: which tests run which lines, and their seconds."""
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from coverage import CoverageData
@@ -28,8 +30,8 @@ class Known:
     seconds: dict[str, float]
     """By `folder.file.function[parameters]`, as pytest's report calls tests."""
 
-    def tests(self, mutant: Mutant, first: str) -> list[str]:
-        """Return the tests that run the mutant's line, the cheapest first.
+    def tests(self, mutant: Mutant, first: str, most: float) -> list[str]:
+        """Return the tests that run the mutant's line: of each file the cheapest, then the next.
 
         A line that only importing runs is tested by all tests that run anything of its file, and
         where importing runs the whole file, by all tests that there are.
@@ -37,30 +39,25 @@ class Known:
         Args:
             mutant: The fault.
             first: Tests in this folder come before the others.
+            most: Seconds after which no more tests are taken.
         """
         lines = self.data.contexts_by_lineno(mutant.file.as_posix())
         tests = _tests(lines.get(mutant.line, []))
         if not tests and mutant.line in lines:
             tests = _tests(context for each in lines.values() for context in each)
             tests = tests or _tests(self.data.measured_contexts())
-        files: dict[str, float] = {}
-        for test in tests:
-            file = test.partition("::")[0]
-            files[file] = files.get(file, 0.0) + self._seconds(test)
-
-        def order(test: str) -> tuple[bool, float, str, float]:
-            file = test.partition("::")[0]
-            return not test.startswith(first), files[file], file, self._seconds(test)
-
-        return sorted(tests, key=order)
+        ordered = _spread(tests, first, self._seconds)
+        spent = accumulate(map(self._seconds, ordered))
+        return [test for test, until in zip(ordered, spent, strict=True) if until <= most]
 
     def limit(self, tests: list[str]) -> float:
         """Return the seconds after which these tests count as hanging."""
-        return 20 + 5 * sum(map(self._seconds, tests))
+        return 20 + 3 * sum(map(self._seconds, tests))
 
     def _seconds(self, test: str) -> float:
         file, _, name = test.partition("::")
-        return self.seconds.get(f"{file.removesuffix('.py').replace('/', '.')}.{name}", 1.0)
+        place = file.removesuffix(".py").replace("/", ".")
+        return self.seconds.get(f"{place}.{name.replace('::', '.')}", 1.0)
 
 
 def learn(place: Workplace, tests: list[str], folder: Path) -> Known:
@@ -79,10 +76,26 @@ def learn(place: Workplace, tests: list[str], folder: Path) -> Known:
             raise RuntimeError(f"tests fail without a fault:\n{place.log.read_text()[-3000:]}")
     found = CoverageData(basename=str(data))
     found.read()
-    # A test that pytest does not find by its name would look like one that notices the fault.
-    if place.pytest(["--collect-only", *_tests(found.measured_contexts())], _HOUR):
-        raise RuntimeError(f"tests are not found again:\n{place.log.read_text()[-3000:]}")
     return Known(found, _seconds(times))
+
+
+def check_found(place: Workplace, tests: Iterable[str]) -> None:
+    """Raise RuntimeError if pytest does not find one: it would look as if it noticed a fault."""
+    if place.pytest(["--collect-only", *sorted(tests)], _HOUR):
+        raise RuntimeError(f"tests are not found again:\n{place.log.read_text()[-3000:]}")
+
+
+def _spread(tests: list[str], first: str, seconds: Callable[[str], float]) -> list[str]:
+    """Return the tests in rounds: the cheapest of each file, the second of each, ..."""
+    rounds: Counter[str] = Counter()
+    ranks = {}
+    for test in sorted(tests, key=lambda test: (seconds(test), test)):
+        file = test.partition("::")[0]
+        ranks[test] = rounds[file]
+        rounds[file] += 1
+    return sorted(
+        tests, key=lambda test: (not test.startswith(first), ranks[test], seconds(test), test)
+    )
 
 
 def _tests(contexts: Iterable[str]) -> list[str]:

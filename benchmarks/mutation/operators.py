@@ -103,9 +103,8 @@ def _choice(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _returned(node: ast.AST) -> Iterator[ast.AST]:
-    if isinstance(node, ast.Return) and node.value is not None:
-        if not (isinstance(node.value, ast.Constant) and node.value.value is None):
-            yield ast.Return(ast.Constant(None))
+    if isinstance(node, ast.Return) and node.value and ast.unparse(node.value) != "None":
+        yield ast.Return(ast.Constant(None))
 
 
 def _argument(node: ast.AST) -> Iterator[ast.AST]:

@@ -175,6 +175,14 @@ def test_what_is_no_pick_is_refused_with_all_there_are(how):
         choose(front_of(), how)
 
 
+@pytest.mark.parametrize(("count", "shown"), [(8, "1, 2, 3, 4, 5, 6, 7"), (9, "6, 7, … 8")])
+def test_a_trial_that_is_not_there_is_told_the_first_eight_and_the_last(count, shown):
+    trials = [trial(n, [0.1, 0.2, 0.3 + n]) for n in range(count)]
+    with pytest.raises(RunError) as caught:
+        choose(front_of(trials), "trial:zzz")
+    assert str(caught.value).endswith(shown)
+
+
 @given(st.permutations(range(10)), max_examples=15)
 def test_the_order_of_trials_changes_no_reason(order):
     trials = study()

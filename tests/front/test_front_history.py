@@ -67,6 +67,12 @@ def test_neither_order_nor_unit_matters_and_open_trials_are_left_out():
     assert measured.hypervolume[-1] == pytest.approx(front.relative_hypervolume)
 
 
+def test_the_first_trial_joins_whatever_its_losses_are():
+    first = trial(0, [-1e90, -1e90, 1e90])
+    found = make_history([first], OBJECTIVES, [2e90] * 3, [1.0] * 3)
+    assert found.joined.tolist() == [True]
+
+
 def test_of_nothing_there_is_no_history():
     assert make_history([], OBJECTIVES).hypervolume.tolist() == []
     failed = make_history([trial(0, [None] * 3, state="failed")], OBJECTIVES)
@@ -80,6 +86,14 @@ def test_a_sampled_volume_is_the_exact_one_within_its_error():
     assert 0 < error[-1] < 0.01 * exact[-1]
     assert (abs(volume - exact) < 4 * error + 1e-9).all()
     assert (np.diff(volume) >= 0).all()
+
+
+def test_the_error_of_a_sampled_volume_is_that_of_a_share():
+    volume, error = sampled_history([[1.0, 1.0], [0.0, 0.0]], [0.0, 0.0], [2.0, 4.0])
+    share = volume[0] / 8
+    assert share == pytest.approx(0.375, abs=1e-3)
+    assert error[0] == pytest.approx(8 * np.sqrt(share * (1 - share) / 2**18))
+    assert error[1] == 0  # the whole box
 
 
 def test_a_sampled_volume_counts_each_sample_once_for_the_first_that_dominates_it():

@@ -80,6 +80,14 @@ def test_a_model_without_outcomes_is_drawn_beside_those_with():
     assert drawn[0].mean() == pytest.approx(losses[0], abs=0.02)
 
 
+def test_who_has_outcomes_is_known_model_by_model():
+    values = np.ones((4, 3))
+    values[2, 1] = np.nan
+    each = Outcomes(np.ones(3), np.zeros(3), (Part(values),))
+    assert each.by_documents.tolist() == [True, False, True]
+    assert Outcomes(np.ones(2), np.zeros(2)).by_documents.tolist() == [False, False]
+
+
 def test_the_seed_decides_and_the_size_of_chunks_does_not_matter_to_shapes(monkeypatch):
     each = outcomes(answers(np.random.default_rng(5), 64, 4))
     first = draw([each], draws=500, seed=7)

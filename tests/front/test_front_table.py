@@ -56,6 +56,21 @@ def test_all_table_holds_every_trial():
     assert table["code"][7] == 0.99
 
 
+def test_errors_of_scores_stand_beside_them():
+    table = all_of(study())
+    assert table["maths_stderr"].tolist()[:7] == [0.01] * 7
+    assert math.isnan(table["maths_stderr"][7])
+
+
+def test_a_column_has_the_type_of_its_values():
+    params = [{"a": True, "b": 1, "c": 0.5, "d": "x"}, {"a": False, "b": 2, "c": 1, "d": "y"}]
+    rows = [trial(n, [0.1, 0.2, 0.3], params=each) for n, each in enumerate(params)]
+    full, gaps = all_of(rows), all_of([*rows, trial(2, [0.1, 0.2, 0.3])])
+    assert [str(full[name].dtype) for name in "abc"] == ["bool", "int64", "float64"]
+    assert [str(gaps[name].dtype) for name in "abc"] == ["boolean", "Int64", "float64"]
+    assert full["d"].tolist() == ["x", "y"]
+
+
 def test_no_rows_still_have_columns():
     table = front_table(make_front([], OBJECTIVES))
     assert (len(table), list(table)) == (0, [*HEAD, *SCORES, *STATS, "seconds"])
@@ -226,6 +241,15 @@ def test_markdown_is_a_table_whatever_the_run_holds():
     assert "0.6 ± 0.01" in lines[2]
     assert "w = 0.3333" in lines[2]
     assert "<img" not in lines[2].replace("\\<", "")
+
+
+def test_markdown_says_how_much_a_merge_changed():
+    changed = trial(1, [0.6, 0.5, 0.4], stats=MergeStats(1.0, 8, 3, 0.5, 0.5))
+    moved = trial(2, [0.7, 0.4, 0.4], stats=MergeStats(1.0, 8, 3, 0.5, 0.5, compared=False))
+    front = make_front([changed, moved], OBJECTIVES)
+    lines = to_markdown([changed, moved], front).splitlines()
+    assert lines[2].split(" | ")[-2] == "37.5%"
+    assert lines[3].split(" | ")[-2] == ""
 
 
 def test_the_columns_of_the_front_are_those_of_all_trials():

@@ -31,3 +31,10 @@ def test_draws_for_single_entries_are_those_of_the_whole_tensor() -> None:
         everything = uniforms(key, 0, 203)
         positions = torch.tensor([0, 1, 2, 3, 4, 77, 202])
         assert torch.equal(uniforms_at(key, positions), everything[positions].long())
+
+
+@pytest.mark.parametrize("k", [1, 2, 500, 1999, 2000])
+def test_the_kth_smallest_of_many_is_where_a_sort_puts_it(k: int) -> None:
+    for seed in range(3):
+        values = torch.rand(40, 50, generator=torch.Generator().manual_seed(seed))
+        assert kth_smallest(values, k) == values.reshape(-1).sort().values[k - 1]

@@ -62,3 +62,21 @@ def test_a_gradient_begins_anew_in_every_slice() -> None:
 
 def test_one_layer_has_the_last_value_of_a_gradient() -> None:
     assert rows(GRADIENT, layers=1)["red", "weight", ""] == (1.0,)
+
+
+MODULES = """
+merge_method: linear
+modules:
+  default:
+    models: [{model: red}, {model: blue, parameters: {weight: 0.25}}]
+    parameters: {weight: 0.5}
+parameters: {weight: 0.75}
+"""
+
+
+def test_the_numbers_of_a_module_come_before_those_of_the_recipe() -> None:
+    found = rows(MODULES, layers=2)
+    assert found["red", "weight", ""] == (0.5, 0.5)
+    assert found["blue", "weight", ""] == (0.25, 0.25)
+    without = rows(MODULES.replace("    parameters: {weight: 0.5}\n", ""), layers=2)
+    assert without["red", "weight", ""] == (0.75, 0.75)
