@@ -18,8 +18,6 @@ from pathlib import Path
 if __name__ == "__main__":  # run as a file: what it imports lies a folder up
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.search import ALL_SAMPLERS
-
 ROOT = Path(__file__).parents[1]
 BENCHMARK = (sys.executable, str(ROOT / "benchmarks" / "search.py"))
 SLOW = ("optuna_gp", "gp_tpe_in_turn")
@@ -28,6 +26,8 @@ REAL = ("auto", "optuna_tpe_multivariate@shared", "mmmo_as_released", "random@na
 
 def runs() -> Iterator[list[str]]:
     """Yield what is run for the published pictures: the slow samplers on one surface a zoo only."""
+    from benchmarks.search import ALL_SAMPLERS
+
     quick = [name for name in ALL_SAMPLERS if name not in SLOW]
     yield ["run", "--samplers", *quick]
     yield ["run", "--surfaces", "A24", "B8", "--samplers", "optuna_gp@shared"]

@@ -82,9 +82,9 @@ def test_yaml_that_is_none_is_seen(text: str) -> None:
         list(spaces_of(text))
 
 
-@pytest.mark.parametrize("block", of("toml", "json"), ids=str)
-def test_data_can_be_read(block: Block) -> None:
-    assert {"toml": tomllib.loads, "json": json.loads}[block.kind](block.text)
+def test_data_can_be_read() -> None:
+    for block in of("toml", "json"):
+        assert {"toml": tomllib.loads, "json": json.loads}[block.kind](block.text), str(block)
 
 
 @pytest.mark.parametrize("block", of(*SHELL), ids=str)

@@ -77,7 +77,6 @@ def provoked(made_family: Path, folder: Path) -> Iterator[tuple[str, list[str]]]
         "method": broken(data, merge_method="dare-ties"),
         "parameter": broken(data, models=[{"model": "red", "parameters": {"densty": 1}}]),
         "range": broken(data, models=[{"model": "red", "parameters": {"density": 2}}]),
-        "task": broken(data, objectives=[{"task": "ecko"}]),
         "metric": broken(data, objectives=[{"task": "echo", "metric": "f2"}]),
         "code": broken(data, objectives=[{"function": "mine:score", "direction": "maximize"}]),
         "include": broken(data, include_path="nowhere"),
