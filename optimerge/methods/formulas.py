@@ -39,7 +39,7 @@ MASKED = (
 """What becomes of a task vector that a mask m thins (`sparsify.masked`)."""
 LARGEST = (
     r"m = 1 \text{ at the } \max(1, \lfloor \rho_i n \rfloor) \text{ largest of } \lvert"
-    r" \tau \rvert"
+    r" \tau \rvert \text{, nowhere if } \rho_i = 0"
 )
 BAND = (
     r"m = 1 \text{ at the ranks } k + 1 \text{ to } k + \lfloor \rho_i n \rfloor "

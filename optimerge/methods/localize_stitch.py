@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optimerge.methods.changes import PAPERS, Changes, adding
+from optimerge.methods.formulas import TASK_VECTOR
 from optimerge.methods.parameters import DENSITY, real
 from optimerge.methods.protocol import MergeMethod, TensorGroup
 
@@ -42,7 +43,8 @@ METHOD = MergeMethod(
     paper="https://arxiv.org/abs/2408.13656",
     formula=(
         r"m_i = 1 \text{ at the } \max(1, \lfloor \rho_i n \rfloor) \text{ largest of }"
-        r" \lvert \tau_i \rvert, \text{ else } 0, \quad \tau_i = x_i - b",
+        r" \lvert \tau_i \rvert \text{, nowhere if } \rho_i = 0, \text{ else } 0",
+        TASK_VECTOR,
         r"y = b + \lambda\, \frac{\sum_i w_i m_i \tau_i}{\max(1, \sum_i m_i)}",
     ),
     use=(

@@ -64,7 +64,7 @@ METHOD = MergeMethod(
     formula=(
         r"D_i = w_i\, m_i \odot \tau_i, \quad \tau_i = x_i - b, \quad"
         r" m_i = 1 \text{ at the } \max(1, \lfloor \rho_i n \rfloor) \text{ largest of"
-        r" } \lvert \tau_i \rvert",
+        r" } \lvert \tau_i \rvert \text{, nowhere if } \rho_i = 0",
         r"s = \operatorname{sign}\left(\sum_i D_i\right), \quad \text{0 counts as } +",
         r"k_i = 1 \text{ where } D_i \ne 0 \text{ and either } \operatorname{sign}(D_i) = s"
         r" \text{ or } \lvert \tau_i \rvert \text{ is among its } \lfloor"
