@@ -84,7 +84,7 @@ def read_history(
             failed.append(point)
     m, names = len(directions), sorted({name for trial in scored for name in trial.constraints})
     losses = [
-        [to_loss(v, d) for v, d in zip(trial.values, directions, strict=True)]  # type: ignore[arg-type]
+        [to_loss(value, way) for value, way in zip(trial.values or (), directions, strict=True)]
         for trial in scored
     ]
     noise = [_variances(trial, objectives, m) for trial in scored]
