@@ -60,7 +60,7 @@ def print_check(
     from optimerge.search.layers import candidate_layers
     from optimerge.search.models import open_models
     from optimerge.search.samplers.chosen import chosen_sampler
-    from optimerge.search.spread import choose
+    from optimerge.search.tiers_shared import choose_tiers
     from optimerge.space.layer_groups import layers_label
     from optimerge.space.objectives import SparsityObjective, TaskObjective, objective_name
 
@@ -118,7 +118,7 @@ def print_check(
         least, most = candidate_layers(space)
         click.echo(f"layers: {least} to {most} in a candidate, {base.layers} in {base.reference}")
     where = chosen_device(device, space.search.device_map)
-    click.echo(f"memory: {choose(models, space, where).text(where)}")
+    click.echo(f"memory: {choose_tiers(models, space, where).text(where)}")
     specs = [spec for spec in space.objectives if isinstance(spec, TaskObjective)]
     report = [spec for spec in space.report if isinstance(spec, TaskObjective)]
     with quiet(scoring=True):
