@@ -113,14 +113,14 @@ def _memory(models: Models, device: str) -> str:
     """Return what is kept where, once the model is seen to be one that is merged in place."""
     from optimerge.merge.layer_count import check_depths
     from optimerge.merge.resident import check_in_place
-    from optimerge.search.spread import choose
+    from optimerge.search.tiers_shared import choose_tiers
 
     with quiet(scoring=True):
         check_in_place(models.base, models.vocabulary)
         if models.layers:
             check_depths(models.base, *models.layers)
     where = chosen_device(device, models.space.search.device_map)
-    return choose(models, models.space, where).text(where)
+    return choose_tiers(models, models.space, where).text(where)
 
 
 def _objective_lines(models: Models, *, allow_code: bool) -> Iterator[str]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from optimerge.export.merging import Merging
 from optimerge.export.tied import TieRecorder
-from optimerge.merge.plan import make_plan
+from optimerge.merge.engine import Engine
+from optimerge.merge.plan import TensorPlan, make_plan
 from optimerge.merge.tensor import Selections
 from optimerge.recipe.schema import Recipe
 from optimerge.search.session import Session
@@ -30,6 +31,15 @@ class Explained:
     where: str = ""
     """The first tensor with an unexplained one; "" if there is none."""
 
+    def and_of(self, name: str, tied: int, rounded: int, unexplained: int) -> "Explained":
+        """Return this with the entries of one more tensor."""
+        return Explained(
+            self.tied + tied,
+            self.rounded + rounded,
+            self.unexplained + unexplained,
+            self.where or (name if unexplained else ""),
+        )
+
 
 def explain(
     session: Session,
@@ -45,39 +55,45 @@ def explain(
     """
     import torch
 
-    engine = session.engine
+    engine, found = session.engine, Explained()
     plan = make_plan(recipe, engine.checkpoints)
     parts = {part.name: part for part in plan.tensors}
     exact = Selections("exact", engine.seed)
-    tied = rounded = unexplained = 0
-    where = ""
     with Merging(
         plan, engine.checkpoints, exact, "cpu", engine.align, engine.statistics, None, True
     ) as merging:
         for name in names:
             one, other = ours(name), theirs(name)
             if one is None or other is None or one.shape != other.shape:
-                unexplained, where = unexplained + 1, where or name
+                found = found.and_of(name, 0, 0, 1)
                 continue
             one, other = one.cpu(), other.cpu()
             off = one != other
             if not off.any():
                 continue
-            ties = torch.zeros_like(off)
-            if name in parts:
-                stream = torch.Generator().manual_seed(engine.seed)
-                select = TieRecorder(stream, bins=engine.mode == "fast")
-                dtype = str(one.dtype).removeprefix("torch.")
-                ties = select.tied(merging.merged(parts[name], select, dtype), parts[name])
-            close = torch.zeros_like(off)
-            if engine.mode == "fast":
-                size = torch.maximum(one.abs(), other.abs()).double()
-                allowed = size * torch.finfo(one.dtype).eps + FLOAT32 * max(1.0, float(size.max()))
-                close = (one.double() - other.double()).abs() <= allowed
-            rest = off & ~ties & ~close
-            tied += int((off & ties).sum())
-            rounded += int((off & ~ties & close).sum())
-            unexplained += int(rest.sum())
-            if not where and rest.any():
-                where = name
-    return Explained(tied, rounded, unexplained, where)
+            ties = _ties(engine, merging, parts.get(name), one)
+            close = _close(one, other) if engine.mode == "fast" else torch.zeros_like(off)
+            counts = (off & ties, off & ~ties & close, off & ~ties & ~close)
+            found = found.and_of(name, *(int(each.sum()) for each in counts))
+    return found
+
+
+def _ties(engine: Engine, merging: Merging, part: TensorPlan | None, one: "Tensor") -> "Tensor":
+    """Return which entries were kept, or not, among others of equal magnitude."""
+    import torch
+
+    if part is None:
+        return torch.zeros_like(one, dtype=torch.bool)
+    stream = torch.Generator().manual_seed(engine.seed)
+    select = TieRecorder(stream, bins=engine.mode == "fast")
+    dtype = str(one.dtype).removeprefix("torch.")
+    return select.tied(merging.merged(part, select, dtype), part)
+
+
+def _close(one: "Tensor", other: "Tensor") -> "Tensor":
+    """Return which entries differ by a last digit at the most."""
+    import torch
+
+    size = torch.maximum(one.abs(), other.abs()).double()
+    allowed = size * torch.finfo(one.dtype).eps + FLOAT32 * max(1.0, float(size.max()))
+    return (one.double() - other.double()).abs() <= allowed

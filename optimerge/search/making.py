@@ -51,7 +51,7 @@ def one_thread() -> Iterator[None]:
     which point is the best.
     """
     # Only libraries that are loaded can be limited, and scipy brings one of its own.
-    import scipy.linalg  # noqa: F401
+    import scipy.linalg  # noqa: F401  # loads its BLAS
     from threadpoolctl import threadpool_limits
 
     torch = sys.modules.get("torch")

@@ -7,7 +7,7 @@ from optimerge.merge.engine import Engine, load_engine
 from optimerge.merge.tensor import Mode
 from optimerge.recipe.schema import Dtype
 from optimerge.search.models import Models
-from optimerge.search.spread import Spread, choose
+from optimerge.search.tiers_shared import Spread, choose_tiers
 from optimerge.space.space import SearchSpace
 
 TINY = 5_000_000
@@ -31,7 +31,7 @@ def load_resident(
     """
     spare_threads(models.base)
     set_first(device)
-    choice = choose(models, space, device)
+    choice = choose_tiers(models, space, device)
     say(choice.short)
     return load_engine(
         models.checkpoints,

@@ -15,7 +15,7 @@ from optimerge.records.attributes import (
     place,
     trial_attributes,
 )
-from optimerge.records.evidence import late_evidence, write_evidence
+from optimerge.records.evidence import Evidence, late_evidence, write_evidence
 from optimerge.records.full_disk import patiently
 from optimerge.records.keys import WAS
 from optimerge.records.notes import note_attributes, trial_note
@@ -60,8 +60,6 @@ def finish(
     running and is repeated, never complete without its recipe. RunError if the evidence cannot be
     written.
     """
-    from optuna.trial import TrialState
-
     scored = outcome.scored
     kept = trial_attributes(
         origin,
@@ -74,26 +72,37 @@ def finish(
     )
     if scored and scored.evidence.tasks:
         name = f"{study.study_name.rpartition('/')[2]}-{asked.number:05d}"
-        patiently(run.folder, partial(write_evidence, run.artifacts, name, scored.evidence))
-        kept["evidence"] = name
-        if late := late_evidence(run.artifacts, name):
-            kept["evidence_late"] = late
+        kept |= _kept_evidence(run, name, scored.evidence)
+    number = None if is_parent(origin) else asked.number
+    note = trial_note(number, origin, recipe, scored.scores if scored else {})
     with together(study):
         for key, value in kept.items():
             asked.set_user_attr(key, value)
-        number = None if is_parent(origin) else asked.number
-        note = trial_note(number, origin, recipe, scored.scores if scored else {})
         for key, value in note_attributes(id_of(asked), note).items():
             note_in_study(study, key, value)
-        if scored is None:
-            asked.set_user_attr("error", outcome.error)
-            return study.tell(asked, state=TrialState.FAIL)
-        # On every scored trial and in one order: Optuna's GP takes them by position.
-        for name, beyond in outcome.constraints.items():
-            asked.set_constraint(name, beyond)
-        if scored.stopped:
-            return study.tell(asked, state=TrialState.PRUNED)
-        return study.tell(asked, list(outcome.values))
+        return _told(study, asked, outcome)
+
+
+def _kept_evidence(run: Run, name: str, evidence: Evidence) -> dict[str, str]:
+    """Write a trial's evidence; return what the trial keeps of where it is."""
+    patiently(run.folder, partial(write_evidence, run.artifacts, name, evidence))
+    late = late_evidence(run.artifacts, name)
+    return {"evidence": name, **({"evidence_late": late} if late else {})}
+
+
+def _told(study: "optuna.Study", asked: "optuna.Trial", outcome: Outcome) -> "FrozenTrial":
+    """Set what decides the trial's state, and the state last."""
+    from optuna.trial import TrialState
+
+    if outcome.scored is None:
+        asked.set_user_attr("error", outcome.error)
+        return study.tell(asked, state=TrialState.FAIL)
+    # On every scored trial and in one order: Optuna's GP takes them by position.
+    for name, beyond in outcome.constraints.items():
+        asked.set_constraint(name, beyond)
+    if outcome.scored.stopped:
+        return study.tell(asked, state=TrialState.PRUNED)
+    return study.tell(asked, list(outcome.values))
 
 
 def put_back(study: "optuna.Study", trial_id: int, *, lost: bool = False) -> None:

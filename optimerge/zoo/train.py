@@ -63,7 +63,7 @@ def train(
         wanted = targets != NO_TARGET
         hidden = model.model(data.inputs[rows], use_cache=False).last_hidden_state
         loss = cross_entropy(model.lm_head(hidden[wanted]), targets[wanted])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # untyped upstream
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

@@ -16,9 +16,9 @@ from optimerge.cli.quiet import quiet
 from optimerge.recipe.read import parse_recipe
 from optimerge.recipe.write import with_references
 from optimerge.records.run import open_run
-from optimerge.search.memory import needed
 from optimerge.search.models import open_models
 from optimerge.search.session import open_session
+from optimerge.search.tiers import needed
 from optimerge.space.read import read_space
 
 TEXT = "".join(f"w{i % 20} w{i * 7 % 20} w{i * i % 20} = w{(i + 3) % 20}\n" for i in range(40))

@@ -15,8 +15,8 @@ from optimerge.merge.engine import Engine, load_engine
 from optimerge.merge.tensor import Mode
 from optimerge.recipe.read import parse_recipe, read_recipe
 from optimerge.records.run import open_run
-from optimerge.search.memory import needed
 from optimerge.search.models import open_models
+from optimerge.search.tiers import needed
 from optimerge.space.read import read_space
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden_lora"

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from optimerge.merge.stats import Change, change, counted, total
 
 from optimerge.merge import stats
-from optimerge.merge.stats import Change, change, counted, total
 
 
 def pair(*shape: int, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:

@@ -20,9 +20,9 @@ from optimerge.merge.arena import padded
 from optimerge.objectives.protocol import Candidate
 from optimerge.recipe.read import parse_recipe
 from optimerge.records.types import MergeStats, Trial
-from optimerge.search.memory import needed
 from optimerge.search.models import open_models
 from optimerge.search.session import Session
+from optimerge.search.tiers import needed
 from optimerge.space.read import read_space
 
 SLICES = """\

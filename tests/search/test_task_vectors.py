@@ -19,10 +19,10 @@ from optimerge.merge.engine import load_engine
 from optimerge.recipe.read import parse_recipe
 from optimerge.recipe.write import recipe_text, with_references
 from optimerge.records.run import open_run
-from optimerge.search.memory import needed
 from optimerge.search.models import open_models
 from optimerge.search.session import Session
 from optimerge.search.soup import soup_recipe
+from optimerge.search.tiers import needed
 from optimerge.space.read import read_space
 
 EMBEDDING = "model.embed_tokens.weight"

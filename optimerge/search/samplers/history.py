@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from optimerge.search.surrogate.domain import Domain
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
+
+    from optimerge.records.types import Direction
 
 Array = NDArray[np.float64]
 
@@ -69,7 +71,7 @@ def read_history(
     Failed and pruned trials, and those whose values are not finite, are no evidence, but not
     proposed again. `objectives`: the names that scores carry their standard errors under.
     """
-    directions = [direction.name.lower() for direction in study.directions]
+    directions = [cast("Direction", direction.name.lower()) for direction in study.directions]
     scored: list[FrozenTrial] = []
     pending, failed, seen = [], [], set()
     for trial in study.get_trials(deepcopy=False):
@@ -84,7 +86,7 @@ def read_history(
             failed.append(point)
     m, names = len(directions), sorted({name for trial in scored for name in trial.constraints})
     losses = [
-        [to_loss(v, d) for v, d in zip(trial.values, directions, strict=True)]  # type: ignore[arg-type]
+        [to_loss(value, way) for value, way in zip(trial.values or (), directions, strict=True)]
         for trial in scored
     ]
     noise = [_variances(trial, objectives, m) for trial in scored]

@@ -82,11 +82,18 @@ class Domain:
         found[:, log] = np.exp(found[:, log])
         for column in columns:
             if self.levels[column]:
-                choices = np.array(self.distributions[self.names[column]].choices, dtype=np.float64)  # type: ignore[attr-defined]
+                choices = np.array(self._choices(self.names[column]), dtype=np.float64)
                 gone = np.isnan(rows[:, column])
                 index = np.where(gone, 0, rows[:, column]).astype(np.int64)
                 found[:, column] = np.where(gone, np.nan, choices[index])
         return found[:, columns]
+
+    def _choices(self, name: str) -> Sequence[Any]:
+        from optuna.distributions import CategoricalDistribution
+
+        distribution = self.distributions[name]
+        assert isinstance(distribution, CategoricalDistribution)
+        return distribution.choices
 
     def decode(self, row: Rows) -> dict[str, Any]:
         """Return a row as the point it stands for, inside the space and on its steps."""
@@ -122,7 +129,7 @@ class Domain:
             return rows
         rows = rows.copy()
         place = self.names.index(self.switch)
-        for level, choice in enumerate(self.distributions[self.switch].choices):  # type: ignore[attr-defined]
+        for level, choice in enumerate(self._choices(self.switch)):
             rows[np.ix_(rows[:, place] == level, ~self._active_mask(choice))] = np.nan
         return rows
 

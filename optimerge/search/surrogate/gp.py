@@ -64,7 +64,8 @@ class GaussianProcess:
     @cached_property
     def _pull(self) -> Array:
         """The weights [n] of the kernel between a point and the observed ones, for its mean."""
-        return cho_solve(self._observed, self.values - self.trend @ self.slopes)  # type: ignore[no-any-return]
+        pull: Array = cho_solve(self._observed, self.values - self.trend @ self.slopes)
+        return pull
 
     def posterior(self, where: Inputs, trend: Array) -> tuple[Array, Array]:
         """Return mean [a] and variance [a] of the noiseless value at some points."""

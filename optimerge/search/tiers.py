@@ -1,4 +1,4 @@
-"""Chooses where base and experts are kept, from what they need and what memory there is."""
+"""Chooses where base and experts are kept on one device, from what they need and what is free."""
 
 from dataclasses import dataclass
 

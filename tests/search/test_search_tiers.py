@@ -18,8 +18,8 @@ from optimerge.merge.kernels.program import Program, Source, Term
 from optimerge.merge.kernels.triton_kernels import TritonKernels
 from optimerge.merge.need import Work, predicted
 from optimerge.merge.probe import bytes_an_entry, peak_bytes
-from optimerge.search.memory import Choice, choose_tier, needed, usable
 from optimerge.search.models import Models, open_models
+from optimerge.search.tiers import Choice, choose_tier, needed, usable
 from optimerge.space.read import read_space
 from optimerge.space.settings import overridden
 from optimerge.space.space import SearchSpace

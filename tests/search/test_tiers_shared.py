@@ -13,10 +13,10 @@ from optimerge.cli.devices import devices_for
 from optimerge.cli.main import run
 from optimerge.cli.options import chosen_device
 from optimerge.errors import OptimergeError, RecipeError
-from optimerge.search import spread
-from optimerge.search.memory import usable
+from optimerge.search import tiers_shared
 from optimerge.search.models import open_models
-from optimerge.search.spread import Spread, choose
+from optimerge.search.tiers import usable
+from optimerge.search.tiers_shared import Spread, choose_tiers
 from optimerge.space.read import read_space
 from optimerge.space.settings import overridden
 from optimerge.space.space import SearchSpace
@@ -28,9 +28,9 @@ def chosen(
     monkeypatch: pytest.MonkeyPatch, space: SearchSpace, free: dict[str, int], **settings: Any
 ) -> Spread:
     """Choose for devices with so much free each."""
-    monkeypatch.setattr(spread, "free_on", free.__getitem__)
+    monkeypatch.setattr(tiers_shared, "free_on", free.__getitem__)
     wanted = overridden(space, device_map="auto", **settings)
-    found = choose(open_models(wanted), wanted, ",".join(free))
+    found = choose_tiers(open_models(wanted), wanted, ",".join(free))
     assert isinstance(found, Spread)
     return found
 
@@ -67,8 +67,8 @@ def test_the_larger_device_takes_more_and_the_first_all_in_sequence(
     one, two = peaks(chosen(monkeypatch, space, {"cpu:0": small, "cpu:1": large}))
     assert one < two
     wanted = overridden(space, device_map="sequential")
-    monkeypatch.setattr(spread, "free_on", lambda _: large)
-    found = choose(open_models(wanted), wanted, TWO)
+    monkeypatch.setattr(tiers_shared, "free_on", lambda _: large)
+    found = choose_tiers(open_models(wanted), wanted, TWO)
     assert isinstance(found, Spread)
     assert set(found.device_map.values()) == {"cpu:0"}
 

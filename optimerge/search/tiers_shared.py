@@ -1,4 +1,4 @@
-"""Chooses how a model is shared out to several devices, and where base and experts are kept."""
+"""Chooses where base and experts are kept, on one device or shared out to several."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ from optimerge.merge.steps import place_of, sources_of
 from optimerge.merge.target import Target
 from optimerge.merge.targets import find_targets
 from optimerge.merge.tiers import Tier
-from optimerge.search.memory import WHERE, Choice, choose_tier, tiers_for, usable, work_of
 from optimerge.search.models import Models
+from optimerge.search.tiers import WHERE, Choice, choose_tier, tiers_for, usable, work_of
 from optimerge.space.space import SearchSpace
 
 SEVERAL = ","
@@ -65,7 +65,7 @@ class Spread:
         )
 
 
-def choose(models: Models, space: SearchSpace, device: str) -> Choice | Spread:
+def choose_tiers(models: Models, space: SearchSpace, device: str) -> Choice | Spread:
     """Return where all is kept; `device`: one, or several that are to share the model.
 
     OptimergeError if it does not fit, CheckpointError if the space's `device_map` cannot be.
