@@ -261,4 +261,4 @@ def test_streaming_takes_one_layer_of_memory_and_skips_what_stays(family: Path) 
     engine.apply(recipe("ties", (0.5, 0.5), 0.5, 0.2))
     assert asked == [1]  # the head
     resident = load_engine(list(engine.checkpoints.values()))
-    assert engine.weights.bytes < resident.weights.bytes
+    assert 0 < engine.weights.bytes < resident.weights.bytes  # between two candidates too
