@@ -146,7 +146,7 @@ def test_evidence_that_is_gone_or_damaged_is_counted(tmp_path):
 def test_a_trial_that_never_had_evidence_is_not_missed(tmp_path):
     trials = run_of(tmp_path, lift=0.1)
     trials[1] = replace(trials[1], evidence="")
-    assert make_certainty(make_front(trials, AXES), artifacts_of(tmp_path), draws=100).note == ""
+    assert make_certainty(make_front(trials, AXES), artifacts_in(tmp_path), draws=100).note == ""
 
 
 def test_only_what_may_dominate_a_member_is_read(tmp_path, monkeypatch):

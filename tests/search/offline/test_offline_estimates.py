@@ -9,7 +9,6 @@ import yaml
 from optimerge.checkpoint.folder import open_checkpoint
 from optimerge.errors import CheckpointError
 from optimerge.objectives.outline import Outline, Outlined
-from optimerge.search.memory import needed
 from optimerge.search.models import open_models
 from optimerge.search.offline.memory import estimated_memory
 from optimerge.search.offline.sizes import size_in_name, sizes_of
@@ -21,6 +20,7 @@ from optimerge.search.offline.work import (
     estimated_seconds,
     planned_trials,
 )
+from optimerge.search.tiers import needed
 from optimerge.space.objectives import TaskObjective
 from optimerge.space.read import make_space, read_space
 from optimerge.space.space import SearchSpace
