@@ -62,13 +62,14 @@ METHOD = MergeMethod(
     summary="TIES that keeps each model's largest entries even against the elected sign",
     paper="https://arxiv.org/abs/2407.03994",
     formula=(
-        r"D_i = w_i\, m_i \odot \tau_i, \quad \tau_i = x_i - b, \quad"
-        r" m_i = 1 \text{ at the } \max(1, \lfloor \rho_i n \rfloor) \text{ largest of"
-        r" } \lvert \tau_i \rvert \text{, nowhere if } \rho_i = 0",
+        r"D_i = w_i\, m_i \odot \tau_i, \quad \tau_i = x_i - b",
+        r"m_i = 1 \text{ at the } \max(1, \lfloor \rho_i n \rfloor) \text{ largest of }"
+        r" \lvert \tau_i \rvert \text{, nowhere if } \rho_i = 0",
+        r"t_i = 1 \text{ at the } \lfloor \text{slack}_i\, n \rfloor \text{ largest of }"
+        r" \lvert \tau_i \rvert, \text{ else } 0",
         r"s = \operatorname{sign}\left(\sum_i D_i\right), \quad \text{0 counts as } +",
         r"k_i = 1 \text{ where } D_i \ne 0 \text{ and either } \operatorname{sign}(D_i) = s"
-        r" \text{ or } \lvert \tau_i \rvert \text{ is among its } \lfloor"
-        r" \text{slack}_i\, n \rfloor \text{ largest, else } 0",
+        r" \text{ or } t_i = 1 \text{, else } 0",
         r"y = b + \frac{\lambda}{N} \sum_i k_i D_i",
         r"N = \sum_i k_i w_i \text{ with normalize (1 where that is 0), else } 1",
     ),

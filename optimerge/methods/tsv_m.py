@@ -49,9 +49,9 @@ METHOD = MergeMethod(
     paper="https://arxiv.org/abs/2412.00081",
     formula=(
         r"w_i\, \tau_i = U_i \operatorname{diag}(\sigma_i)\, V_i^\top, \quad \tau_i = x_i - b",
-        r"U = [U_1 \ldots U_K],\ \sigma = [\sigma_1 \ldots \sigma_K],\ V = [V_1 \ldots V_K]"
-        r" \text{ of the } \lfloor \min(\text{rows, columns}) / K \rfloor \text{"
-        r" strongest directions each}",
+        r"U = [U_1 \ldots U_K],\ \sigma = [\sigma_1 \ldots \sigma_K],\ V = [V_1 \ldots V_K]",
+        r"\text{of the } \lfloor \min(\text{rows, columns}) / K \rfloor"
+        r" \text{ strongest directions of each model}",
         r"y = b + \lambda\, \operatorname{polar}(U) \operatorname{diag}(\sigma)"
         r" \operatorname{polar}(V)^\top \text{ for matrices},"
         r" \quad \operatorname{polar}(P S Q^\top) = P Q^\top",
