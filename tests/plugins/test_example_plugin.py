@@ -111,7 +111,7 @@ def test_a_search_runs_is_resumed_exported_built_and_evaluated(
 
     optimerge(site, "build", recipe, tmp_path / "built")
     assert "optimerge-example 0.1.0" in (tmp_path / "built" / "README.md").read_text()
-    scored = optimerge(site, "evaluate", tmp_path / "built", "--space", space, "--run", run)
+    scored = optimerge(site, "evaluate", tmp_path / "built", "--run", run)
     assert "repetition" in scored
 
     said = optimerge(None, "build", recipe, tmp_path / "again", code=2)
