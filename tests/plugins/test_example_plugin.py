@@ -43,7 +43,8 @@ def space(tmp_path: Path) -> Path:
         {"task": "zoo_add", "search_items": 40, "test_items": 20},
         {"plugin": "repetition", "prompts": "prompts.txt", "max_new_tokens": 16, "length": 1},
     ]
-    data["search"] = {"sampler": {"name": "neighbours", "reach": 0.3}, "seed": 0}
+    sampler = {"name": "neighbours", "reach": 0.3}
+    data["search"] = {"sampler": sampler, "seed": 0, "racing": False}
     (zoo / "prompts.txt").write_text("add 4 7 + 3 8 =\nsort + a c b d =\nadd 1 1 + 1 1 =\n")
     (zoo / "space.yaml").write_text(yaml.safe_dump(data))
     return zoo / "space.yaml"
@@ -110,7 +111,7 @@ def test_a_search_runs_is_resumed_exported_built_and_evaluated(
 
     optimerge(site, "build", recipe, tmp_path / "built")
     assert "optimerge-example 0.1.0" in (tmp_path / "built" / "README.md").read_text()
-    scored = optimerge(site, "evaluate", tmp_path / "built", "--space", space, "--run", run)
+    scored = optimerge(site, "evaluate", tmp_path / "built", "--run", run)
     assert "repetition" in scored
 
     said = optimerge(None, "build", recipe, tmp_path / "again", code=2)

@@ -194,7 +194,7 @@ def test_changed_prompts_are_another_run(
     with_objectives(family, "  - {drift: prompts.txt}\n")
     searched(opened(family, tmp_path / "run"), 2)
     (family / "prompts.txt").write_text("w1 w2 =\n")
-    with pytest.raises(RunError, match="the items of 'drift' are not those"):
+    with pytest.raises(RunError, match="what 'drift' scores, its items or its code, is not what"):
         opened(family, tmp_path / "run")
 
 

@@ -156,5 +156,7 @@ def test_a_search_is_not_resumed_on_other_items(family: Path, tmp_path: Path, op
     opened(family, tmp_path / "run")
     rows = [json.loads(line) for line in own.read_text().splitlines()]
     own.write_text("".join(json.dumps({**row, "gold": 3 - row["gold"]}) + "\n" for row in rows))
-    with pytest.raises(RunError, match=r"the items of 'echo' are not those.*files back"):
+    with pytest.raises(
+        RunError, match=r"what 'echo' scores, its items or its code, is not.*files back"
+    ):
         opened(family, tmp_path / "run")
