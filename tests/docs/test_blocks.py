@@ -30,7 +30,7 @@ from optimerge.cli.main import cli
 from optimerge.errors import OptimergeError
 
 SHELL = ("sh", "text")
-KINDS = {"yaml", "python", "toml", "json", *SHELL}
+KINDS = {"yaml", "python", "toml", "json", "math", "{toctree}", "{eval-rst}", *SHELL}
 REFERENCE = ROOT / "docs" / "reference"
 UNCHECKED: dict[str, int] = {}
 """How many blocks a page has that nothing can check."""

@@ -29,6 +29,8 @@ METHOD = MergeMethod(
     paper="https://arxiv.org/abs/1803.01498",  # of gradients, for the same reason: one liar
     base="required",
     parameters=(LAMBDA,),
+    formula=(r"y = b + \lambda\, \operatorname{median}_i (x_i - b)",),
+    use="many experts, of which one may have gone astray.",
     kernel=merge,
     mergekit=False,
 )
