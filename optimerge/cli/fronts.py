@@ -8,7 +8,7 @@ from optimerge.cli.screen import out
 from optimerge.cli.stopped import stopped_early
 from optimerge.cli.tables import front_screen, trials_screen
 from optimerge.front.certainty import NOTHING, Certainty
-from optimerge.front.feasible import none_feasible
+from optimerge.front.feasible import no_merge_feasible, none_feasible
 from optimerge.front.front import Front
 from optimerge.records.plain import plain
 from optimerge.records.run import Run
@@ -35,6 +35,8 @@ def print_front(run: Run, most: int | None = None, certainty: Certainty = NOTHIN
         return
     if not front.members:
         console.print(f"{plain(none_feasible(front.trials))}\n")
+    elif none := no_merge_feasible(front.trials):
+        console.print(f"{plain(none)}\n")
     table, legend = front_screen(front, most, certainty)
     console.print(table)
     console.print(legend, style="dim")

@@ -30,12 +30,23 @@ def nearest(trials: Sequence[Trial]) -> Trial | None:
     return trials[missed.index(min(missed))] if trials else None
 
 
-def none_feasible(trials: Sequence[Trial]) -> str:
-    """Return the sentence for a study in which no complete trial keeps every constraint."""
+def no_merge_feasible(trials: Sequence[Trial]) -> str:
+    """Return the sentence for a study of whose merges none keeps every constraint; "" if one does.
+
+    `trials`: the complete ones. Also "" while there is no merge.
+    """
+    merges = [trial for trial in trials if not trial.is_parent]
+    if not merges or any(trial.feasible for trial in merges):
+        return ""
+    return none_feasible(merges, "merges")
+
+
+def none_feasible(trials: Sequence[Trial], what: str = "complete trials") -> str:
+    """Return the sentence for trials of which none keeps every constraint; `what`: all of them."""
     near = nearest(trials)
     assert near is not None
     return (
-        f"none of the {len(trials)} complete trials keeps every constraint; {called(near)} comes "
+        f"none of the {len(trials)} {what} keeps every constraint; {called(near)} comes "
         f"nearest (it misses {broken(near)}): search on, or loosen a bound in a new run; "
         f"--trial {near.name} exports it as it is"
     )

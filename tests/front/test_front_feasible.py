@@ -11,7 +11,13 @@ from optimerge.errors import RunError
 from optimerge.front.as_csv import to_csv
 from optimerge.front.as_json import to_json
 from optimerge.front.choose import choose
-from optimerge.front.feasible import broken, kept_counts, nearest, none_feasible
+from optimerge.front.feasible import (
+    broken,
+    kept_counts,
+    nearest,
+    no_merge_feasible,
+    none_feasible,
+)
 from optimerge.front.front import make_front
 from optimerge.front.hypervolume import hypervolume
 from optimerge.front.losses import losses_of
@@ -126,3 +132,16 @@ def test_tables_say_what_is_missed():
     (member,) = json.loads(to_json(front.members, front))
     assert member["constraints"] == {"maths >= 0.6": -0.1, "size <= 100": -1.0}
     assert "infeasible" not in all_table(study(), make_front(study(), OBJECTIVES))
+
+
+def test_merges_that_all_break_a_constraint_are_told_of_where_a_parent_keeps_it():
+    base = trial(None, [0.5, 0.5, 0.0], "base", constraints={"drift <= 0.1": -0.1})
+    merges = [
+        trial(n, [0.9, 0.9, 1.0], constraints={"drift <= 0.1": beyond})
+        for n, beyond in enumerate((0.4, 0.2))
+    ]
+    said = no_merge_feasible([base, *merges])
+    assert said.startswith("none of the 2 merges keeps every constraint; trial 1 comes nearest")
+    kept = trial(2, [0.6, 0.6, 1.0], constraints={"drift <= 0.1": 0.0})
+    assert no_merge_feasible([base, *merges, kept]) == ""
+    assert no_merge_feasible([base]) == ""
