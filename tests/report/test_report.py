@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def html(folder: Path) -> str:
-    return page(gather(load_run(folder).kept)).decode()
+    return page(gather(load_run(folder).records)).decode()
 
 
 def test_nothing_is_asked_for_and_nothing_runs(html: str) -> None:
@@ -88,30 +88,30 @@ def test_it_says_what_the_run_holds(folder: Path, html: str) -> None:
 
 @pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(folder: Path, html: str) -> None:
-    assert page(gather(load_run(folder).kept)).decode() == html
+    assert page(gather(load_run(folder).records)).decode() == html
 
 
 @pytest.mark.slow
 def test_the_choice_is_made_as_asked(folder: Path) -> None:
     run = load_run(folder)
     best = run.choose("best:maths").trial
-    shown = page(gather(run.kept, "best:maths")).decode()
+    shown = page(gather(run.records, "best:maths")).decode()
     assert f"The choice: trial {best.name}" in shown
     with pytest.raises(RunError, match="cannot pick"):
-        gather(run.kept, "nonsense")
+        gather(run.records, "nonsense")
 
 
 @pytest.mark.parametrize(("trials", "failed"), [(0, 0), (3, 3), (4, 0)])
 def test_young_and_failed_runs_make_sense(tmp_path: Path, trials: int, failed: int) -> None:
     made(tmp_path / "run", trials, failed=failed)
-    text = Seen(page(gather(load_run(tmp_path / "run").kept)).decode()).text
+    text = Seen(page(gather(load_run(tmp_path / "run").records)).decode()).text
     assert "needs 20 complete trials" in text
     assert ("No trial failed." in text) is (failed == 0)
 
 
 def test_one_objective_is_shown_by_the_order_of_trials(tmp_path: Path) -> None:
     made(tmp_path / "run", 25, objectives=1)
-    shown = page(gather(load_run(tmp_path / "run").kept)).decode()
+    shown = page(gather(load_run(tmp_path / "run").records)).decode()
     assert "maths ↑" in shown
     assert "code" not in Seen(shown).text.partition("Environment")[0]
 
@@ -121,7 +121,7 @@ def test_the_command_writes_the_page_beside_the_run(
 ) -> None:
     assert command(["report", str(folder)]) == 0
     assert capsys.readouterr().out == f"wrote {folder / 'report.html'}\n"
-    assert (folder / "report.html").read_bytes() == page(gather(load_run(folder).kept))
+    assert (folder / "report.html").read_bytes() == page(gather(load_run(folder).records))
 
 
 @pytest.mark.slow
@@ -136,7 +136,7 @@ def test_what_cannot_be_written_or_chosen_is_one_sentence(
 
 
 def test_importance_is_added_up_by_parent_and_by_layer(folder: Path) -> None:
-    contents = gather(load_run(folder).kept)
+    contents = gather(load_run(folder).records)
     maths = contents.parts["maths"]
     assert maths.by_model[0][0] == "red-7b"  # its first layers alone decide the score
     assert {name for name, _ in maths.by_model} == {"red-7b", "blue-7b", "merge method"}
