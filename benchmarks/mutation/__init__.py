@@ -1,1 +1,0 @@
-"""Mutation testing of rooms of the package: plant small faults and see whether the tests notice."""
