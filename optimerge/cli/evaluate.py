@@ -7,6 +7,7 @@ import click
 
 from optimerge.cli import completing
 from optimerge.cli.options import ALLOW_CODE, DEVICE, STORAGE, TRUST_CODE, chosen_device
+from optimerge.cli.streams import same_bytes
 
 if TYPE_CHECKING:
     from optimerge.retest.score_one import Scored, Which
@@ -119,7 +120,7 @@ def command(
         write_file(content.encode(), output)
         click.echo(f"wrote {output}", err=True)
     else:
-        click.echo(content.encode(), nl=False)
+        click.echo(same_bytes(content), nl=False)
 
 
 def _run_of(model: str) -> Path | None:
@@ -144,10 +145,11 @@ def _print(scored: "Scored") -> None:
 
     from optimerge.cli.grid import Column, Grid
     from optimerge.cli.screen import number, out
+    from optimerge.front.directions import arrow
     from optimerge.records.plain import plain
 
     found = list(scored.scores.values())
-    arrows = ["↑" if score.direction == "maximize" else "↓" for score in found]
+    arrows = [arrow(score.direction) for score in found]
     names = [f"{plain(name)} {arrow}" for name, arrow in zip(scored.scores, arrows, strict=True)]
     rows = {
         f"{scored.items} score": [number(score.value) for score in found],

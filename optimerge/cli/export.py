@@ -17,6 +17,7 @@ from optimerge.cli.options import (
     TRUST_CODE,
     chosen_device,
 )
+from optimerge.cli.streams import same_bytes
 
 
 @click.command("export")
@@ -110,7 +111,7 @@ def command(
         text = opened.export(choice, file)
     click.echo(one_line(choice.reason), err=printed)
     if printed:
-        click.echo(text.encode(), nl=False)  # for programs: the same bytes everywhere
+        click.echo(same_bytes(text), nl=False)
         return 0
     if parse_recipe(text).block.task_vectors:
         note(NOTE)

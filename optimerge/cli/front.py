@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from optimerge.cli.options import RUN, STORAGE
+from optimerge.cli.streams import same_bytes
 
 if TYPE_CHECKING:
     from optimerge.front.formats import Format
@@ -93,7 +94,7 @@ def command(
             write_file(content, output)
             click.echo(f"wrote {output}", err=True)
         else:
-            click.echo(content, nl=False)
+            click.echo(same_bytes(content), nl=False)
         for line in certainty_lines(certainty, run):
             click.echo(plain(line), err=True)
         front = opened.front()

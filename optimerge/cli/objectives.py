@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @click.command("objectives")
 @click.argument("names", nargs=-1, metavar="[OBJECTIVE]...")
 def command(names: tuple[str, ...]) -> None:
-    """List the kinds of objectives and those of installed packages; give names to see their keys.
+    """List the kinds of objectives; give names to see their keys.
+
+    Those of installed packages too.
 
     \b
     Examples:

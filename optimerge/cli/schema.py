@@ -15,13 +15,14 @@ from optimerge.errors import RunError
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; default: the screen.",
+    help="File to write. Default: the screen.",
 )
 def command(kind: str, output: Path | None) -> None:
-    """Print the JSON Schema of a search space, or of a recipe, with which editors complete them.
+    """Print the JSON Schema by which editors complete search spaces.
 
-    It knows every method with its parameters, sampler and objective, those of plug-ins too. A
-    space whose first line names the file is completed and checked by editors with YAML support:
+    Or recipes. It knows every method with its parameters, sampler and objective, those of
+    plug-ins too. A space whose first line names the file is completed and checked by editors with
+    YAML support:
     # yaml-language-server: $schema=schema.json
 
     \b

@@ -62,6 +62,8 @@ def command(
 
 def describe(trial: "Trial", evidence: Sequence[str] = ()) -> list[str]:
     """Return a trial as lines of text, `evidence` among them."""
+    from optimerge.front.directions import better
+
     title = f"parent {trial.name}" if trial.is_parent else f"trial {trial.number}"
     lines = [f"{title}: {trial.state}, from {trial.origin}"]
     if why := trial.error or trial.stopped:
@@ -70,9 +72,8 @@ def describe(trial: "Trial", evidence: Sequence[str] = ()) -> list[str]:
         lines.append("  stopped early: scores are estimates from a part of the items")
     for name, score in trial.scores.items():
         error = f" ±{score.stderr:.4g} over {score.items} items" if score.stderr else ""
-        better = "larger" if score.direction == "maximize" else "smaller"
         value = f"{score.value:.4f}" if abs(score.value) < 10_000 else f"{score.value:,.0f}"
-        lines.append(f"  {name}: {value}{error} ({better} is better)")
+        lines.append(f"  {name}: {value}{error} ({better(score.direction)})")
     for name, beyond in trial.constraints.items():
         lines.append(f"  constraint {name}: {'kept' if beyond <= 0 else f'missed by {beyond:.4g}'}")
     if trial.constraints:

@@ -55,6 +55,16 @@ def _ascii() -> codecs.CodecInfo:
     )
 
 
+def same_bytes(content: str | bytes) -> str | bytes:
+    """Return what programs read as UTF-8, whatever the terminal's encoding; text for a text buffer.
+
+    What stands in for the output (`contextlib.redirect_stdout`) may take no bytes.
+    """
+    if isinstance(content, str):
+        return content.encode() if hasattr(sys.stdout, "buffer") else content
+    return content if hasattr(sys.stdout, "buffer") else content.decode()
+
+
 def like(error: UnicodeError) -> tuple[str | bytes, int]:
     """Return what stands for a character that an encoding lacks, as a handler of Python's codecs.
 

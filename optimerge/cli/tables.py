@@ -9,6 +9,7 @@ from optimerge.cli.screen import number
 from optimerge.cli.values import best_values, mean_of, task_names
 from optimerge.front.certainty import NOTHING, Certainty, share
 from optimerge.front.choose import choose
+from optimerge.front.directions import arrow
 from optimerge.front.feasible import broken, nearest
 from optimerge.front.front import Front
 from optimerge.records.plain import plain
@@ -74,7 +75,7 @@ def trials_screen(trials: Sequence[Trial], front: Front, certainty: Certainty = 
         Column("", [Text(plain(mark.strip())) for mark in marks], right=False),
     ]
     for name, direction in front.objectives.items():
-        head = f"{plain(name)} {'↑' if direction == 'maximize' else '↓'}"
+        head = f"{plain(name)} {arrow(direction)}"
         columns.append(Column(head, [_cell(t, name, best[name]) for t in trials]))
     watched = [name for name in trials[0].scores if name not in front.objectives] if trials else []
     columns += [Column(plain(n), [_cell(t, n, None) for t in trials]) for n in watched]

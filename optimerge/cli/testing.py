@@ -14,6 +14,7 @@ from optimerge.cli.bars import talking_bar
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import clock_in, duration, err, note, number, out, say
 from optimerge.cli.stopping import stopping
+from optimerge.cli.streams import same_bytes
 from optimerge.cli.verdict import print_verdict
 from optimerge.errors import RunError
 from optimerge.records.plain import plain
@@ -89,7 +90,7 @@ def show_verdict(run: Run, results: Results | None, form: str, file: Path | None
         return
     text = to_json(verdict) if form == "json" else to_markdown(verdict)
     if file is None:
-        click.echo(plain(text).encode(), nl=not text.endswith("\n"))
+        click.echo(same_bytes(plain(text)), nl=not text.endswith("\n"))
     else:
         write_file(text.encode(), file)
         err().print(f"wrote {file}")

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
+from optimerge.front.losses import best
+from optimerge.front.task_mean import is_in_shown_mean
 from optimerge.records.types import Direction, Trial
 
 
@@ -11,7 +13,7 @@ def task_names(trials: Iterable[Trial], objectives: Mapping[str, Direction]) -> 
     first = next((t for t in trials if t.scores), None)
     if first is None:
         return []
-    return [n for n, d in objectives.items() if d == "maximize" and first.scores[n].items]
+    return [n for n, d in objectives.items() if is_in_shown_mean(d) and first.scores[n].items]
 
 
 def mean_of(trial: Trial, tasks: Sequence[str]) -> float:
@@ -24,6 +26,5 @@ def best_values(trials: Sequence[Trial], objectives: Mapping[str, Direction]) ->
     found = {}
     for name, direction in objectives.items():
         values = [t.scores[name].value for t in trials if name in t.scores]
-        pick = max if direction == "maximize" else min
-        found[name] = pick(values, default=float("nan"))
+        found[name] = values[best(values, direction)] if values else float("nan")
     return found

@@ -6,7 +6,7 @@ import numpy as np
 
 from optimerge.front.called import called
 from optimerge.front.front import Front
-from optimerge.front.losses import losses_of, to_value
+from optimerge.front.losses import larger_is_better, losses_of, to_value
 from optimerge.records.types import Trial
 
 
@@ -48,6 +48,6 @@ def _below_base(front: Front, trial: Trial) -> str:
     worse = [
         f"{name} ({trial.scores[name].value:.4g}, base {base.scores[name].value:.4g})"
         for column, (name, direction) in enumerate(front.objectives.items())
-        if direction == "maximize" and mine[column] > bases[column]
+        if larger_is_better(direction) and mine[column] > bases[column]
     ]
     return f"; it is worse than the base in {', '.join(worse)}" if worse else ""

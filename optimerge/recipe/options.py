@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from optimerge.errors import RecipeError, did_you_mean
-from optimerge.recipe.read import validate
 
 Make = Callable[..., Any]
 REQUIRED = inspect.Parameter.empty
@@ -48,6 +47,8 @@ def checked(make: Make, given: Mapping[str, Any], what: str, where: str) -> dict
 
     `what` has the options: a sampler or an objective.
     """
+    from optimerge.recipe.read import validate  # listing what there is needs no YAML
+
     known = [name for name, _, _ in _arguments(make)]
     for name in given:
         if name not in known:

@@ -217,8 +217,9 @@ class MergeMethodLaws:
         assert sys.modules[method.kernel.__module__].__doc__
         assert method.kernel.__doc__
         assert method.summary
+        assert method.formula, "say what it computes, in lines of LaTeX"
         assert all(line.strip() for line in method.formula), "a line of the formula is empty"
-        assert not method.use or method.use.endswith("."), "say when to take it in sentences"
+        assert method.use.endswith("."), "say when to take it, in sentences"
         assert not method.paper or method.paper.startswith("https://"), 'give its URL, or ""'
         assert all(p.help for p in method.parameters)
         assert len({p.name for p in method.parameters}) == len(method.parameters)

@@ -99,8 +99,8 @@ def test_a_list_is_folded_on_a_terminal_and_a_line_each_in_a_pipe() -> None:
     folded = ESCAPE.sub("", in_terminal("methods", "della", width=60))
     assert "scale the rest to the L1 norm of the whole task vector\n" in whole
     assert folded.split() == whole.split()
-    parameters = folded.splitlines()[3:]
-    assert max(map(len, parameters)) <= 60
+    no_formula = [line for line in folded.splitlines()[3:] if "\\" not in line]
+    assert max(map(len, no_formula)) <= 60
 
 
 @pytest.mark.parametrize("env", ASCII, ids=str)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from optimerge.errors import OptimergeError
-from optimerge.merge.free import LIMIT, free_main, free_on, limit, size
+from optimerge.merge.free import MEMORY_VARIABLE, free_main, free_on, limit, size
 
 MIB = 1 << 20
 
@@ -85,7 +85,7 @@ def test_a_group_that_cannot_be_read_limits_nothing(tmp_path: Path) -> None:
 def test_the_environment_may_set_a_limit(
     text: str, wanted: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(LIMIT, text)
+    monkeypatch.setenv(MEMORY_VARIABLE, text)
     assert limit() == wanted
     if wanted is not None and wanted < MIB:
         assert free_on("cpu") == wanted
@@ -93,7 +93,7 @@ def test_the_environment_may_set_a_limit(
 
 @pytest.mark.parametrize("text", ["much", "-3", "3X", "1e9", "3 G"])
 def test_what_is_no_size_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(LIMIT, text)
+    monkeypatch.setenv(MEMORY_VARIABLE, text)
     with pytest.raises(OptimergeError, match="is no size; give bytes, or a size as 800M or 20G"):
         limit()
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from optimerge.errors import CheckpointError
-from optimerge.merge import rounded
+from optimerge.merge import int8_steps
 from optimerge.merge.int8_steps import SMALLEST, Steps, dense, readable, round_to_steps
 from optimerge.merge.plan import InputTensor
 
@@ -88,7 +88,7 @@ def test_planted_faults_are_noticed(fault: str, monkeypatch: pytest.MonkeyPatch)
     elif fault == "scale of the tensor":
         monkeypatch.setattr(Tensor, "amax", lambda t, dim: t.max().expand(len(t)))
     else:
-        monkeypatch.setattr(rounded, "STEPS", 100)
+        monkeypatch.setattr(int8_steps, "STEPS", 100)
     assert faults(weight, base)
 
 
@@ -99,7 +99,7 @@ def test_parts_of_the_rows_give_what_the_whole_gives(
     g = torch.Generator().manual_seed(3)
     base, weight = torch.randn(2, 5, length, generator=g), torch.randn(2, 5, length, generator=g)
     whole = steps_of(weight, base)
-    monkeypatch.setattr(rounded, "PART", 2 * length)
+    monkeypatch.setattr(int8_steps, "PART", 2 * length)
     parts = steps_of(weight, base)
     assert torch.equal(whole.values, parts.values)
     assert torch.equal(whole.scales, parts.scales)

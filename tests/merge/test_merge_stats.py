@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
-from optimerge.merge.stats import Change, change, counted, total
 
-from optimerge.merge import stats
+from optimerge.merge import change as changes
+from optimerge.merge.change import Change, change, counted, total
 
 
 def pair(*shape: int, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,7 +46,7 @@ def test_equal_tensors_differ_in_nothing() -> None:
 @pytest.mark.parametrize("part", [1, 3, 6, 7, 1000])
 def test_parts_add_up(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
     merged, base = pair(10, 3)
-    monkeypatch.setattr(stats, "PART", part)
+    monkeypatch.setattr(changes, "PART", part)
     assert near(change(merged, base), definition(merged, base))
 
 

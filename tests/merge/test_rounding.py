@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from optimerge.checkpoint.folder import Checkpoint, open_checkpoint
 from optimerge.errors import CheckpointError, RecipeError, TrialError
 from optimerge.export.build import build
-from optimerge.merge import fused, rounded
+from optimerge.merge import fused, int8_steps
 from optimerge.merge.engine import Engine, load_engine
 from optimerge.merge.rounding import Rounding, make_rounding
 from optimerge.methods.registry import all_methods
@@ -118,9 +118,11 @@ def test_planted_faults_are_noticed(
     if fault == "build forgets":
         text = text.replace("task_vectors: int8, ", "")
     elif fault == "another scale":
-        monkeypatch.setattr(rounded, "STEPS", 126)
+        monkeypatch.setattr(int8_steps, "STEPS", 126)
     else:
-        monkeypatch.setattr(fused, "readable", lambda tensors, base: [*map(rounded.dense, tensors)])
+        monkeypatch.setattr(
+            fused, "readable", lambda tensors, base: [*map(int8_steps.dense, tensors)]
+        )
     assert different(built(family, text, tmp_path / "out"), live(steps_engine))
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from optimerge.recipe.described import described
 from optimerge.recipe.options import Option, checked, declared, options_model
 from optimerge.records.types import Direction
-from optimerge.space.space import SearchSpace
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
