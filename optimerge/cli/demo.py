@@ -31,7 +31,7 @@ def command(run_dir: Path, zoo_folder: Path | None, trials: int | None) -> None:
     """Search tiny models for their best merges, from start to end.
 
     Trains the models, searches, prints the front and what is next. Needs neither a GPU nor a
-    network; takes under three minutes on two cores.
+    network; takes about two minutes on two cores.
 
     \b
     Example:

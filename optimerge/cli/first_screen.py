@@ -77,7 +77,7 @@ def _more(count: int) -> list[str]:
 
 
 def _nothing() -> str:
-    demo = steps([("optimerge demo", "all of it on four tiny models: three minutes, no GPU")])
+    demo = steps([("optimerge demo", "all of it on four tiny models: two minutes, no GPU")])
     road = steps(
         [
             ("optimerge check mine.yaml", "would it run, is there memory"),

@@ -28,7 +28,7 @@ The usual road:
   optimerge build RECIPE OUT  the checkpoint, with a model card
   optimerge report RUN        one page about all of it
 
-No models at hand? `optimerge demo` shows all of it in three minutes, without a GPU. `optimerge`
+No models at hand? `optimerge demo` shows all of it in two minutes, without a GPU. `optimerge`
 alone says what is here and what comes next.
 """
 COMPLETE = "_OPTIMERGE_COMPLETE"
