@@ -64,7 +64,7 @@ def variants(tails: bool) -> dict[str, dict[str, Any]]:
         "EVEN": not tails,
         "DRAWN": True,
         **dict.fromkeys(
-            "LINEAR ELECT NORMALIZE LONG SCALED DIVIDED FACTORED CEILED".split(),  # noqa: SIM905
+            "LINEAR ELECT NORMALIZE LONG SCALED DIVIDED FACTORED CEILED".split(),  # noqa: SIM905  # one line is easier to read
             False,
         ),
     }

@@ -30,8 +30,8 @@ if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
 from benchmarks.quality.markdown import table  # noqa: E402  # after the path is set
-from benchmarks.workers.fill import fill  # noqa: E402
-from benchmarks.workers.worker import Told  # noqa: E402
+from benchmarks.workers.fill import fill  # noqa: E402  # after the path is set
+from benchmarks.workers.worker import Told  # noqa: E402  # after the path is set
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class MergekitEvolve(BaseSampler):
                 return self._value(dimension, float(self._asked[trial.number][place]))
         if param_name in self._names:
             return self._names[param_name]
-        return param_distribution.choices[0]  # type: ignore[attr-defined]
+        return param_distribution.choices[0]  # type: ignore[attr-defined]  # only categorical ones have choices
 
     def after_trial(
         self,

@@ -78,7 +78,7 @@ def contestants(specs: Iterable[str]) -> list[Contestant]:
         _check(spec, name, start if at else "shared", lag if plus else "0")
         starts: tuple[Start, ...] = ("shared",) if is_ours(name) else ("native", "shared")
         for each in starts if not at else (start,):
-            made = Contestant(name, each, int(lag) if plus else usual_lag(name))  # type: ignore[arg-type]
+            made = Contestant(name, each, int(lag) if plus else usual_lag(name))  # type: ignore[arg-type]  # `start` was looked up in both
             found[made.label] = made
     return list(found.values())
 

@@ -117,7 +117,7 @@ def explained(values: Numbers, residuals: Numbers) -> float:
 
 def compare(definition: Definition) -> str:
     """Return the R2 of trees on the same points and folds."""
-    from sklearn import ensemble  # type: ignore[import-untyped]
+    from sklearn import ensemble  # type: ignore[import-untyped]  # scikit-learn has no types
 
     data, at = load(definition), Coordinates(definition.space())
     x, fold = inputs(data.unit, data.method, len(at.methods)), fold_of(data)

@@ -141,7 +141,7 @@ def _train(
         )
         total = (loss * share).sum()
         optimizer.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call]  # torch types it not
         optimizer.step()
         schedule.step()
     return (

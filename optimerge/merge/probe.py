@@ -105,7 +105,7 @@ def peak_bytes(work: Callable[[], object]) -> int:
     peak = 0
 
     # torch's class has no types where a subclass is made, and where one is called.
-    class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch types it not
         def __torch_dispatch__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
@@ -123,7 +123,7 @@ def peak_bytes(work: Callable[[], object]) -> int:
             peak = max(peak, sum(size for size, _ in alive.values()))
             return result
 
-    with Counting():  # type: ignore[no-untyped-call]
+    with Counting():  # type: ignore[no-untyped-call]  # torch types it not
         work()
     return peak
 

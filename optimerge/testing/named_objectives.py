@@ -72,7 +72,7 @@ class NamedObjectiveLaws(ObjectiveLaws):
 
     def test_it_can_be_handed_to_another_process(self, named: NamedObjective) -> None:
         """A module's own: proposals are made in a process that gets the whole space."""
-        assert pickle.loads(pickle.dumps(named)) == named  # noqa: S301
+        assert pickle.loads(pickle.dumps(named)) == named  # noqa: S301  # of its own making
 
     def test_made_twice_it_has_one_digest(
         self,

@@ -19,16 +19,16 @@ import pytest
 
 pytest.register_assert_rewrite("optuna.testing.pytest_samplers")
 
-import optuna  # noqa: E402
-from optuna.distributions import (  # noqa: E402
+import optuna  # noqa: E402  # after its assertions are to be rewritten
+from optuna.distributions import (  # noqa: E402  # after its assertions are to be rewritten
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import BaseSampler  # noqa: E402
-from optuna.study import StudyDirection  # noqa: E402
-from optuna.testing.pytest_samplers import (  # noqa: E402
+from optuna.samplers import BaseSampler  # noqa: E402  # after its assertions are to be rewritten
+from optuna.study import StudyDirection  # noqa: E402  # after its assertions are to be rewritten
+from optuna.testing.pytest_samplers import (  # noqa: E402  # after its assertions are to be rewritten
     BasicSamplerTestCase,
     MultiObjectiveSamplerTestCase,
     RelativeSamplerTestCase,
@@ -76,7 +76,7 @@ class OptunaSuite(BasicSamplerTestCase, RelativeSamplerTestCase, MultiObjectiveS
         """It goes to other processes, and goes on there."""
         study = optuna.create_study(directions=["minimize", "maximize"], sampler=sampler())
         study.tell(study.ask(SPACE), [0.0, 1.0])
-        study.sampler = pickle.loads(pickle.dumps(study.sampler))  # noqa: S301
+        study.sampler = pickle.loads(pickle.dumps(study.sampler))  # noqa: S301  # of its own making
         assert set(study.ask(SPACE).params) == set(SPACE)
 
     def test_reseeding_leaves_the_global_random_state_alone(
