@@ -74,17 +74,15 @@ class Plugins(Generic[T]):
         return self._loaded(name, points[0]) if points else None
 
     def maker(self, name: str, own: Collection[str]) -> str | None:
-        """Return who made a plug-in, as runs record it: package, version, digest of its file.
+        """Return who made a plug-in, as runs record it: package, version, digest of its Python.
 
-        The file is the one that the entry point names; others of the package go by its version.
-        None if the name is optimerge's own, or no package announces it.
+        Of all files of the import package that the entry point's module lies in. None if the name
+        is optimerge's own, or no package announces it.
         """
         if name in own or self.named(name, own) is None:
             return None
         point = _announced(self.group)[name][0]
-        file = getattr(sys.modules[point.module], "__file__", None)
-        digest = blake2b(Path(file).read_bytes() if file else b"", digest_size=8).hexdigest()
-        return f"{_package(point)} (source {digest})"
+        return f"{_package(point)} (source {_digest(point.module)})"
 
     def usable(self, own: Collection[str]) -> dict[str, T]:
         """Return the plug-ins that can be used, by name; imports all packages."""
@@ -142,6 +140,30 @@ def _announced(group: str) -> "dict[str, tuple[EntryPoint, ...]]":
     for point in sorted(entry_points(group=group), key=lambda p: _package(p).name):
         found[point.name] = (*found.get(point.name, ()), point)
     return found
+
+
+def _digest(module: str) -> str:
+    """Return the digest of all Python of the outermost regular package that holds a module."""
+    parts = module.split(".")
+    holders = [sys.modules[".".join(parts[: n + 1])] for n in range(len(parts))]
+    made = next((m for m in holders if getattr(m, "__file__", None)), None)
+    file = Path(str(made.__file__)) if made else None
+    found = blake2b(digest_size=8)
+    if file is not None:
+        several = made is not None and hasattr(made, "__path__")
+        for each in sorted(file.parent.rglob("*.py")) if several else [file]:
+            found.update(f"{each.relative_to(file.parent)}\0".encode())
+            found.update(blake2b(each.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def same_source(one: str, other: str) -> bool:
+    """Whether what two makers made is the same Python, of whatever version.
+
+    >>> same_source("mine 0.1 (source ab)", "mine 0.2 (source ab)")
+    True
+    """
+    return one.rpartition(" (source ")[2] == other.rpartition(" (source ")[2]
 
 
 def forget() -> None:

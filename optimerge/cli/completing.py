@@ -6,13 +6,14 @@ named here is found without Optuna; where nothing of ours fits, the shell offers
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import click
 from click.shell_completion import CompletionItem
 
 from optimerge.cli.here import RUNS, SPACES, runs_in, spaces_in
 
-Items = list[CompletionItem[str]]
+Items: TypeAlias = "list[CompletionItem[str]]"  # in click 8.1 it takes no type
 
 
 def runs(context: click.Context, parameter: click.Parameter, word: str) -> Items:

@@ -54,7 +54,7 @@ class Bash(BashComplete):
         self.before = whole if re.fullmatch("[:=]+", last) else whole[: len(whole) - len(last)]
         return pieces[:-1], whole
 
-    def format_completion(self, item: CompletionItem[Any]) -> str:
+    def format_completion(self, item: "CompletionItem[Any]") -> str:
         """Return an answer without what bash has cut off."""
         option, equals, _ = self.before.partition("=")
         value = str(item.value)

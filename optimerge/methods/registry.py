@@ -74,9 +74,9 @@ def _plugged(name: str) -> MergeMethod | None:
 
 
 def _called(where: str, kernel: Kernel, group: TensorGroup) -> "Tensor":
-    """Merge; MethodError, which names the package, for what its kernel raises by mistake."""
+    """Merge; MethodError, which names the package, for what its kernel does by mistake."""
     try:
-        return kernel(group)
+        merged = kernel(group)
     except (OptimergeError, MemoryError):
         raise
     except Exception as error:
@@ -86,3 +86,10 @@ def _called(where: str, kernel: Kernel, group: TensorGroup) -> "Tensor":
         raise MethodError(
             f"{where} raised {type(error).__name__} in its kernel ({said}); mend the package"
         ) from error
+    wanted = (group.inputs[0] if group.base is None else group.base).shape
+    if merged.shape != wanted:
+        raise MethodError(
+            f"{where} made a tensor of shape {tuple(merged.shape)} of tensors of shape "
+            f"{tuple(wanted)} in its kernel; mend the package"
+        )
+    return merged

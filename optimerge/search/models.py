@@ -148,13 +148,29 @@ def _checked_layers(
 
 
 def _corner_plans(space: SearchSpace, by_reference: Mapping[str, Checkpoint]) -> list[MergePlan]:
-    """Return the plans of every method at the corners of its ranges: all that may be needed."""
+    """Return the plans of every method at the corners of its ranges: all that may be needed.
+
+    A method may refuse the numbers of one end (weights that sum to 0), and take those of the other.
+    """
+    return [plan for method in space.methods for plan in _plans_of(space, method, by_reference)]
+
+
+def _plans_of(
+    space: SearchSpace, method: str, by_reference: Mapping[str, Checkpoint]
+) -> list[MergePlan]:
     depth = next(iter(by_reference.values())).layers
-    return [
-        make_plan(space.recipe(point, depth), by_reference)
-        for method in space.methods
-        for point in space.corners(method)
-    ]
+
+    def at(end: int) -> list[MergePlan]:
+        corners = space.corners(method, end)
+        return [make_plan(space.recipe(point, depth), by_reference) for point in corners]
+
+    try:
+        return at(0)
+    except RecipeError as refused:
+        try:
+            return at(-1)
+        except RecipeError:
+            raise refused from None
 
 
 def check_base(space: SearchSpace) -> None:

@@ -6,10 +6,11 @@ task vectors parents are scored from their full weights, read again from their f
 that copies one from its int8 steps, at most half a step off, is told that score.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from optimerge.errors import RunError, TrialError
+from optimerge.errors import OptimergeError, RunError
 from optimerge.front.losses import losses_of
 from optimerge.front.reference import reference_point, scales
 from optimerge.records.attributes import is_withdrawn, origin_of
@@ -27,6 +28,8 @@ from optimerge.space.ranges import Param
 
 if TYPE_CHECKING:
     import optuna
+
+log = logging.getLogger(__name__)
 
 
 def score_parents(session: Session, budget: Budget, stop: Stop, lease: Lease) -> Iterator[Trial]:
@@ -121,7 +124,8 @@ def origins(session: Session) -> dict[str, str]:
 def _builds(session: Session, point: Mapping[str, Param], reference: str) -> bool:
     try:
         session.engine.apply(session.recipe(point))
-    except TrialError:
+    except OptimergeError as error:  # numbers that the method refuses, a plug-in's kernel
+        log.warning("%s is no point of the space: %s", reference, error, exc_info=error.__cause__)
         return False
     return session.engine.holds(reference)
 

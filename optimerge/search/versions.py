@@ -6,6 +6,7 @@ from pathlib import Path
 
 from optimerge.errors import RunError
 from optimerge.methods import registry as methods
+from optimerge.plugins import same_source
 from optimerge.search.samplers import registry as samplers
 from optimerge.space.objective_kinds import named as objectives
 from optimerge.space.objective_kinds.plugin import PluginObjective
@@ -40,12 +41,12 @@ def plugins(space: SearchSpace) -> dict[str, str]:
 
 
 def refuse_other_plugins(then: Mapping[str, str], now: Mapping[str, str], folder: Path) -> None:
-    """Raise RunError if a method or an objective is not what the run's trials were made with.
+    """Raise RunError if the code of a method or an objective is not what the run's trials had.
 
     A sampler may change: what it proposed is a trial like any other.
     """
     for what, maker in now.items():
-        if not what.startswith(SAMPLER) and then.get(what, maker) != maker:
+        if not what.startswith(SAMPLER) and not same_source(then.get(what, maker), maker):
             raise RunError(
                 f"{folder}: the {what} of its trials is that of {then[what]}, and installed is "
                 f"{maker}; install the first again, or give another --run-dir"

@@ -113,8 +113,11 @@ class SearchSpace:
         """Whether its points differ in which layers they have, or from which model."""
         return any(is_structure(site) for site in self.ranges)
 
-    def corners(self, method: str) -> Iterator[dict[str, Param]]:
-        """Yield points that name together every model in every place, with all slices longest."""
+    def corners(self, method: str, end: int = 0) -> Iterator[dict[str, Param]]:
+        """Yield points that name together every model in every place, with all slices longest.
+
+        `end`: which end of every number's range they lie at, 0 or -1.
+        """
         point: dict[str, Param] = {"merge_method": method}
         models = []
         for dimension in self.active(method):
@@ -123,7 +126,7 @@ class SearchSpace:
                 point[dimension.name] = longest(site, found)
                 models += [dimension] if site[-1] == "model" else []
             elif dimension.name != "merge_method":
-                point[dimension.name] = found.ends[0]
+                point[dimension.name] = found.ends[end]
         yield point
         for dimension in models:
             for model in dimension.range.ends[1:]:

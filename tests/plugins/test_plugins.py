@@ -1,5 +1,6 @@
 """Plug-ins: found by name, loaded when asked for, refused in one sentence that names the package."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from optimerge.methods.registry import (
     own_methods,
     package_of_method,
 )
+from optimerge.plugins import _digest
 from optimerge.recipe.read import parse_recipe
 from optimerge.search.samplers.registry import SAMPLERS, all_samplers, sampler_named
 from optimerge.space.objective_kinds.named import objective_named
@@ -194,6 +196,29 @@ def test_what_a_kernel_raises_by_mistake_names_the_package(install: Any) -> None
     assert str(caught.value) == (
         "stay of calm 1.2 raised KeyError in its kernel ('key'); mend the package"
     )
+
+
+def test_a_kernel_that_changes_the_shape_is_told_so(install: Any) -> None:
+    shorter = METHOD.replace("def kernel(group):", "def kernel(group):\n    return group.base[:1]")
+    assert shorter != METHOD
+    install("calm", shorter, {"methods": {"stay": "METHOD"}})
+    with pytest.raises(
+        MethodError, match=r"stay of calm 1\.2 made a tensor of shape \(1, .*mend the"
+    ):
+        method_named("stay").kernel(make_case(own_methods()["ties"], based=True).group())
+
+
+def test_the_digest_is_of_all_python_of_a_package(tmp_path: Path, monkeypatch: Any) -> None:
+    folder = tmp_path / "digested_package"
+    (folder / "inner").mkdir(parents=True)
+    for name in ("__init__", "entry", "inner/__init__", "inner/maths"):
+        (folder / f"{name}.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.import_module("digested_package.inner.maths")
+    before = _digest("digested_package.inner.maths")
+    assert before == _digest("digested_package")
+    (folder / "entry.py").write_text("x = 1\n")
+    assert _digest("digested_package.inner.maths") != before
 
 
 def test_a_plug_in_s_fault_is_bad_input() -> None:
