@@ -201,7 +201,7 @@ def _stops(race: Race, losses: Array) -> tuple[int, ...] | None:
 
 def live(folder: Path) -> tuple[float, int, float]:
     """Return the share of documents scored, trials stopped, and hypervolume of a raced search."""
-    from optimerge.cli.fronts import front_of
+    from optimerge.front.front import front_of
     from optimerge.records.run import open_run
 
     run = open_run(folder)

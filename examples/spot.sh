@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Spot (preemptible) machines: start this on boot, on as many as you like. Each joins the run; one
 # that is taken away finishes its trial if there is time, else puts it back, and nothing is lost.
-# One that vanishes without a word is missed within a minute, and its trial is tried again.
+# One that vanishes without a word is missed after a minute or so, and its trial is tried again.
 #
 #   ./spot.sh mine.yaml       as a systemd service: TimeoutStopSec=120, Restart=on-failure
 set -euo pipefail

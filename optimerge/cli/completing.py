@@ -96,6 +96,7 @@ def _names(context: click.Context) -> tuple[list[str], list[str]]:
     """Return objectives and parents of the run on the command line; none if it cannot be read."""
     from optimerge.errors import RunError
     from optimerge.records.glance import glance
+    from optimerge.records.origins import parent_name
 
     words = [str(context.params.get("run") or ""), *context.args]  # click's, and what it left
     run = next((word for word in words if word), None)
@@ -106,8 +107,7 @@ def _names(context: click.Context) -> tuple[list[str], list[str]]:
     except RunError:
         return [], []
     kept = seen.info.get("objectives")
-    names = [origin.removeprefix("expert:") for origin in seen.parents]
-    return list(kept) if isinstance(kept, dict) else [], names
+    return list(kept) if isinstance(kept, dict) else [], [parent_name(o) for o in seen.parents]
 
 
 def _folders_of(word: str) -> list[Path]:

@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 from optimerge.api.run import load_run
-from optimerge.cli.fronts import front_of, print_front
+from optimerge.cli.fronts import print_front
 from optimerge.cli.next_steps import steps
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import duration, out, say
 from optimerge.cli.searching import run_search
 from optimerge.cli.values import mean_of, task_names
 from optimerge.front.choose import choose
+from optimerge.front.front import front_of
 from optimerge.records.run import Run, make_writable, open_run
 from optimerge.space.read import read_space
 from optimerge.space.settings import overridden

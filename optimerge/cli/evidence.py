@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from optimerge.errors import RunError, did_you_mean
-from optimerge.records.evidence import ENDING, Evidence, TaskEvidence, read_evidence
+from optimerge.records.evidence import ENDING, TaskEvidence, evidence_of
 from optimerge.records.prompts import read_items
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
@@ -18,7 +18,7 @@ PROMPT = 60
 
 def compared(run: Run, trial: Trial, other: Trial) -> list[str]:
     """Return a line for each task and metric: documents scored, and won or lost against `other`."""
-    mine, theirs = _evidence(run, trial), _evidence(run, other)
+    mine, theirs = (evidence_of(run.artifacts, each) for each in (trial, other))
     lines = []
     for task in mine.tasks:
         rival = theirs.of(task.task, task.digest)
@@ -39,7 +39,7 @@ def item_lines(run: Run, trial: Trial, other: Trial, name: str) -> list[str]:
 
     RunError if the trial has no evidence of that task.
     """
-    mine = _evidence(run, trial)
+    mine = evidence_of(run.artifacts, trial)
     task = next((t for t in mine.tasks if t.task == name), None)
     if task is None and trial.evidence and not mine.tasks:
         file = run.artifacts.shown(f"{trial.evidence}{ENDING}")
@@ -54,7 +54,7 @@ def item_lines(run: Run, trial: Trial, other: Trial, name: str) -> list[str]:
             f"{run.folder}: trial {trial.name} has no evidence of task {name!r}"
             f"{did_you_mean(name, known) or f'; it has {known}'}"
         )
-    rival = _evidence(run, other).of(task.task, task.digest)
+    rival = evidence_of(run.artifacts, other).of(task.task, task.digest)
     metrics = [metric for metric, values in task.values.items() if values.ndim == 1]
     head = ["document", *metrics, *(f"{metric} of {other.name}" for metric in metrics), "prompt"]
     return ["\t".join(head), *_rows(run, task, rival, metrics)]
@@ -79,10 +79,6 @@ def _rows(
 def _numbers(task: TaskEvidence, metric: str) -> bool:
     """Whether a task has one number a document for a metric, not a row of them."""
     return metric in task.values and task.values[metric].ndim == 1
-
-
-def _evidence(run: Run, trial: Trial) -> Evidence:
-    return (read_evidence(run.artifacts, trial.evidence) if trial.evidence else None) or Evidence()
 
 
 def _paired(one: TaskEvidence, other: TaskEvidence, metric: str) -> "tuple[ndarray, ndarray]":

@@ -3,20 +3,14 @@
 import shlex
 from pathlib import Path
 
-from optimerge.api.run import Run as OpenRun
 from optimerge.cli.screen import out
 from optimerge.cli.stopped import stopped_early
 from optimerge.cli.tables import front_screen, trials_screen
 from optimerge.front.certainty import NOTHING, Certainty
 from optimerge.front.feasible import no_merge_feasible, none_feasible
-from optimerge.front.front import Front
+from optimerge.front.front import front_of
 from optimerge.records.plain import plain
 from optimerge.records.run import Run
-
-
-def front_of(run: Run) -> Front:
-    """Return the run's front, measured from the reference point that the run fixed."""
-    return OpenRun(run).front()
 
 
 def print_front(run: Run, most: int | None = None, certainty: Certainty = NOTHING) -> None:

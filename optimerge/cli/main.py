@@ -1,8 +1,10 @@
 """The entry point: finds the command, turns errors into one sentence and an exit code.
 
 Exit codes: 0 done; 2 bad input (one sentence, no traceback); 1 our fault (the traceback is in a
-file that the message names); 130 on Ctrl-C, 141 if nobody reads the output any more, 143 on
-SIGTERM.
+file that the message names), a trial that hung with Python's lock held and was ended (the traceback
+is on standard error), or `export --verify` that found a difference; 75 if a trial that could not be
+stopped was given up while the search was to stop (the next search goes on); 130 on Ctrl-C, 141 if
+nobody reads the output any more, 143 on SIGTERM.
 """
 
 import os

@@ -13,7 +13,7 @@ from rich.progress import Progress, TaskID
 from optimerge.cli.bars import WIDTH, talking_bar
 from optimerge.cli.screen import clock_in, duration, err, number
 from optimerge.cli.values import best_values
-from optimerge.front.front import make_front
+from optimerge.front.front import front_of
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
 from optimerge.search.budget import Budget
@@ -103,9 +103,8 @@ class SearchProgress:
 
     def _measure(self) -> list[str]:
         trials = self._run.trials()
-        objectives = self._run.info.objectives
-        front = make_front(trials, objectives, self._run.reference, self._run.scales)
-        best = best_values(front.feasible, objectives)
+        front = front_of(self._run, trials)
+        best = best_values(front.feasible, front.objectives)
         failed = sum(t.state == "failed" for t in trials)
         parts = []
         if self._run.reference is not None:

@@ -12,6 +12,7 @@ from optimerge.front.choose import choose
 from optimerge.front.directions import arrow
 from optimerge.front.feasible import broken, nearest
 from optimerge.front.front import Front
+from optimerge.records.origins import BASE, WARM
 from optimerge.records.plain import plain
 from optimerge.records.types import Trial
 
@@ -92,9 +93,9 @@ def _shares(head: str, trials: Sequence[Trial], shares: Mapping[str, float]) -> 
 
 
 def _mark(trial: Trial, front: Front) -> str:
-    kind = trial.origin.removeprefix("warm:") if trial.origin.startswith("warm:") else ""
+    kind = trial.origin.removeprefix(WARM) if trial.origin.startswith(WARM) else ""
     if trial.is_parent:
-        kind = "◂ base" if trial.origin == "base" else "◂ expert"
+        kind = "◂ base" if trial.origin == BASE else "◂ expert"
     if not trial.feasible:
         return f"{kind} infeasible: {broken(trial)}"
     dominated = trial.is_parent and trial not in front.members

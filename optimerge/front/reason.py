@@ -7,6 +7,7 @@ import numpy as np
 from optimerge.front.called import called
 from optimerge.front.front import Front
 from optimerge.front.losses import larger_is_better, losses_of, to_value
+from optimerge.records.origins import BASE
 from optimerge.records.types import Trial
 
 
@@ -41,7 +42,7 @@ def _below_base(front: Front, trial: Trial) -> str:
 
     In what is minimised, changes and drift, the base is the least by definition.
     """
-    base = next((t for t in front.trials if t.origin == "base"), None)
+    base = next((t for t in front.trials if t.origin == BASE), None)
     if base is None or trial is base:
         return ""
     mine, bases = losses_of([trial, base], front.objectives)

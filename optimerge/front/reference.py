@@ -1,7 +1,7 @@
 """The reference point and the scales of a study, from the parents' losses; fixed once.
 
-They are made after the warm start and kept in the study, so that every hypervolume, plot and pick
-of a run is measured from the same corner and in the same units.
+They are made when the parents are scored, before anything else is, and kept in the study, so that
+every hypervolume, plot and pick of a run is measured from the same corner and in the same units.
 """
 
 import numpy as np

@@ -42,7 +42,8 @@ class Parameter:
     high: float = float("inf")
     """Largest legal value, inclusive."""
     usual: tuple[float, float] | None = None
-    """The range that `optimerge init` proposes for a search; None: not worth searching."""
+    """What is worth searching, as the reference shows it: the laws, and the probe of a method's
+    memory, take values from it. None: not worth a dimension."""
 
     @property
     def required(self) -> bool:

@@ -12,8 +12,9 @@ from optuna.samplers import RandomSampler
 from optimerge.api.run import load_run
 from optimerge.cli import show, status
 from optimerge.cli.evidence import compared
-from optimerge.cli.fronts import front_of, print_all, print_front
+from optimerge.cli.fronts import print_all, print_front
 from optimerge.front.formats import FORMATS, in_format
+from optimerge.front.front import front_of
 from optimerge.records.artifacts import artifacts_in
 from optimerge.records.attributes import trial_attributes
 from optimerge.records.evidence import Evidence, TaskEvidence, write_evidence

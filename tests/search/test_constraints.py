@@ -8,9 +8,9 @@ from typing import Any
 import optuna
 import pytest
 
-from optimerge.cli.fronts import front_of
 from optimerge.cli.main import run
 from optimerge.errors import RecipeError, RunError
+from optimerge.front.front import front_of
 from optimerge.records.run import open_run
 from optimerge.search.proposals import known_trial, suggest_point
 from optimerge.search.samplers.registry import SAMPLERS, Ask

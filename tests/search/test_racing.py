@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from racing_family import make_racing_family
 
-from optimerge.cli.fronts import front_of
 from optimerge.cli.main import run
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
-from optimerge.front.front import make_front
+from optimerge.front.front import front_of, make_front
 from optimerge.objectives.protocol import Candidate
 from optimerge.records.artifacts import FOLDER, artifacts_in
 from optimerge.records.evidence import read_evidence

@@ -15,6 +15,7 @@ from optimerge.dashboard.resource import (
 from optimerge.dashboard.snapshot import Snapshot, known
 from optimerge.dashboard.source import Source
 from optimerge.front.certainty import tasks_of
+from optimerge.front.losses import larger_is_better
 from optimerge.records.evidence import TaskEvidence, evidence_of
 from optimerge.records.prompts import Item, read_items
 from optimerge.records.types import Trial
@@ -145,7 +146,8 @@ def _larger_is_better(snapshot: Snapshot, trial: Trial, task: TaskEvidence, metr
     on = tasks_of(snapshot.run.info.space)
     of_task = [n for n in trial.scores if on.get(n) == task.task]
     of_metric = [n for n in _scores_of(trial, task, metric) if n in of_task]
-    return [trial.scores[n].direction for n in (of_metric or of_task)[:1]] != ["minimize"]
+    named = of_metric or of_task
+    return not named or larger_is_better(trial.scores[named[0]].direction)
 
 
 def _compared(a: float, b: float | None, sign: float) -> Literal["won", "lost", "same", ""]:

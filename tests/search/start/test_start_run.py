@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from optimerge.cli.fronts import front_of
 from optimerge.cli.main import run
 from optimerge.cli.tables import trials_screen
 from optimerge.errors import RecipeError
+from optimerge.front.front import front_of
 from optimerge.records.run import open_run
 from optimerge.records.types import Trial
 
