@@ -42,7 +42,7 @@ sys.exit(main.run(["fake"]))
 """
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", ["SIGINT", pytest.param("SIGTERM", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("times", [1, 2])
 def test_once_finishes_the_trial_and_twice_puts_it_back(
     name: str, times: int, tmp_path: Path

@@ -237,6 +237,7 @@ def test_a_worker_that_is_started_again_has_the_shared_memory_too(tmp_path: Path
     assert [line.split()[0] for line in said] == ["/memfd:optimerge"] * 2
 
 
+@pytest.mark.slow
 def test_searches_on_one_folder_have_indices_of_their_own(tmp_path: Path) -> None:
     with joined(tmp_path) as first, joined(tmp_path) as second, joined(tmp_path, 5) as fifth:
         assert (first, second, fifth) == (0, 1, 5)

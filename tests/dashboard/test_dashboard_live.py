@@ -182,6 +182,7 @@ def test_a_slow_answer_keeps_nobody_else_waiting(
     asyncio.run(ask())
 
 
+@pytest.mark.slow
 def test_slow_answers_are_made_before_they_are_asked_for(
     three: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +206,7 @@ def test_slow_answers_are_made_before_they_are_asked_for(
             assert not thread.is_alive(), "goes on after the answer that it was making"
 
 
+@pytest.mark.slow
 def test_warming_passes_over_a_run_that_is_gone(three: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     made(other, trials=3, failed=0)

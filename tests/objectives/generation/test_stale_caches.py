@@ -40,7 +40,7 @@ def shared(asked: Callable[..., Any]) -> Any:
     return requests
 
 
-@pytest.mark.parametrize("batching", ["static", "continuous"])
+@pytest.mark.parametrize("batching", ["static", pytest.param("continuous", marks=pytest.mark.slow)])
 def test_a_candidate_answers_by_its_own_weights(
     live: LiveModel,
     model: LlamaForCausalLM,
@@ -62,6 +62,7 @@ def test_a_candidate_answers_by_its_own_weights(
     assert second != first
 
 
+@pytest.mark.slow
 def test_a_manager_that_lives_on_would_be_seen(
     live: LiveModel,
     model: LlamaForCausalLM,
