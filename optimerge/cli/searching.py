@@ -20,7 +20,7 @@ from optimerge.cli.worker import end_with_supervisor
 from optimerge.cli.workers import run_workers
 from optimerge.records.full_disk import waiting_for_room
 from optimerge.records.lease import new_worker
-from optimerge.records.run import Run, find_run, make_writable, mend_journal, url_of
+from optimerge.records.run import Run, find_run, mend_journal, url_of
 from optimerge.records.stop_request import last_token
 from optimerge.records.storage import kind_of
 from optimerge.search.again import Again, handed_over, start_again
@@ -28,6 +28,7 @@ from optimerge.search.budget import Budget, Stop, make_budget
 from optimerge.search.hooks import Hooks, host_of
 from optimerge.search.listening import listening
 from optimerge.search.lock import joined
+from optimerge.search.run_folder import run_folder
 from optimerge.search.samplers.chosen import chosen_sampler
 from optimerge.search.samplers.named import NamedSampler
 from optimerge.search.samplers.unrepeated import SpaceUsedUpError
@@ -60,13 +61,13 @@ def run_search(
     given one.
     """
     sampler = chosen_sampler(space, allow_code=allow_code)
-    make_writable(folder)
     before_us = handed_over(folder)
     started = before_us.started if before_us else time.monotonic()
     end_with_supervisor()
     if index is None and url_of(folder, storage):
         index = array_index()
     with (
+        run_folder(folder) as made,
         joined(folder, index) as number,
         quiet(folder / "log.txt", scoring=True),
         stopping() as stop,
@@ -90,7 +91,7 @@ def run_search(
             say=say,
             warn=note,
         )
-        ending.run = session.run
+        ending.run, made.holds_run = session.run, True
         session, budget = _going_on(session, folder, stop, before_us, started, number)
         before = session.run.finished()
         used_up = _searched(session, budget, sampler, stop)
@@ -155,9 +156,9 @@ def run_several(
 ) -> int:
     """Search with several worker processes; return the exit code (0; 130 or 143)."""
     devices, asked = devices_for(workers, device, space.search.device_map), space.search
-    make_writable(folder)
     _warn_of_sqlite(folder, storage, workers - 1)
     with (
+        run_folder(folder) as made,
         quiet(folder / "log.txt"),
         stopping() as stop,
         told_of_the_end(hooks, stop, folder.name, note) as ending,
@@ -171,7 +172,9 @@ def run_several(
         try:
             run_workers(context, folder, devices, budget, (storage, artifacts), stop, since)
         finally:
+            made.holds_run = True  # unless it is seen that it does not
             ending.run = run = find_run(folder, storage, artifacts)
+            made.holds_run = run is not None
     if run:
         _last_words(run, before, budget.elapsed, space, f", by {workers} workers")
     return stop.code if stop.requested else 0

@@ -134,7 +134,7 @@ def test_a_broken_space_or_model_is_one_sentence(
         arguments += ["--run-dir", str(tmp_path / "run")]
     assert run(arguments) == 2
     one_sentence(capsys.readouterr().err, words)
-    assert not (tmp_path / "run" / "study.journal").exists()
+    assert not (tmp_path / "run").exists()
 
 
 def one_sentence(text: str, words: list[str]) -> None:
