@@ -80,6 +80,8 @@ def run_search(
             log.warning("cut %d bytes of a torn last line off the journal", cut)
         if allow_code:
             say("task files and the space may run their own Python (--allow-code)")
+        if last_words and not before_us:
+            _say_if_used_up(find_run(folder, storage, artifacts), space)
         session = open_session(
             space,
             folder,
@@ -167,6 +169,7 @@ def run_several(
         before, heard = 0, ""
         if run := find_run(folder, storage, artifacts):
             before, heard = run.finished(), last_token(run)
+            _say_if_used_up(run, space)
         budget = make_budget(asked.trials, asked.hours, asked.until)
         since = Again(str(folder.resolve()), budget.started, budget.end, heard, hung=False)
         try:
@@ -178,6 +181,18 @@ def run_several(
     if run:
         _last_words(run, before, budget.elapsed, space, f", by {workers} workers")
     return stop.code if stop.requested else 0
+
+
+def _say_if_used_up(run: Run | None, space: SearchSpace) -> None:
+    """Say that the run has all its trials, before the models are loaded for nothing."""
+    asked = space.search
+    goal = make_budget(asked.trials, asked.hours, asked.until).trials
+    if run is None or goal is None or (done := run.finished()) < goal:
+        return
+    note(
+        f"the run has {done} of the {goal} trials asked for; --trials counts all of the run's: "
+        f"give --trials {done + goal} for {goal} more"
+    )
 
 
 def _say_who_is_told(hooks: Hooks) -> None:
