@@ -10,7 +10,7 @@ import click
 
 from optimerge.cli.devices import array_index, devices_for
 from optimerge.cli.ending import told_of_the_end
-from optimerge.cli.fronts import print_front
+from optimerge.cli.fronts import front_of, print_front
 from optimerge.cli.next_steps import search_command, steps
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
@@ -18,6 +18,7 @@ from optimerge.cli.screen import duration, note, out, say
 from optimerge.cli.stopping import stopping
 from optimerge.cli.worker import end_with_supervisor
 from optimerge.cli.workers import run_workers
+from optimerge.front.feasible import no_merge_feasible
 from optimerge.records.full_disk import waiting_for_room
 from optimerge.records.lease import new_worker
 from optimerge.records.run import Run, find_run, mend_journal, url_of
@@ -206,7 +207,7 @@ def _last_words(
     done, took = run.finished() - before, duration(seconds)
     out().print(f"{done} trials in {took}{by_whom}; run folder {run.folder}")
     print_front(run)
-    _next_commands(run.folder, space)
+    _next_commands(run, space)
 
 
 def _warn_of_sqlite(folder: Path, storage: str, others: int) -> None:
@@ -225,12 +226,14 @@ def _bring_evidence(run: Run) -> None:
         note(f"{left} files wait in {where} for {run.info.artifacts}; the next search brings them")
 
 
-def _next_commands(folder: Path, space: SearchSpace) -> None:
-    run = shlex.quote(str(folder))
+def _next_commands(run: Run, space: SearchSpace) -> None:
+    named = shlex.quote(str(run.folder))
     commands = [
-        (f"optimerge show {run} TRIAL", "one trial whole"),
-        (f"optimerge test {run}", "does it win on items that the search never saw"),
-        (f"optimerge export {run}", "the knee of the front as a recipe"),
-        (f"{search_command(space.file, folder)} --trials N", "go on"),
+        (f"optimerge test {named}", "does it win on items that the search never saw"),
+        (f"optimerge export {named}", "the knee of the front as a recipe"),
     ]
+    if no_merge_feasible(front_of(run).trials):
+        commands = [(f"optimerge front {named} --all", "what each trial misses")]
+    commands.insert(0, (f"optimerge show {named} TRIAL", "one trial whole"))
+    commands.append((f"{search_command(space.file, run.folder)} --trials N", "go on"))
     out().print(f"\nNext:\n{steps(commands)}")
