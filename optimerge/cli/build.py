@@ -6,6 +6,7 @@ import click
 
 from optimerge.cli import completing
 from optimerge.cli.options import DEVICE, chosen_device
+from optimerge.cli.run_folder import RunFolder
 
 
 @click.command("build")
@@ -23,7 +24,7 @@ from optimerge.cli.options import DEVICE, chosen_device
     "--run",
     metavar="RUN",
     shell_complete=completing.runs,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=RunFolder(),
     help="The run that the card shows the front and the scores of. Default: the run that the "
     "recipe names, if it is the recipe's folder or runs/NAME.",
 )

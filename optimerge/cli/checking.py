@@ -18,6 +18,7 @@ from optimerge.cli.options import chosen_device
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import count
 from optimerge.errors import ModelNotFoundError
+from optimerge.objectives.in_space import in_space
 from optimerge.search.layers import candidate_layers
 from optimerge.search.models import Models, open_models
 from optimerge.search.offline.check import look_up_tasks
@@ -128,7 +129,7 @@ def _objective_lines(models: Models, *, allow_code: bool) -> Iterator[str]:
     from optimerge.search.check_objectives import check_others
 
     space = models.space
-    with quiet(scoring=True):
+    with quiet(scoring=True), in_space(space):
         tasks = _task_facts(space, allow_code=allow_code)
         others = check_others(space, models, allow_code=allow_code)
     for spec in space.measured:

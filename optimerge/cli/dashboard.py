@@ -10,6 +10,7 @@ import click
 
 from optimerge.cli import completing
 from optimerge.cli.options import STORAGE
+from optimerge.cli.run_folder import RunFolder
 
 
 @click.command("dashboard")
@@ -17,7 +18,7 @@ from optimerge.cli.options import STORAGE
     "runs",
     nargs=-1,
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=RunFolder(),
     shell_complete=completing.runs,
 )
 @STORAGE

@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 
 from optimerge.cli import completing
+from optimerge.cli.run_folder import RunFolder
 
 
 @click.command("demo")
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=RunFolder(),
     default=Path("runs/demo"),
     show_default=True,
     shell_complete=completing.runs,

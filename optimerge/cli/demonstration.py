@@ -32,7 +32,10 @@ def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> in
     make_writable(folder)
     started = time.monotonic()
     with quiet(folder / "log.txt", scoring=True):
-        zoo = make_zoo(zoo_folder, DEFAULT, say) if zoo_folder else cached_zoo(DEFAULT, say)
+        if zoo_folder:
+            zoo = make_zoo(zoo_folder, DEFAULT, say, from_cache=True)
+        else:
+            zoo = cached_zoo(DEFAULT, say)
     trained = time.monotonic()
     space = overridden(read_space(zoo.space), trials)
     code = run_search(space, folder, "cpu", last_words=False)
@@ -43,7 +46,11 @@ def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> in
         recipe = folder / "recipe.yaml"
         load_run(folder).export("knee", recipe)
         _judge(run)
-    made = "found in the cache" if zoo.reused else f"trained in {duration(trained - started)}"
+    made = (
+        "found in the cache"
+        if zoo.reused or zoo.copied_from
+        else f"trained in {duration(trained - started)}"
+    )
     console.print(f"\nTime: models {made}, search {duration(searched - trained)}.")
     _next(folder, recipe, zoo)
     return code

@@ -1,10 +1,12 @@
 """What lies in a folder: runs and search spaces, found without reading them whole."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from optimerge.records.keys import JOURNAL, LOCK
+from optimerge.records.keys import JOURNAL, LOCK, WORKERS
+from optimerge.records.storage import STORAGE_VARIABLE
 
 RUNS, SPACES = "runs", "search_spaces"
 """Folders in which runs and search spaces are looked for."""
@@ -17,8 +19,18 @@ _MERGE = re.compile(rb"^(merge_method|slices|models|modules)\s*:", re.MULTILINE)
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a search has begun in a folder: in its journal, or in a database."""
-    return (folder / JOURNAL).is_file() or (folder / LOCK).is_file()
+    """Whether a search has begun in a folder: in its journal, or in a database.
+
+    Locks alone are what a search left that failed before its run was made, unless the environment
+    names a database.
+    """
+    if (folder / JOURNAL).is_file():
+        return True
+    if not (folder / LOCK).is_file():
+        return False
+    return STORAGE_VARIABLE in os.environ or any(
+        each.name not in (LOCK, WORKERS) for each in _entries(folder)
+    )
 
 
 def runs_in(folder: Path) -> list[Path]:

@@ -41,7 +41,8 @@ class SearchProgress:
         self._task = TaskID(0)
 
     def __enter__(self) -> Self:
-        self._bar = talking_bar(self._console)
+        if self._budget.left(self._before):  # else the bar would stand still, and stay
+            self._bar = talking_bar(self._console)
         if self._bar:
             self._bar.start()
             self._task = self._bar.add_task("scoring the parents", total=self._budget.trials)

@@ -18,13 +18,14 @@ from optimerge.cli.options import (
     refuse_torchrun,
     time_of_day,
 )
+from optimerge.cli.run_folder import RunFolder
 
 
 @click.command("search")
 @SPACE
 @click.option(
     "--run-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=RunFolder(),
     shell_complete=completing.runs,
     help="Run folder. Default: runs/NAME for a space NAME.yaml.",
 )

@@ -10,7 +10,7 @@ import click
 
 from optimerge.cli.devices import array_index, devices_for
 from optimerge.cli.ending import told_of_the_end
-from optimerge.cli.fronts import print_front
+from optimerge.cli.fronts import front_of, print_front
 from optimerge.cli.next_steps import search_command, steps
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
@@ -18,9 +18,10 @@ from optimerge.cli.screen import duration, note, out, say
 from optimerge.cli.stopping import stopping
 from optimerge.cli.worker import end_with_supervisor
 from optimerge.cli.workers import run_workers
+from optimerge.front.feasible import no_merge_feasible
 from optimerge.records.full_disk import waiting_for_room
 from optimerge.records.lease import new_worker
-from optimerge.records.run import Run, find_run, make_writable, mend_journal, url_of
+from optimerge.records.run import Run, find_run, mend_journal, url_of
 from optimerge.records.stop_request import last_token
 from optimerge.records.storage import kind_of
 from optimerge.search.again import Again, handed_over, start_again
@@ -28,6 +29,7 @@ from optimerge.search.budget import Budget, Stop, make_budget
 from optimerge.search.hooks import Hooks, host_of
 from optimerge.search.listening import listening
 from optimerge.search.lock import joined
+from optimerge.search.run_folder import run_folder
 from optimerge.search.samplers.chosen import chosen_sampler
 from optimerge.search.samplers.named import NamedSampler
 from optimerge.search.samplers.unrepeated import SpaceUsedUpError
@@ -60,13 +62,13 @@ def run_search(
     given one.
     """
     sampler = chosen_sampler(space, allow_code=allow_code)
-    make_writable(folder)
     before_us = handed_over(folder)
     started = before_us.started if before_us else time.monotonic()
     end_with_supervisor()
     if index is None and url_of(folder, storage):
         index = array_index()
     with (
+        run_folder(folder) as made,
         joined(folder, index) as number,
         quiet(folder / "log.txt", scoring=True),
         stopping() as stop,
@@ -79,6 +81,8 @@ def run_search(
             log.warning("cut %d bytes of a torn last line off the journal", cut)
         if allow_code:
             say("task files and the space may run their own Python (--allow-code)")
+        if last_words and not before_us:
+            _say_if_used_up(find_run(folder, storage, artifacts), space)
         session = open_session(
             space,
             folder,
@@ -90,7 +94,7 @@ def run_search(
             say=say,
             warn=note,
         )
-        ending.run = session.run
+        ending.run, made.holds_run = session.run, True
         session, budget = _going_on(session, folder, stop, before_us, started, number)
         before = session.run.finished()
         used_up = _searched(session, budget, sampler, stop)
@@ -155,9 +159,9 @@ def run_several(
 ) -> int:
     """Search with several worker processes; return the exit code (0; 130 or 143)."""
     devices, asked = devices_for(workers, device, space.search.device_map), space.search
-    make_writable(folder)
     _warn_of_sqlite(folder, storage, workers - 1)
     with (
+        run_folder(folder) as made,
         quiet(folder / "log.txt"),
         stopping() as stop,
         told_of_the_end(hooks, stop, folder.name, note) as ending,
@@ -166,15 +170,30 @@ def run_several(
         before, heard = 0, ""
         if run := find_run(folder, storage, artifacts):
             before, heard = run.finished(), last_token(run)
+            _say_if_used_up(run, space)
         budget = make_budget(asked.trials, asked.hours, asked.until)
         since = Again(str(folder.resolve()), budget.started, budget.end, heard, hung=False)
         try:
             run_workers(context, folder, devices, budget, (storage, artifacts), stop, since)
         finally:
+            made.holds_run = True  # unless it is seen that it does not
             ending.run = run = find_run(folder, storage, artifacts)
+            made.holds_run = run is not None
     if run:
         _last_words(run, before, budget.elapsed, space, f", by {workers} workers")
     return stop.code if stop.requested else 0
+
+
+def _say_if_used_up(run: Run | None, space: SearchSpace) -> None:
+    """Say that the run has all its trials, before the models are loaded for nothing."""
+    asked = space.search
+    goal = make_budget(asked.trials, asked.hours, asked.until).trials
+    if run is None or goal is None or (done := run.finished()) < goal:
+        return
+    note(
+        f"the run has {done} of the {goal} trials asked for; --trials counts all of the run's: "
+        f"give --trials {done + goal} for {goal} more"
+    )
 
 
 def _say_who_is_told(hooks: Hooks) -> None:
@@ -188,7 +207,7 @@ def _last_words(
     done, took = run.finished() - before, duration(seconds)
     out().print(f"{done} trials in {took}{by_whom}; run folder {run.folder}")
     print_front(run)
-    _next_commands(run.folder, space)
+    _next_commands(run, space)
 
 
 def _warn_of_sqlite(folder: Path, storage: str, others: int) -> None:
@@ -207,12 +226,14 @@ def _bring_evidence(run: Run) -> None:
         note(f"{left} files wait in {where} for {run.info.artifacts}; the next search brings them")
 
 
-def _next_commands(folder: Path, space: SearchSpace) -> None:
-    run = shlex.quote(str(folder))
+def _next_commands(run: Run, space: SearchSpace) -> None:
+    named = shlex.quote(str(run.folder))
     commands = [
-        (f"optimerge show {run} TRIAL", "one trial whole"),
-        (f"optimerge test {run}", "does it win on items that the search never saw"),
-        (f"optimerge export {run}", "the knee of the front as a recipe"),
-        (f"{search_command(space.file, folder)} --trials N", "go on"),
+        (f"optimerge test {named}", "does it win on items that the search never saw"),
+        (f"optimerge export {named}", "the knee of the front as a recipe"),
     ]
+    if no_merge_feasible(front_of(run).trials):
+        commands = [(f"optimerge front {named} --all", "what each trial misses")]
+    commands.insert(0, (f"optimerge show {named} TRIAL", "one trial whole"))
+    commands.append((f"{search_command(space.file, run.folder)} --trials N", "go on"))
     out().print(f"\nNext:\n{steps(commands)}")

@@ -8,9 +8,10 @@ from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import err, note, out, say
 from optimerge.cli.stopping import stopping
 from optimerge.export.recipe import export_text, write_export
-from optimerge.records.run import find_run, make_writable, mend_journal
+from optimerge.records.run import find_run, mend_journal
 from optimerge.search.listening import listening
 from optimerge.search.lock import sole_writer
+from optimerge.search.run_folder import run_folder
 from optimerge.search.session import Session, open_session
 from optimerge.search.soup import Step, greedy_soup, task_objectives
 from optimerge.space.settings import overridden
@@ -32,8 +33,12 @@ def run_soup(
 
     `storage`, `artifacts`: URLs of what keeps the run, and its evidence, if not the folder.
     """
-    make_writable(folder)
-    with sole_writer(folder), quiet(folder / "log.txt", scoring=True), stopping() as stop:
+    with (
+        run_folder(folder) as made,
+        sole_writer(folder),
+        quiet(folder / "log.txt", scoring=True),
+        stopping() as stop,
+    ):
         mend_journal(folder)
         wanted = _as_run(space, folder, storage)
         session = open_session(
@@ -46,6 +51,7 @@ def run_soup(
             artifacts=artifacts,
             say=say,
         )
+        made.holds_run = True
         experts = len(session.models.checkpoints) - 1
         tasks = ", ".join(task_objectives(session))
         out().print(f"greedy soup of {experts} experts, by the mean search score of {tasks}\n")

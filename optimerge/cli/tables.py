@@ -10,7 +10,7 @@ from optimerge.cli.values import best_values, mean_of, task_names
 from optimerge.front.certainty import NOTHING, Certainty, share
 from optimerge.front.choose import choose
 from optimerge.front.directions import arrow
-from optimerge.front.feasible import broken, nearest
+from optimerge.front.feasible import broken, nearest_merge
 from optimerge.front.front import Front
 from optimerge.records.origins import BASE, WARM
 from optimerge.records.plain import plain
@@ -24,7 +24,7 @@ def front_screen(
 
     Members come first, best mean of the tasks first, then the parents that are dominated or
     infeasible. With `most`, only so many members are shown: the best means, every parent, the
-    knee, and the best of each objective. Without a member the trial that comes nearest to keeping
+    knee, and the best of each objective. Without a member the merge that comes nearest to keeping
     the constraints is shown.
     """
     tasks = task_names(front.trials, front.objectives)
@@ -34,7 +34,7 @@ def front_screen(
     shown = members if most is None or not members else _most_telling(front, members, most)
     beaten = dominated_parents(front)
     legend = "◂ parent" + (", ✗ dominated" if any(t.feasible for t in beaten) else "")
-    near = nearest(front.trials)
+    near = nearest_merge(front.trials)
     if not members and near and near not in beaten:
         shown = [near]
     if hidden := len(members) - len(shown):

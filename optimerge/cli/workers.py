@@ -22,10 +22,10 @@ from optimerge.cli.screen import note
 from optimerge.cli.worker import Worker, arguments, ending, worker_environment
 from optimerge.errors import OptimergeError
 from optimerge.merge.shared import SHARED_VARIABLE, make_shared
+from optimerge.records.keys import WORKERS
 from optimerge.records.run import url_of
 from optimerge.search.again import Again, environment
 from optimerge.search.budget import Budget, Stop
-from optimerge.search.lock import WORKERS
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ def command(directory: Path, report: bool, hard: bool, seed: int) -> None:
 
     A base and its experts, as ordinary Hugging Face checkpoints of 200 000 parameters that do small
     puzzles; trained here in about a minute, the same from the same seed. Used again if they are
-    there already.
+    there already; copied, if `optimerge demo` has trained the same.
 
     \b
     Examples:
@@ -43,11 +43,14 @@ def command(directory: Path, report: bool, hard: bool, seed: int) -> None:
             directory,
             replace(HARD if hard else DEFAULT, seed=seed),
             say,
+            from_cache=True,
         )
         if report:
             click.echo(str(measure(zoo)))
     seconds = sum(zoo.seconds.values())
     how = "was there already" if zoo.reused else f"made in {seconds:.0f} s"
+    if zoo.copied_from:
+        how = f"copied from {zoo.copied_from}"
     click.echo(
         f"zoo in {directory} ({how}); search it: optimerge search {shlex.quote(str(zoo.space))}"
     )

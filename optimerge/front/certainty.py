@@ -63,6 +63,8 @@ def make_certainty(
         draws: Of the bootstrap.
         seed: Likewise: the same evidence gives the same probabilities.
     """
+    if not front.members:  # whatever evidence there is: nothing is on the front
+        return NOTHING
     parents = [trial for trial in front.trials if trial.is_parent]
     rows = list(dict.fromkeys([*(_key(t) for t in front.members), *map(_key, parents)]))
     known = {_key(trial): trial for trial in front.trials}

@@ -30,6 +30,11 @@ def nearest(trials: Sequence[Trial]) -> Trial | None:
     return trials[missed.index(min(missed))] if trials else None
 
 
+def nearest_merge(trials: Sequence[Trial]) -> Trial | None:
+    """Return the nearest of the merges, for the parents are there already; of all, if none is."""
+    return nearest([trial for trial in trials if not trial.is_parent] or trials)
+
+
 def no_merge_feasible(trials: Sequence[Trial]) -> str:
     """Return the sentence for a study of whose merges none keeps every constraint; "" if one does.
 
@@ -43,12 +48,12 @@ def no_merge_feasible(trials: Sequence[Trial]) -> str:
 
 def none_feasible(trials: Sequence[Trial], what: str = "complete trials") -> str:
     """Return the sentence for trials of which none keeps every constraint; `what`: all of them."""
-    near = nearest(trials)
+    near = nearest_merge(trials)
     assert near is not None
     return (
         f"none of the {len(trials)} {what} keeps every constraint; {called(near)} comes "
         f"nearest (it misses {broken(near)}): search on, or loosen a bound in a new run; "
-        f"--trial {near.name} exports it as it is"
+        f"--trial {near.name} exports it as it is; `optimerge front RUN --all` shows them"
     )
 
 

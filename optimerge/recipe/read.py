@@ -1,5 +1,6 @@
 """Reads recipes from YAML; every complaint is one sentence with file, key and remedy."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from optimerge.recipe.check import check_recipe
 from optimerge.recipe.schema import Recipe
 from optimerge.recipe.yaml_limits import check_limits
 
+_EXPORTED = "recipe.yaml"
+"""What `optimerge export` calls a run's recipe."""
 LARGEST_FILE = 1_000_000
 """Bytes; a recipe of a hundred layers is about 100 kB."""
 LONGEST_NUMBER = 40
@@ -109,11 +112,19 @@ def _yaml_problem(error: Exception) -> str:
 
 def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe file."""
+    _refuse_folder(path)
     data = read_yaml(path)
     _refuse_space(data, path)
     recipe = validate(Recipe, data, str(path))
     check_recipe(recipe, str(path))
     return recipe
+
+
+def _refuse_folder(path: Path) -> None:
+    """RecipeError if the path is a folder that a recipe was exported to: it is named."""
+    inside = path / _EXPORTED
+    if os.path.isfile(inside):  # Path.is_file raises for a name that is too long
+        raise RecipeError(f"{path}: is a folder; give the recipe in it, {inside}")
 
 
 def _refuse_space(data: Any, path: Path) -> None:

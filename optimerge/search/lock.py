@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from optimerge.errors import RunError
-from optimerge.records.keys import LOCK
+from optimerge.records.keys import LOCK, WORKERS
 
-WORKERS = "workers"
-"""Folder of a run with a lock for each worker's index."""
 _PATIENCE, _PAUSE = 2.0, 0.05
 """Seconds: `status` looks at the lock by taking it for a moment."""
 

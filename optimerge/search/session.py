@@ -11,6 +11,7 @@ from optimerge.checkpoint.code import trusted_code
 from optimerge.merge.engine import Engine
 from optimerge.methods.registry import maker_of_method
 from optimerge.objectives.evaluation import Evaluation, make_evaluation
+from optimerge.objectives.in_space import in_space
 from optimerge.objectives.make import space_objectives
 from optimerge.objectives.on_tasks import OnTasks
 from optimerge.objectives.protocol import Objective
@@ -150,9 +151,11 @@ def open_session(
     space = models.space
     engine = _load_engine(models, device, say)
     say("building tasks")
-    objectives = space_objectives(
-        space, space.objectives, engine.model, load_tokenizer(models), allow_code=allow_code
-    )
+    tokenizer = load_tokenizer(models)
+    with in_space(space):
+        objectives = space_objectives(
+            space, space.objectives, engine.model, tokenizer, allow_code=allow_code
+        )
     for objective in objectives:
         for note in getattr(objective, "notes", ()):
             warn(note)

@@ -26,6 +26,8 @@ class Zoo:
     seconds: Mapping[str, float]
     cpu_seconds: float
     reused: bool
+    copied_from: Path | None = None
+    """The same zoo, if this one was not trained but copied now."""
 
     @property
     def base(self) -> Path:

@@ -134,7 +134,31 @@ def test_a_broken_space_or_model_is_one_sentence(
         arguments += ["--run-dir", str(tmp_path / "run")]
     assert run(arguments) == 2
     one_sentence(capsys.readouterr().err, words)
-    assert not (tmp_path / "run" / "study.journal").exists()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("words", [["check"], ["check", "--offline"], ["search"]])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("task: echo", "task: ecko"), ("task: echo", "task: echo, metric: f2")],
+    ids=["task", "metric"],
+)
+def test_a_task_that_cannot_be_used_is_told_with_the_spaces_file(
+    family: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    old: str,
+    new: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    edit(old, new)(family)
+    space = family / "space.yaml"
+    assert run([*words, str(space)]) == 2
+    error = capsys.readouterr().err
+    one_sentence(error, [f"Error: {space}: objective "])
+    assert error.count(str(space)) == 1
 
 
 def one_sentence(text: str, words: list[str]) -> None:

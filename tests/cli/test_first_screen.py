@@ -13,6 +13,7 @@ from cli_runs import made_run, optimerge, told
 
 from optimerge.cli import first_screen as screen
 from optimerge.cli.first_screen import first_screen
+from optimerge.cli.here import runs_in
 from optimerge.cli.main import cli
 from optimerge.records.glance import glance
 from optimerge.records.keys import LOCK
@@ -52,6 +53,21 @@ def test_search_spaces_that_were_not_searched_are_to_be_checked(here: Path) -> N
     assert "recipe.yaml" not in text
     made_run(here / "runs" / "mine")
     assert "optimerge check mine.yaml" not in first_screen(Path())
+
+
+def test_a_folder_of_locks_alone_is_no_run_unless_a_database_is_named(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPTIMERGE_STORAGE", raising=False)
+    folder = here / "runs" / "mine"
+    (folder / "workers").mkdir(parents=True)
+    (folder / LOCK).touch()
+    assert runs_in(here / "runs") == []
+    (folder / "evidence").mkdir()
+    assert runs_in(here / "runs") == [folder]
+    (folder / "evidence").rmdir()
+    monkeypatch.setenv("OPTIMERGE_STORAGE", "sqlite:///runs.db")
+    assert runs_in(here / "runs") == [folder]
 
 
 def state(here: Path, name: str = "mine") -> tuple[str, str]:

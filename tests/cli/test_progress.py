@@ -66,6 +66,21 @@ def shown(run: Any, budget: Budget) -> tuple[SearchProgress, io.StringIO]:
     return SearchProgress(run, budget, Console(file=text, width=40)), text
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("trials", "stands"), [(2, False), (3, True)])
+def test_a_bar_stands_only_where_trials_are_left(clock: Clock, trials: int, stands: bool) -> None:
+    run: Any = FakeRun([trial(0), trial(1)])
+    text = Terminal()
+    terminal = Console(file=text, width=80, force_terminal=True, _environ={"TERM": "xterm"})
+    with SearchProgress(run, Budget(trials, None, 100.0), terminal):
+        pass
+    assert ("scoring the parents" in text.getvalue()) is stands
+
+
 def test_in_a_log_file_every_trial_is_a_line(clock: Clock) -> None:
     run: Any = FakeRun([trial(0)])
     progress, text = shown(run, Budget(11, None, 100.0))

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from optimerge.errors import RunError
 from optimerge.front.as_csv import to_csv
 from optimerge.front.as_json import to_json
+from optimerge.front.certainty import NOTHING, make_certainty
 from optimerge.front.choose import choose
 from optimerge.front.feasible import (
     broken,
     kept_counts,
     nearest,
+    nearest_merge,
     no_merge_feasible,
     none_feasible,
 )
@@ -22,6 +24,7 @@ from optimerge.front.front import make_front
 from optimerge.front.hypervolume import hypervolume
 from optimerge.front.losses import losses_of
 from optimerge.front.table import all_table, front_table
+from optimerge.records.artifacts import artifacts_in
 
 points = st.lists(
     st.tuples(
@@ -111,9 +114,25 @@ def test_none_feasible_is_a_sentence_with_the_way_out():
     text = none_feasible(front.trials)
     for words in ("none of the 3 complete", "trial 1", "maths >= 0.6 by 0.11, size <= 100 by 10"):
         assert words in text
+    assert text.endswith("; `optimerge front RUN --all` shows them")
     with pytest.raises(RunError, match="--trial 1"):
         choose(front, "knee")
     assert choose(front, "trial:2").name == "2"
+
+
+def test_the_nearest_is_a_merge_where_there_is_one():
+    base = trial(None, [0.5, 0.5, 0.5], "base", constraints={"maths >= 0.6": 0.01})
+    trials = [base, *two_that_miss()]
+    assert nearest(trials) is base
+    assert nearest_merge(trials) is trials[2]
+    assert "; trial 1 comes nearest" in none_feasible(trials)
+    assert nearest_merge([base]) is base
+    assert nearest_merge([]) is None
+
+
+def test_a_front_without_members_says_nothing_of_its_evidence(tmp_path):
+    front = make_front(two_that_miss(), OBJECTIVES)
+    assert make_certainty(front, artifacts_in(tmp_path)) is NOTHING
 
 
 def test_counts_of_what_is_kept():

@@ -36,6 +36,18 @@ def test_what_cannot_be_read_is_said_in_one_sentence(tmp_path: Path) -> None:
         read_yaml(Path("a\0b"))
 
 
+def test_of_a_run_folder_the_recipe_in_it_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="is a folder; give a YAML file"):
+        read_recipe(tmp_path)
+    (tmp_path / "recipe.yaml").write_text("merge_method: linear\nmodels: [{model: a}]\n")
+    with pytest.raises(RecipeError, match=f"is a folder; give the recipe in it, {tmp_path}/recipe"):
+        read_recipe(tmp_path)
+    with pytest.raises(RecipeError, match="is a folder; give a YAML file"):
+        read_yaml(tmp_path)  # a search space may be wanted: a recipe is none
+    with pytest.raises(RecipeError, match="cannot be read: File name too long"):
+        read_recipe(tmp_path / ("a" * 5000))
+
+
 def test_a_recipes_file_is_named_in_what_is_wrong_with_its_content(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("merge_method: linear\nmodels: [{model: a}]\n")

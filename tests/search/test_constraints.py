@@ -173,6 +173,11 @@ def test_a_run_in_which_nothing_is_feasible_says_so(
     near = error.partition("--trial ")[2].split()[0]
     assert run(["export", str(folder), "--trial", near, "-o", "-"]) == 0
     assert "MISSED by" in capsys.readouterr().out
+    space = str(family / "space.yaml")
+    assert run(["search", space, "--run-dir", str(folder), "--trials", "14"]) == 0
+    following = capsys.readouterr().out.partition("\nNext:\n")[2]
+    assert f"optimerge front {folder} --all" in following
+    assert "optimerge export" not in following
 
 
 def test_drift_to_an_expert_is_zero_there_and_unknown_parents_are_refused(

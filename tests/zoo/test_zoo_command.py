@@ -15,7 +15,8 @@ from optimerge.zoo import make as made
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[ZooConfig]:
     found: list[ZooConfig] = []
 
-    def make_zoo(directory: Path, config: ZooConfig, progress: object) -> Zoo:
+    def make_zoo(directory: Path, config: ZooConfig, progress: object, *, from_cache: bool) -> Zoo:
+        assert from_cache
         found.append(config)
         return Zoo(directory, config, {"base": 1.0}, 1.0, reused=False)
 

@@ -99,6 +99,51 @@ def test_a_zoo_is_used_again(tiny: Zoo) -> None:
     assert set(again.seconds) == {"libraries", "items", "base", "experts", "files"}
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+@pytest.fixture
+def cache(tiny: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The tiny zoo in a cache of the user."""
+    monkeypatch.setenv("OPTIMERGE_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(tiny.directory, default_directory(TINY))
+    return default_directory(TINY)
+
+
+@pytest.mark.usefixtures("nobody_trains")
+def test_a_zoo_that_the_cache_holds_is_copied_byte_for_byte(
+    tiny: Zoo, cache: Path, tmp_path: Path
+) -> None:
+    before = contents(cache)
+    said: list[str] = []
+    copy = make_zoo(tmp_path / "zoo", TINY, said.append, from_cache=True)
+    assert (copy.reused, copy.copied_from) == (False, cache)
+    assert said == [f"copying the same models from {cache}"]
+    assert contents(cache) == before
+    found, made = contents(copy.directory), contents(tiny.directory)
+    with_paths = {name for name in made if name.endswith(("zoo.json", ".yaml")) and name != "space.yaml"}  # fmt: skip
+    assert found.keys() == made.keys()
+    assert all(found[name] == made[name] for name in made.keys() - with_paths)
+    for name in with_paths:
+        there = made[name].replace(bytes(tiny.directory), bytes(copy.directory))
+        assert found[name] == there
+    assert make_zoo(tmp_path / "zoo", TINY).reused
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "zoo"]
+
+
+@pytest.mark.parametrize("why", ["another seed", "not whole", "not asked"])
+def test_a_zoo_that_the_cache_does_not_hold_is_trained(
+    cache: Path, tmp_path: Path, why: str
+) -> None:
+    config = replace(TINY, seed=1) if why == "another seed" else TINY
+    if why == "not whole":
+        shutil.rmtree(cache / "sort")
+    zoo = make_zoo(tmp_path / "zoo", config, from_cache=why != "not asked")
+    assert (zoo.reused, zoo.copied_from) == (False, None)
+
+
 @pytest.mark.usefixtures("nobody_trains")
 def test_a_moved_zoo_gets_its_paths_written_again(tiny: Zoo, tmp_path: Path) -> None:
     moved = tmp_path / "moved"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from optimerge.errors import RecipeError
+from optimerge.objectives.in_space import in_space
 from optimerge.objectives.loading import TaskLibrary
 from optimerge.objectives.outline import Outlined, outlined
 from optimerge.recipe.read import read_recipe
@@ -56,7 +57,8 @@ def check_offline(space: SearchSpace, *, allow_code: bool = False) -> Offline:
     named_parents(space, space.measured, names, base)
     starts_unread = _check_starts(space, sizes)
     tasks = look_up_tasks(space, allow_code=allow_code)
-    check_files(space.measured, space.folder)
+    with in_space(space):
+        check_files(space.measured, space.folder)
     memory = estimated_memory(space, sizes)
     seconds = estimated_seconds(space, sizes, memory, tasks)
     return Offline(sampler, names, sizes, tasks, memory, seconds, starts_unread)
@@ -67,8 +69,9 @@ def look_up_tasks(space: SearchSpace, *, allow_code: bool = False) -> Mapping[st
     specs = [spec for spec in space.measured if isinstance(spec, TaskObjective)]
     if not specs:
         return {}
-    library = TaskLibrary(space.include_path, allow_code=allow_code)
-    return {objective_name(spec): outlined(library, spec) for spec in specs}
+    with in_space(space):
+        library = TaskLibrary(space.include_path, allow_code=allow_code)
+        return {objective_name(spec): outlined(library, spec) for spec in specs}
 
 
 def _check_starts(space: SearchSpace, sizes: Mapping[str, Size]) -> bool:
