@@ -10,7 +10,7 @@ import click
 
 from optimerge.cli.devices import array_index, devices_for
 from optimerge.cli.ending import told_of_the_end
-from optimerge.cli.fronts import front_of, print_front
+from optimerge.cli.fronts import print_front
 from optimerge.cli.next_steps import search_command, steps
 from optimerge.cli.progress import SearchProgress
 from optimerge.cli.quiet import quiet
@@ -19,6 +19,7 @@ from optimerge.cli.stopping import stopping
 from optimerge.cli.worker import end_with_supervisor
 from optimerge.cli.workers import run_workers
 from optimerge.front.feasible import no_merge_feasible
+from optimerge.front.front import front_of
 from optimerge.records.full_disk import waiting_for_room
 from optimerge.records.lease import new_worker
 from optimerge.records.run import Run, find_run, mend_journal, url_of
