@@ -96,7 +96,7 @@ def run_search(
             warn=note,
         )
         ending.run, made.holds_run = session.run, True
-        session, budget = _going_on(session, folder, stop, before_us, started, number)
+        session, budget = _going_on(session, space, folder, stop, before_us, started, number)
         before = session.run.finished()
         used_up = _searched(session, budget, sampler, stop)
         ending.reason = used_up or ending.reason
@@ -109,6 +109,7 @@ def run_search(
 
 def _going_on(
     session: Session,
+    space: SearchSpace,
     folder: Path,
     stop: Stop,
     before_us: Again | None,
@@ -119,7 +120,7 @@ def _going_on(
 
     What the search before handed over, if this process replaced one, holds on.
     """
-    asked = session.space.search
+    asked = space.search
     budget = make_budget(asked.trials, asked.hours, asked.until)
     if before_us:
         budget = replace(budget, started=started, end=before_us.end)
