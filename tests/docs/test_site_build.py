@@ -28,7 +28,7 @@ SOUND = """\
 
 <a id="anchored"></a>Here. [there](page.md#there), [here](#anchored), [both](page.md#anchored-too),
 [a file](../examples/spot.sh), [a folder](../search_spaces), [a page](../README.md),
-[its heading](../README.md#searching).
+[its heading](../README.md#your-own-models).
 
 ```math
 y = \\frac{1}{2} \\sum_i x_i
