@@ -58,7 +58,8 @@ def draw_sets(
     kept = max(room if each.test is None else each.test for each in asks)
     own = 0 if ask.search == 0 else ask.search or 1
     least = max((each.search or 1 for each in asks if each.search != 0), default=0)
-    if kept + own > room and (strict or room < (kept > 0) + (least > 0)):
+    too_few = kept + least > room and room < (kept > 0) + (least > 0)
+    if too_few if not strict else kept + own > room:
         raise TaskError(_too_many(name, task, ask, kept, documents, reserve))
     factor = 1.0
     if kept + least > room and not strict:

@@ -9,7 +9,7 @@ from typing import Any
 import lm_eval.evaluator
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
@@ -315,6 +315,7 @@ SIZE = st.none() | st.integers(0, 40)
 
 
 @settings(max_examples=80, deadline=None)
+@example(2, [Ask(None, None), Ask(0, None)], 1, 0)
 @given(
     st.integers(2, 60),
     st.lists(st.builds(Ask, SIZE, SIZE), min_size=1, max_size=3),
