@@ -6,7 +6,7 @@ import click
 
 from optimerge.cli import completing
 from optimerge.cli.options import DEVICE, chosen_device
-from optimerge.cli.run_folder import RunFolder
+from optimerge.cli.run_argument import RunArgument
 
 
 @click.command("build")
@@ -24,7 +24,7 @@ from optimerge.cli.run_folder import RunFolder
     "--run",
     metavar="RUN",
     shell_complete=completing.runs,
-    type=RunFolder(),
+    type=RunArgument(),
     help="The run that the card shows the front and the scores of. Default: the run that the "
     "recipe names, if it is the recipe's folder or runs/NAME.",
 )

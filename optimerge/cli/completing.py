@@ -48,18 +48,14 @@ def methods(context: click.Context, parameter: click.Parameter, word: str) -> It
     """Complete a merge method."""
     from optimerge.methods.registry import all_methods
 
-    given = context.params.get(parameter.name or "") or ()
-    known = {n: m.summary for n, m in all_methods().items() if n not in given}
-    return _fitting(known, word, known)
+    return _more({n: m.summary for n, m in all_methods().items()}, context, parameter, word)
 
 
 def samplers(context: click.Context, parameter: click.Parameter, word: str) -> Items:
     """Complete a sampler."""
     from optimerge.search.samplers.registry import all_samplers
 
-    given = context.params.get(parameter.name or "") or ()
-    known = {n: s.summary for n, s in all_samplers().items() if n not in given}
-    return _fitting(known, word, known)
+    return _more({n: s.summary for n, s in all_samplers().items()}, context, parameter, word)
 
 
 def devices(context: click.Context, parameter: click.Parameter, word: str) -> Items:
@@ -90,6 +86,14 @@ def parents(context: click.Context, parameter: click.Parameter, word: str) -> It
 def objectives(context: click.Context, parameter: click.Parameter, word: str) -> Items:
     """Complete an objective of the run that stands before."""
     return _fitting(_names(context)[0], word)
+
+
+def _more(
+    known: dict[str, str], context: click.Context, parameter: click.Parameter, word: str
+) -> Items:
+    """Complete a name, with what it is, that does not stand on the command line yet."""
+    given = context.params.get(parameter.name or "") or ()
+    return _fitting((name for name in known if name not in given), word, known)
 
 
 def _names(context: click.Context) -> tuple[list[str], list[str]]:

@@ -1,6 +1,6 @@
 """Answers shells that ask how a word may go on, and gives them the script that asks.
 
-The protocol is click's: the shell sets `_OPTIMERGE_COMPLETE` and the words so far.
+The protocol is click's: the shell sets the variable `COMPLETE` and the words so far.
 """
 
 import re
@@ -17,9 +17,10 @@ from click.shell_completion import (
     shell_complete,
 )
 
+from optimerge.cli.group import COMPLETE
 from optimerge.errors import OptimergeError
 
-NAME, VARIABLE = "optimerge", "_OPTIMERGE_COMPLETE"
+NAME = "optimerge"
 INSTALL = {
     "bash": "mkdir -p ~/.local/share/bash-completion/completions && optimerge completion bash"
     " > ~/.local/share/bash-completion/completions/optimerge",
@@ -75,14 +76,14 @@ def _joined(words: list[str]) -> list[str]:
     return found
 
 
-def answer(cli: click.Group, variable: str, asked: str) -> int:
+def answer(cli: click.Group, asked: str) -> int:
     """Answer a shell on standard output; return the exit code.
 
     Nothing is said of what cannot be read: who presses a key asked no question.
     """
     add_completion_class(Bash)
     try:
-        return shell_complete(cli, {}, NAME, variable, asked)
+        return shell_complete(cli, {}, NAME, COMPLETE, asked)
     except OptimergeError:
         return 1
 
@@ -90,7 +91,7 @@ def answer(cli: click.Group, variable: str, asked: str) -> int:
 def script(cli: click.Command, shell: str) -> str:
     """Return a shell's script, with how to install it in its first lines."""
     asks: dict[str, type[ShellComplete]] = {"bash": Bash, "zsh": ZshComplete, "fish": FishComplete}
-    text = asks[shell](cli, {}, NAME, VARIABLE).source().strip() + "\n"
+    text = asks[shell](cli, {}, NAME, COMPLETE).source().strip() + "\n"
     head, _, rest = text.partition("\n")
     note = f"# To install it: {INSTALL[shell]}\n"
     return f"{head}\n{note}{rest}" if head.startswith("#compdef") else f"{note}{text}"

@@ -10,7 +10,7 @@ import click
 
 from optimerge.cli import completing
 from optimerge.cli.options import STORAGE
-from optimerge.cli.run_folder import RunFolder
+from optimerge.cli.run_argument import RunArgument
 
 
 @click.command("dashboard")
@@ -18,7 +18,7 @@ from optimerge.cli.run_folder import RunFolder
     "runs",
     nargs=-1,
     required=True,
-    type=RunFolder(),
+    type=RunArgument(),
     shell_complete=completing.runs,
 )
 @STORAGE

@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 
 from optimerge.cli import completing
-from optimerge.cli.run_folder import RunFolder
+from optimerge.cli.run_argument import RunArgument
 
 
 @click.command("demo")
 @click.option(
     "--run-dir",
-    type=RunFolder(),
+    type=RunArgument(),
     default=Path("runs/demo"),
     show_default=True,
     shell_complete=completing.runs,

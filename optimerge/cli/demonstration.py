@@ -13,6 +13,7 @@ from optimerge.cli.searching import run_search
 from optimerge.cli.values import mean_of, task_names
 from optimerge.front.choose import choose
 from optimerge.front.front import front_of
+from optimerge.records.keys import LOG
 from optimerge.records.run import Run, make_writable, open_run
 from optimerge.space.read import read_space
 from optimerge.space.settings import overridden
@@ -31,7 +32,7 @@ def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> in
     console.print(STORY + "\n")
     make_writable(folder)
     started = time.monotonic()
-    with quiet(folder / "log.txt", scoring=True):
+    with quiet(folder / LOG, scoring=True):
         if zoo_folder:
             zoo = make_zoo(zoo_folder, DEFAULT, say, from_cache=True)
         else:
@@ -40,7 +41,7 @@ def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> in
     space = overridden(read_space(zoo.space), trials)
     code = run_search(space, folder, "cpu", last_words=False)
     searched = time.monotonic()
-    with quiet(folder / "log.txt"):
+    with quiet(folder / LOG):
         run = open_run(folder)
         print_front(run, most=14)
         recipe = folder / "recipe.yaml"

@@ -7,7 +7,7 @@ import click
 
 from optimerge.cli import completing
 from optimerge.cli.options import ALLOW_CODE, DEVICE, STORAGE, TRUST_CODE, chosen_device
-from optimerge.cli.run_folder import RunFolder
+from optimerge.cli.run_argument import RunArgument
 from optimerge.cli.streams import same_bytes
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "run_folder",
     metavar="RUN",
     shell_complete=completing.runs,
-    type=RunFolder(),
+    type=RunArgument(),
     help="Score what this run scores, in its batches. Default: the run that the recipe names, or "
     "that OUT was built from, if it is the recipe's folder or runs/NAME.",
 )

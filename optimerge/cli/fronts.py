@@ -18,7 +18,8 @@ def print_front(run: Run, most: int | None = None, certainty: Certainty = NOTHIN
 
     `certainty`: what is known of the members beside their scores.
     """
-    front, early = front_of(run), stopped_early(run.trials())
+    trials = run.trials()
+    front, early = front_of(run, trials), stopped_early(trials)
     console = out()
     console.print(
         f"\nPareto front of run {run.name}: {len(front.members)} of {len(front.trials)} trials, "
@@ -53,7 +54,8 @@ def certainty_lines(certainty: Certainty, folder: Path) -> list[str]:
 
 def print_all(run: Run) -> None:
     """Print every complete trial, best first as on the front, and how many others there are."""
-    front, trials = front_of(run), run.trials()
+    trials = run.trials()
+    front = front_of(run, trials)
     console = out()
     others = len(trials) - len(front.trials)
     console.print(f"\nTrials of run {run.name}: {len(front.trials)} complete, {others} others\n")

@@ -8,6 +8,9 @@ import click
 
 from optimerge.cli.sections import SECTIONS
 
+COMPLETE = "_OPTIMERGE_COMPLETE"
+"""Environment variable by which a shell asks what a word may go on with."""
+
 
 class Commands(MutableMapping[str, click.Command]):
     """The commands by name; the names are known without loading any."""

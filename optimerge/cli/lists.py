@@ -1,12 +1,10 @@
 """Lists of names and what they are, within the terminal's width; whole lines in a pipe."""
 
-import shutil
-import sys
 from collections.abc import Sequence
 
 import click
 
-from optimerge.cli.screen import WIDE
+from optimerge.cli.screen import columns
 
 _WORDS = 24
 """Columns that are left for the words; where the names leave fewer, the words go below."""
@@ -14,10 +12,10 @@ _WORDS = 24
 
 def names_and_words(rows: Sequence[tuple[str, str]], indent: int = 0) -> str:
     """Return rows as lines: the names, and words beside them, folded at the terminal's width."""
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
-    formatter = click.HelpFormatter(width=columns)
+    width = columns()
+    formatter = click.HelpFormatter(width=width)
     formatter.current_indent = indent
-    formatter.write_dl(rows, col_max=columns - _WORDS)
+    formatter.write_dl(rows, col_max=width - _WORDS)
     return "\n".join(line.rstrip() for line in formatter.getvalue().splitlines())
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from optimerge.cli.group import CommandGroup
+from optimerge.cli.group import COMPLETE, CommandGroup
 from optimerge.cli.streams import UNREAD, able_streams, let_go, unread
 from optimerge.errors import OptimergeError
 
@@ -33,8 +33,6 @@ The usual road:
 No models at hand? `optimerge demo` shows all of it in two minutes, without a GPU. `optimerge`
 alone says what is here and what comes next.
 """
-COMPLETE = "_OPTIMERGE_COMPLETE"
-"""Environment variable by which a shell asks what a word may go on with."""
 
 
 @click.group(
@@ -96,7 +94,7 @@ def _answered(arguments: list[str]) -> object:
     if asked := os.environ.get(COMPLETE):
         from optimerge.cli.completion_shells import answer
 
-        return answer(cli, COMPLETE, asked)
+        return answer(cli, asked)
     with cli.make_context("optimerge", arguments) as context:
         return cli.invoke(context)
 

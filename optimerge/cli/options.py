@@ -8,10 +8,10 @@ import click
 
 from optimerge.checkpoint.code import FLAG
 from optimerge.cli import completing
-from optimerge.cli.run_folder import RunFolder
+from optimerge.cli.run_argument import RunArgument
 from optimerge.errors import OptimergeError
 
-RUN = click.argument("run", type=RunFolder(), shell_complete=completing.runs)
+RUN = click.argument("run", type=RunArgument(), shell_complete=completing.runs)
 SPACE = click.argument("space", type=click.Path(path_type=Path), shell_complete=completing.spaces)
 DEVICE = click.option(
     "--device",

@@ -1,8 +1,8 @@
 """Running text under a heading line: indented, no wider than the terminal or the help texts."""
 
-import shutil
-import sys
 import textwrap
+
+from optimerge.cli.screen import columns
 
 WIDTH = 100
 """Columns of the help texts; of a pipe too."""
@@ -14,10 +14,9 @@ def paragraph(text: str) -> str:
     >>> paragraph("use: two words")
     '  use: two words'
     """
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
     return textwrap.fill(
         text,
-        min(columns, WIDTH),
+        min(columns(WIDTH), WIDTH),
         initial_indent="  ",
         subsequent_indent="    ",
         break_on_hyphens=False,

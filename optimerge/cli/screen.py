@@ -5,6 +5,7 @@ now, notes, progress, errors.
 """
 
 import logging
+import shutil
 import sys
 from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -71,6 +72,11 @@ def watched(console: "Console") -> bool:
     """
     isatty = getattr(console.file, "isatty", None)
     return bool(console.is_terminal and isatty and isatty())
+
+
+def columns(piped: int = WIDE) -> int:
+    """Return the terminal's width in characters; `piped` where standard output is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else piped
 
 
 class _Stderr:

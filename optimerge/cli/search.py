@@ -18,14 +18,14 @@ from optimerge.cli.options import (
     refuse_torchrun,
     time_of_day,
 )
-from optimerge.cli.run_folder import RunFolder
+from optimerge.cli.run_argument import RunArgument
 
 
 @click.command("search")
 @SPACE
 @click.option(
     "--run-dir",
-    type=RunFolder(),
+    type=RunArgument(),
     shell_complete=completing.runs,
     help="Run folder. Default: runs/NAME for a space NAME.yaml.",
 )

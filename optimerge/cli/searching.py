@@ -21,6 +21,7 @@ from optimerge.cli.workers import run_workers
 from optimerge.front.feasible import no_merge_feasible
 from optimerge.front.front import front_of
 from optimerge.records.full_disk import waiting_for_room
+from optimerge.records.keys import LOG
 from optimerge.records.lease import new_worker
 from optimerge.records.run import Run, find_run, mend_journal, url_of
 from optimerge.records.stop_request import last_token
@@ -71,7 +72,7 @@ def run_search(
     with (
         run_folder(folder) as made,
         joined(folder, index) as number,
-        quiet(folder / "log.txt", scoring=True),
+        quiet(folder / LOG, scoring=True),
         stopping() as stop,
         waiting_for_room(note, lambda: stop.requested),
         told_of_the_end(hooks, stop, folder.name, note, started) as ending,
@@ -164,7 +165,7 @@ def run_several(
     _warn_of_sqlite(folder, storage, workers - 1)
     with (
         run_folder(folder) as made,
-        quiet(folder / "log.txt"),
+        quiet(folder / LOG),
         stopping() as stop,
         told_of_the_end(hooks, stop, folder.name, note) as ending,
     ):

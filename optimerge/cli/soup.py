@@ -14,14 +14,14 @@ from optimerge.cli.options import (
     TRUST_CODE,
     chosen_device,
 )
-from optimerge.cli.run_folder import RunFolder
+from optimerge.cli.run_argument import RunArgument
 
 
 @click.command("soup")
 @SPACE
 @click.option(
     "--run-dir",
-    type=RunFolder(),
+    type=RunArgument(),
     shell_complete=completing.runs,
     help="Run folder, which may hold a search of this space. Default: runs/NAME for NAME.yaml.",
 )

@@ -8,6 +8,7 @@ from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import err, note, out, say
 from optimerge.cli.stopping import stopping
 from optimerge.export.recipe import export_text, write_export
+from optimerge.records.keys import LOG
 from optimerge.records.run import find_run, mend_journal
 from optimerge.search.listening import listening
 from optimerge.search.lock import sole_writer
@@ -36,7 +37,7 @@ def run_soup(
     with (
         run_folder(folder) as made,
         sole_writer(folder),
-        quiet(folder / "log.txt", scoring=True),
+        quiet(folder / LOG, scoring=True),
         stopping() as stop,
     ):
         mend_journal(folder)

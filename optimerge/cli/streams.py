@@ -60,9 +60,8 @@ def same_bytes(content: str | bytes) -> str | bytes:
 
     What stands in for the output (`contextlib.redirect_stdout`) may take no bytes.
     """
-    if isinstance(content, str):
-        return content.encode() if hasattr(sys.stdout, "buffer") else content
-    return content if hasattr(sys.stdout, "buffer") else content.decode()
+    data = content.encode() if isinstance(content, str) else content
+    return data if hasattr(sys.stdout, "buffer") else data.decode()
 
 
 def like(error: UnicodeError) -> tuple[str | bytes, int]:

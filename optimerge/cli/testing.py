@@ -17,6 +17,7 @@ from optimerge.cli.stopping import stopping
 from optimerge.cli.streams import same_bytes
 from optimerge.cli.verdict import print_verdict
 from optimerge.errors import RunError
+from optimerge.records.keys import LOG
 from optimerge.records.plain import plain
 from optimerge.records.run import Run
 from optimerge.records.types import Trial
@@ -44,7 +45,7 @@ def run_test(
     That is 0, and 130 or 143 if it was stopped. `form`, `file`: see `show_verdict`.
     """
     with (
-        quiet(run.folder / "log.txt", scoring=True),
+        quiet(run.folder / LOG, scoring=True),
         stopping() as stop,
         TestProgress() as progress,
     ):

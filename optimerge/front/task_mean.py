@@ -9,7 +9,7 @@ of the space, which may all be minimised: such a one counts with a minus.
 from collections.abc import Iterable
 from statistics import fmean
 
-from optimerge.front.losses import to_loss
+from optimerge.front.losses import larger_is_better, to_loss
 from optimerge.records.types import Direction, Score
 
 
@@ -19,7 +19,7 @@ def is_in_shown_mean(direction: Direction) -> bool:
     >>> is_in_shown_mean("maximize"), is_in_shown_mean("minimize")
     (True, False)
     """
-    return to_loss(1.0, direction) < 0
+    return larger_is_better(direction)
 
 
 def mean_to_choose_by(scores: Iterable[Score]) -> float:

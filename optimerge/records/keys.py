@@ -12,6 +12,7 @@ FORMAT = 2
 """Of what the study's attributes and the evidence hold: a run of another one is not opened."""
 JOURNAL = "study.journal"
 LOCK = "search.lock"
+LOG = "log.txt"
 WORKERS = "workers"
 """Folder of a run with a lock for each worker's index."""
 SEARCH, PARENTS, TEST = "search", "parents", "test"

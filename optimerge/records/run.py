@@ -22,7 +22,7 @@ from optimerge.records.artifact_url import new_url, open_artifacts
 from optimerge.records.artifacts import FOLDER, Artifacts, artifacts_in
 from optimerge.records.attributes import as_trial, origin_of, place
 from optimerge.records.counted import Counted
-from optimerge.records.keys import FORMAT, JOURNAL, PARENTS, SEARCH, counts
+from optimerge.records.keys import FORMAT, JOURNAL, LOCK, LOG, PARENTS, SEARCH, counts
 from optimerge.records.origins import WITHDRAWN
 from optimerge.records.secrets import redacted
 from optimerge.records.sound import check_kinds, refuse_links, sound_numbers
@@ -319,11 +319,11 @@ def make_writable(folder: Path) -> None:
     """Make the folder if need be; RunError if nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        refuse_links(folder, JOURNAL, f"{JOURNAL}.lock", "log.txt", "search.lock", "evidence")
+        refuse_links(folder, JOURNAL, f"{JOURNAL}.lock", LOG, LOCK, FOLDER)
         probe = folder / f".write-test-{os.getpid()}"
         probe.write_bytes(b"")
         probe.unlink()
-        for name in (JOURNAL, "log.txt", "search.lock"):
+        for name in (JOURNAL, LOG, LOCK):
             if (folder / name).exists() and not os.access(folder / name, os.W_OK):
                 raise PermissionError(errno.EACCES, f"{os.strerror(errno.EACCES)}: {name}")
     except OSError as error:

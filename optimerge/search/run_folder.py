@@ -6,10 +6,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from optimerge.records.keys import LOCK, WORKERS
+from optimerge.records.keys import LOCK, LOG, WORKERS
 from optimerge.records.run import make_writable
-
-LOG = "log.txt"
 
 
 @dataclass

@@ -13,7 +13,7 @@ from optimerge.search.models import check_base
 from optimerge.search.named_parents import named_parents
 from optimerge.search.offline.memory import Memory, estimated_memory
 from optimerge.search.offline.sizes import Size, sizes_of
-from optimerge.search.offline.work import check_files, estimated_seconds
+from optimerge.search.offline.work import estimated_seconds, read_files
 from optimerge.search.samplers.chosen import chosen_sampler
 from optimerge.search.start.recipes import placed, recipe_starts
 from optimerge.space.labels import short_names
@@ -58,9 +58,9 @@ def check_offline(space: SearchSpace, *, allow_code: bool = False) -> Offline:
     starts_unread = _check_starts(space, sizes)
     tasks = look_up_tasks(space, allow_code=allow_code)
     with in_space(space):
-        check_files(space.measured, space.folder)
+        texts = read_files(space.measured, space.folder)
     memory = estimated_memory(space, sizes)
-    seconds = estimated_seconds(space, sizes, memory, tasks)
+    seconds = estimated_seconds(space, sizes, memory, tasks, texts)
     return Offline(sampler, names, sizes, tasks, memory, seconds, starts_unread)
 
 

@@ -54,12 +54,17 @@ def estimated_seconds(
     sizes: Mapping[str, Size],
     memory: Memory | None,
     outlines: Mapping[str, Outlined],
+    texts: Mapping[str, Sequence[str]],
 ) -> float | None:
     """Return the seconds of one candidate, or None if a size or a number of items is not known.
 
-    TaskError if a file that an objective names is not there.
+    `texts`: what objectives read, as `read_files` gives it.
     """
-    works = [_work(spec, space, outlines) for spec in space.objectives]
+    rows = space.search.batch_size
+    works = [
+        _work(spec, rows, outlines, texts.get(objective_name(spec), ()))
+        for spec in space.objectives
+    ]
     first = next(iter(sizes.values()))
     if memory is None or first.parameters is None or None in works:
         return None
@@ -87,30 +92,31 @@ def planned_trials(space: SearchSpace) -> int | None:
     return settings.trials or DEFAULT_TRIALS
 
 
-def _work(spec: ObjectiveSpec, space: SearchSpace, outlines: Mapping[str, Outlined]) -> Work | None:
-    where, folder = f"objective {objective_name(spec)!r}", space.folder
-    if isinstance(spec, TaskObjective):
-        return _task_work(spec, outlines[objective_name(spec)], space.search.batch_size)
-    if isinstance(spec, PerplexityObjective):
-        return Work(_tokens(text_of(where, spec.perplexity, folder)), 0)
-    if isinstance(spec, DriftObjective):
-        return Work(_tokens("\n".join(prompts_of(where, spec.drift, folder))), 0)
-    if isinstance(spec, LengthObjective):
-        prompts = prompts_of(where, spec.length, folder)
-        batches = -(-len(prompts) // LENGTH_ROWS)
-        return Work(_tokens("\n".join(prompts)), batches * spec.max_new_tokens)
-    return Work(0, 0)
+def read_files(specs: Sequence[ObjectiveSpec], folder: Path) -> dict[str, Sequence[str]]:
+    """Return the text, or the prompts, of the file that an objective names, by its name.
 
-
-def check_files(specs: Sequence[ObjectiveSpec], folder: Path) -> None:
-    """Raise TaskError if a file that one of the objectives names is not there or empty."""
+    TaskError if one is not there or empty.
+    """
+    found: dict[str, Sequence[str]] = {}
     for spec in specs:
-        where = f"objective {objective_name(spec)!r}"
+        name = objective_name(spec)
+        where = f"objective {name!r}"
         if isinstance(spec, PerplexityObjective):
-            text_of(where, spec.perplexity, folder)
+            found[name] = [text_of(where, spec.perplexity, folder)]
         elif isinstance(spec, DriftObjective | LengthObjective):
             file = spec.drift if isinstance(spec, DriftObjective) else spec.length
-            prompts_of(where, file, folder)
+            found[name] = prompts_of(where, file, folder)
+    return found
+
+
+def _work(
+    spec: ObjectiveSpec, rows: int, outlines: Mapping[str, Outlined], texts: Sequence[str]
+) -> Work | None:
+    if isinstance(spec, TaskObjective):
+        return _task_work(spec, outlines[objective_name(spec)], rows)
+    batches = -(-len(texts) // LENGTH_ROWS)
+    steps = batches * spec.max_new_tokens if isinstance(spec, LengthObjective) else 0
+    return Work(_tokens("\n".join(texts)), steps)
 
 
 def _task_work(spec: TaskObjective, outline: Outlined, rows: int) -> Work | None:

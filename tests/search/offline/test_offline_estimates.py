@@ -101,7 +101,7 @@ def test_what_is_not_known_is_not_estimated(tmp_path: Path) -> None:
     space = space_of(tmp_path, base_model="org/base")
     sizes = sizes_of(space)
     assert estimated_memory(space, sizes) is None
-    assert estimated_seconds(space, sizes, None, {}) is None
+    assert estimated_seconds(space, sizes, None, {}, {}) is None
 
 
 def test_models_that_are_here_are_counted(family: Path) -> None:
@@ -136,7 +136,7 @@ def test_the_seconds_are_those_of_merge_reading_and_writing(tmp_path: Path) -> N
 
     def seconds(**config: Any) -> float:
         outlines = {"gsm8k": Outlined(spec, (Outline({"task": "gsm8k", **config}),), None, False)}
-        found = estimated_seconds(space, sizes, memory, outlines)
+        found = estimated_seconds(space, sizes, memory, outlines, {})
         assert found is not None
         return found
 

@@ -9,7 +9,7 @@ import click
 from optimerge.cli.here import RUNS, is_run
 
 
-class RunFolder(click.Path):
+class RunArgument(click.Path):
     """A path that may be there or not, but is no file: a search space is easily given instead."""
 
     def __init__(self) -> None:
