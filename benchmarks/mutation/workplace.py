@@ -30,6 +30,7 @@ HEAVY = (
     "pydantic",
     "hypothesis.strategies",
     "anyio.pytest_plugin",
+    "pytest_cov.plugin",
     "xdist.plugin",
 )
 _EARLY = "ignore::pytest.PytestAssertRewriteWarning"  # a plug-in imported before the forks

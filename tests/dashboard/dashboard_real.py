@@ -71,6 +71,10 @@ class Served:
         assert found, (line, self._process.communicate(timeout=PATIENCE)[1])
         self.url, self.port = found[0], int(found[1])
 
+    def hang(self) -> None:
+        """Let it take requests and answer none."""
+        self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         """End it at once, without a word to those who look."""
         self._process.kill()

@@ -9,19 +9,15 @@ export class Trouble extends Error {}
  * @throws {Trouble}
  */
 async function ask(path, signal) {
-  let answer;
+  let answer, body;
   try {
     answer = await fetch(`/api/${path}`, { headers: { Accept: "application/json" }, credentials: "same-origin", signal });
+    if (answer.status === 304) return null;
+    body = await answer.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Trouble("The dashboard's server does not answer: was it stopped?");
-  }
-  if (answer.status === 304) return null;
-  let body;
-  try {
-    body = await answer.json();
-  } catch {
-    throw new Trouble(`The server answered ${answer.status} with something that cannot be read.`);
+    if (error instanceof SyntaxError) throw new Trouble(`The server answered ${answer.status} with something that cannot be read.`);
+    throw new Trouble("The dashboard's server does not answer: was it stopped?");  // not at all, or not to its end
   }
   if (!answer.ok) throw new Trouble(String(body.error ?? `The server answered ${answer.status}.`));
   return body;
