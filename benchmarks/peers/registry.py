@@ -68,9 +68,9 @@ def _tpe_multivariate(problem: Problem) -> "BaseSampler":
 
 
 def _gp(problem: Problem) -> "BaseSampler":
-    from optuna.samplers import GPSampler
+    from benchmarks.peers.sliced import SlicedGP
 
-    return GPSampler(seed=problem.seed, warn_independent_sampling=False)
+    return SlicedGP(seed=problem.seed, warn_independent_sampling=False)
 
 
 def _in_turn(problem: Problem) -> "BaseSampler":

@@ -30,6 +30,27 @@ def test_points_lie_in_the_space_and_follow_from_the_seed(name: str) -> None:
                 assert dimension.range.low <= value <= dimension.range.high  # type: ignore[operator]
 
 
+def test_slices_change_no_proposal_of_gpsampler(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.peers import sliced
+
+    surface, gp = synthetic("merge6"), Contestant("optuna_gp", "native", 0)
+    points: list[int] = []
+    logehvi: Any = sliced.acqf.logehvi
+
+    def counted(**given: Any) -> Any:
+        points.append(len(given["Y_post"]))
+        return logehvi(**given)
+
+    monkeypatch.setattr(sliced.acqf, "logehvi", counted)
+    ours = play(surface, gp, 0, 14)
+    assert ours.failure == ""
+    assert max(points) <= 11
+    monkeypatch.setattr(sliced, "POINTS", 10**6)
+    whole = play(surface, gp, 0, 14)
+    assert max(points) >= 2048
+    assert ours.params == whole.params
+
+
 def test_in_turn_asks_both(monkeypatch: pytest.MonkeyPatch) -> None:
     from optuna.samplers import RandomSampler
 
