@@ -259,7 +259,8 @@ class Run:
         Args:
             choice: What was exported.
             file: The recipe file that `export` wrote.
-            mergekit: Its program `mergekit-yaml`; default the one on PATH.
+            mergekit: Its program `mergekit-yaml`; default the one on PATH. Not looked for if
+                mergekit cannot build the recipe.
             device: Where the trial is merged and scored again; default cuda if it is there.
             allow_code: Whether task files and the space may run the Python that they name.
             trust_code: Whether models may run Python of their own.
@@ -268,12 +269,13 @@ class Run:
         Raises:
             OptimergeError: If mergekit or a model is not there, a build fails, or the disk is full.
         """
-        from optimerge.export.mergekit import find_mergekit
+        from optimerge.export.mergekit import mergekit_for
         from optimerge.export.verify import verify
+        from optimerge.recipe.read import read_recipe
         from optimerge.records.space import space_of
         from optimerge.search.session import open_session
 
-        program = find_mergekit(None if mergekit is None else str(mergekit))
+        program = mergekit_for(read_recipe(Path(file)), None if mergekit is None else str(mergekit))
         chosen = self.choose(choice) if isinstance(choice, str) else choice
         session = open_session(
             space_of(self.records.info),

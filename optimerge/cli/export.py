@@ -87,14 +87,13 @@ def command(
       optimerge export runs/mine --verify --mergekit ~/mergekit/bin/mergekit-yaml
     """
     from optimerge.cli.verifying import file_of
-    from optimerge.export.mergekit import find_mergekit
 
-    if verify:
-        find_mergekit(mergekit)  # what is not there is said before anything is written
     checked = file_of(run, output) if verify else None
     from optimerge.api.run import load_run
     from optimerge.cli.quiet import quiet
     from optimerge.cli.screen import note
+    from optimerge.export.mergekit import mergekit_for
+    from optimerge.export.recipe import write_export
     from optimerge.front.limits import parse_limit
     from optimerge.merge.rounding import NOTE
     from optimerge.recipe.read import parse_recipe
@@ -108,12 +107,17 @@ def command(
     with quiet():
         opened = load_run(run, storage)
         choice = opened.choose(how, limits=limits)
-        text = opened.export(choice, file)
+        text = opened.export(choice)
+        recipe = parse_recipe(text)
+        if checked:
+            mergekit_for(recipe, mergekit)  # what is not there is said before anything is written
+        if file is not None:
+            write_export(text, file)
     click.echo(one_line(choice.reason), err=printed)
     if printed:
         click.echo(same_bytes(text), nl=False)
         return 0
-    if parse_recipe(text).block.task_vectors:
+    if recipe.block.task_vectors:
         note(NOTE)
     click.echo(f"wrote {file}\nbuild it: optimerge build {shlex.quote(str(file))} OUT")
     if checked is None:

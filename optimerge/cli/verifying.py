@@ -47,7 +47,7 @@ def lines(found: Verified) -> list[str]:
             "the versions are others"
         )
     if found.theirs is None:
-        return [*said, "mergekit lacks the method: only `optimerge build` builds the recipe"]
+        return [*said, "mergekit cannot build the recipe: only `optimerge build` can"]
     said.append(f"mergekit against optimerge build: {_tensors(found.theirs)}")
     if found.theirs.same:
         return said

@@ -9,6 +9,7 @@ written so. The same tensors come out, bit for bit.
 from collections.abc import Iterator
 from typing import Any
 
+from optimerge.export.listed import mergekit_stops
 from optimerge.methods.parameters import real
 from optimerge.methods.protocol import Number
 from optimerge.methods.registry import method_named
@@ -38,6 +39,11 @@ def as_mergekit(recipe: Recipe) -> Recipe:
     data["merge_method"] = "task_arithmetic"
     data["parameters"] = {**data.get("parameters", {}), "lambda": [alpha, alpha + beta]}
     return Recipe.model_validate(data)
+
+
+def mergekit_builds(recipe: Recipe) -> bool:
+    """Whether mergekit has a recipe's method and can plan its slices."""
+    return method_named(recipe.merge_method).mergekit and not mergekit_stops(recipe)
 
 
 def _plain_number(recipe: Recipe, name: str) -> Number:

@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 
 from optimerge.errors import OptimergeError
+from optimerge.export.as_mergekit import mergekit_builds
+from optimerge.recipe.schema import Recipe
 
 NAME = "mergekit-yaml"
 
@@ -28,6 +30,11 @@ def find_mergekit(given: str | None = None) -> Path:
             f"--mergekit {given}: is no program; give the path of {NAME}, or of its folder"
         )
     return place.absolute()
+
+
+def mergekit_for(recipe: Recipe, given: str | None = None) -> Path | None:
+    """Return what `find_mergekit` does; None if mergekit cannot build the recipe anyway."""
+    return find_mergekit(given) if mergekit_builds(recipe) else None
 
 
 def run_mergekit(

@@ -51,7 +51,7 @@ class Verified:
     counted: bool
     """Whether merging again changed as much of the base as the run recorded."""
     theirs: Distance | None
-    """From our build to mergekit's; None: mergekit has no such method."""
+    """From our build to mergekit's; None: mergekit cannot build the recipe."""
     by_design: str = ""
     """Why mergekit's tensors must differ; "" if they must not."""
     change: float = 0.0
@@ -83,29 +83,27 @@ def verify(
 ) -> Verified:
     """Verify the exported recipe in `file`, of a trial of the session's run.
 
-    `mergekit`: its program. Models are built into a temporary folder beside `file`, which goes away
-    in any case. RunError if the run's models are elsewhere; OptimergeError if a build fails.
+    `mergekit`: its program; None: it cannot build the recipe. Models are built into a temporary
+    folder beside `file`, which goes away in any case. RunError if the run's models are elsewhere;
+    OptimergeError if a build fails.
     """
     recipe = recalled(session, trial)
-    written = parse_recipe(file.read_text("utf-8"), str(file))
-    method = method_named(written.merge_method)
-    program = mergekit if method.mergekit else None
     engine = session.engine
     say("merging the trial again")
     look_at_parents(session)
     stats = engine.apply(recipe)
     resident = dict(engine.tensors())
-    _check_disk(file, resident, 1 + (program is not None))
+    _check_disk(file, resident, 1 + (mergekit is not None))
     with TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.verify-") as place:
         say("building with optimerge")
         build(file, Path(place) / "ours")
         with _reading(Path(place) / "ours") as (names, ours):
             built = compare(resident, resident.get, ours)
             counted = _repeats(stats, trial.stats)
-            if program is None:
+            if mergekit is None:
                 return Verified(built, counted, None)
             say("building with mergekit")
-            run_mergekit(program, file, Path(place) / "theirs", engine.seed)
+            run_mergekit(mergekit, file, Path(place) / "theirs", engine.seed)
             with _reading(Path(place) / "theirs", like=Path(place) / "ours") as (others, theirs):
                 wanted = sorted({*names, *others})
                 far = compare(wanted, ours, theirs)

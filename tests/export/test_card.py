@@ -109,13 +109,23 @@ def test_test_scores_are_a_model_index_that_the_hub_reads(run: Run, tmp_path: Pa
     assert (echo.dataset_type, echo.metric_type, echo.metric_value) == ("echo", "acc", 0.47)
     assert echo.metric_args == {"items": 200, "stderr": 0.02}
     assert data.model_name == "out"
-    assert data.tags == ["merge", "mergekit", "optimerge"]
+    assert data.tags == ["merge", "optimerge", "mergekit"]
     assert (data.library_name, data.pipeline_tag) == ("transformers", "text-generation")
     assert "**test scores**, on items that the search never saw" in text
     assert "they were looked at 2 times" in text
     assert "| **this model** |  | **0.47 ± 0.02** | **0.3** | **0.2 ± 0.02** |" in text
     assert "| uniform | baseline | 0.46 ± 0.02 |  |  |" in text
     assert "extra (only reported) ↑" in text
+
+
+def test_a_merge_that_mergekit_cannot_make_is_not_called_its_own(
+    family: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text(recipe_of(family, method="ties_slack"))
+    text = built(file, tmp_path / "out")
+    assert ModelCard(text).data.tags == ["merge", "optimerge"]
+    assert "mergekit-yaml" not in text
 
 
 def test_search_scores_are_called_so_and_are_no_model_index(run: Run, tmp_path: Path) -> None:

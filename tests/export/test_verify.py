@@ -126,14 +126,33 @@ def test_nothing_is_left_after_an_interrupt(
     assert not list(tmp_path.glob(".recipe*"))
 
 
-def test_no_mergekit_is_said_in_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_no_mergekit_is_said_in_one_sentence_before_anything_is_written(
+    session: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    folder = session("dare_ties").run.folder
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert run(["export", str(tmp_path), "--verify"]) == 2
+    assert run(["export", str(folder), "--verify"]) == 2
     assert "no mergekit-yaml is on PATH; install mergekit 0.1.5" in capsys.readouterr().err
-    assert run(["export", str(tmp_path), "--verify", "--mergekit", "nowhere"]) == 2
+    assert run(["export", str(folder), "--verify", "--mergekit", "nowhere"]) == 2
     assert "--mergekit nowhere: is no program" in capsys.readouterr().err
+    assert not (folder / "recipe.yaml").exists()
+
+
+def test_a_method_that_mergekit_lacks_is_verified_without_it(
+    session: Any,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = session("ties_slack").run.folder
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run(["export", str(folder), "--verify", "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    assert "optimerge build against what was scored: all" in said
+    assert said.endswith("mergekit cannot build the recipe: only `optimerge build` can\n")
 
 
 def test_the_largest_difference_and_its_place_are_found() -> None:

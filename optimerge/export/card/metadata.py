@@ -10,7 +10,7 @@ from optimerge.export.card.scores import Measured
 from optimerge.records.plain import one_line
 from optimerge.records.types import Score
 
-TAGS = ("merge", "mergekit", "optimerge")
+TAGS = ("merge", "optimerge")
 GENERATION = "text-generation"
 _TYPE = re.compile(r"[A-Za-z0-9][\w.,-]{0,63}", re.ASCII)
 
@@ -21,11 +21,12 @@ def metadata(
     parents: Sequence[Parent],
     verdict: Verdict,
     scores: Measured | None,
+    with_mergekit: bool,
 ) -> dict[str, Any]:
     """Return the metadata of a merge: what is not known is left out.
 
     `name`: of the model. `architecture`: its class. Only test scores become a `model-index`: those
-    of the search flatter what was chosen by them.
+    of the search flatter what was chosen by them. `with_mergekit`: whether mergekit builds it too.
     """
     data: dict[str, Any] = {}
     if hub := list(dict.fromkeys(p.hub or p.derived for p in parents if p.hub or p.derived)):
@@ -42,7 +43,7 @@ def metadata(
             data["license_link"] = verdict.licence.link
     if pipeline := _pipeline(architecture, parents):
         data["pipeline_tag"] = pipeline
-    data["tags"] = list(TAGS)
+    data["tags"] = [*TAGS, *(["mergekit"] if with_mergekit else [])]
     if scores is not None and scores.items == "test":
         data["model-index"] = _index(name, scores, pipeline or GENERATION)
     return data

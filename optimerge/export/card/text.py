@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from optimerge.export.as_mergekit import mergekit_builds
 from optimerge.export.card.clean import clean_text
 from optimerge.export.card.figure import NAME
 from optimerge.export.card.licences import Verdict
@@ -108,10 +109,10 @@ def _again(facts: Facts) -> list[str]:
         names = ", ".join(f"`{_code(name)}`" for name in local)
         where += f", beside the folders {names}"
     lines += [f"{where}, and run", "", "```sh", command(block)]
-    if method.mergekit and not block.task_vectors:
+    if mergekit_builds(recipe) and not block.task_vectors:
         lines.append(f"# or: {mergekit_command(block.seed if is_random(method) else None)}")
     lines += ["```", ""]
-    if method.mergekit and method.stochastic and block.mode != "exact":
+    if mergekit_builds(recipe) and method.stochastic and block.mode != "exact":
         lines += [
             "mergekit draws other random masks from that seed: a sister of this model, not itself.",
             "",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from optimerge.checkpoint.digest import checkpoint_digest
 from optimerge.checkpoint.folder import Checkpoint
+from optimerge.export.as_mergekit import mergekit_builds
 from optimerge.export.card.clean import clean_recipe
 from optimerge.export.card.figure import NAME, draw_front
 from optimerge.export.card.front_matter import CARD
@@ -92,7 +93,7 @@ def make_card(
         figure=picture is not None,
         note=_note(recipe, run),
     )
-    head = metadata(name, opened[0].architecture, parents, verdict, scores)
+    head = metadata(name, opened[0].architecture, parents, verdict, scores, mergekit_builds(recipe))
     text = redacted_text(f"---\n{dump_yaml(head)}---\n\n{card_text(facts)}")
     return Card(text, picture, (f"licence: {verdict.said}",) if verdict.differ else ())
 
