@@ -130,7 +130,8 @@ class Run:
         """Return the recipe of a chosen trial, and write it to a file if one is given.
 
         `choice`: what `choose` returned, or what it is to choose. The same trial gives the same
-        bytes. RunError if nothing can be chosen, or the file not be written.
+        bytes. Another recipe is replaced. RunError if nothing can be chosen, what is there is no
+        recipe, or the file cannot be written.
         """
         from optimerge.export.recipe import export_text, write_export
 

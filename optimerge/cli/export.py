@@ -1,6 +1,5 @@
 """`optimerge export`: a trial's recipe, with its evidence."""
 
-import shlex
 from pathlib import Path
 
 import click
@@ -18,6 +17,7 @@ from optimerge.cli.options import (
     chosen_device,
 )
 from optimerge.cli.streams import same_bytes
+from optimerge.cli.written import wrote
 
 
 @click.command("export")
@@ -102,8 +102,7 @@ def command(
     how = f"trial:{trial}" if trial is not None else pick
     limits = [parse_limit(text, "at_least") for text in at_least]
     limits += [parse_limit(text, "at_most") for text in at_most]
-    printed = str(output) == "-"
-    file = None if printed else output or run / "recipe.yaml"
+    file = None if str(output) == "-" else output or run / "recipe.yaml"
     with quiet():
         opened = load_run(run, storage)
         choice = opened.choose(how, limits=limits)
@@ -111,15 +110,14 @@ def command(
         recipe = parse_recipe(text)
         if checked:
             mergekit_for(recipe, mergekit)  # what is not there is said before anything is written
-        if file is not None:
-            write_export(text, file)
-    click.echo(one_line(choice.reason), err=printed)
-    if printed:
+        other = file is not None and write_export(text, file)
+    click.echo(one_line(choice.reason), err=file is None)
+    if file is None:
         click.echo(same_bytes(text), nl=False)
         return 0
     if recipe.block.task_vectors:
         note(NOTE)
-    click.echo(f"wrote {file}\nbuild it: optimerge build {shlex.quote(str(file))} OUT")
+    click.echo(wrote(file, other=other))
     if checked is None:
         return 0
     from optimerge.cli.verifying import verify_export

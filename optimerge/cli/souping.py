@@ -1,12 +1,12 @@
 """Cooks a soup for the command `soup`: lock, load, steps as they happen, the recipe."""
 
 import math
-import shlex
 from pathlib import Path
 
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import err, note, out, say
 from optimerge.cli.stopping import stopping
+from optimerge.cli.written import wrote
 from optimerge.export.recipe import export_text, write_export
 from optimerge.records.keys import LOG
 from optimerge.records.run import find_run, mend_journal
@@ -96,5 +96,5 @@ def _write(session: Session, steps: list[Step], experts: int, file: Path) -> Non
         f"greedy soup of {len(last)} of {experts} experts ({names}), mean search score "
         f"{last[-1].mean:.4f}, of the best expert {steps[0].mean:.4f}"
     )
-    write_export(export_text(session.run, last[-1].trial, found), file)
-    out().print(f"\n{found}\nwrote {file}\nbuild it: optimerge build {shlex.quote(str(file))} OUT")
+    other = write_export(export_text(session.run, last[-1].trial, found), file)
+    out().print(f"\n{found}\n{wrote(file, other=other)}")

@@ -7,7 +7,7 @@ to know at once stands in comments; all that is known, for programs, in the `opt
 from collections.abc import Mapping
 from pathlib import Path
 
-from optimerge.errors import RunError
+from optimerge.errors import RecipeError, RunError
 from optimerge.export.as_mergekit import as_mergekit
 from optimerge.export.evidence import mergekit_command, unnumbered, with_evidence
 from optimerge.export.file import write_file
@@ -58,9 +58,27 @@ def exported(scored: Recipe) -> Recipe:
     return recipe
 
 
-def write_export(text: str, path: Path) -> None:
-    """Write the recipe file whole or not at all; RunError if it cannot be written."""
+def write_export(text: str, path: Path) -> bool:
+    """Write the recipe file whole or not at all; return whether another recipe was there.
+
+    RunError if it cannot be written, or what is there is no recipe: a search space is named by
+    mistake easily.
+    """
+    other = path.is_file() and _recipe_at(path) != text
     write_file(text.encode(), path)
+    return other
+
+
+def _recipe_at(path: Path) -> str:
+    """Return the text of a recipe file; RunError if it is none."""
+    try:
+        text = path.read_text("utf-8")
+        parse_recipe(text, str(path))
+    except (OSError, UnicodeDecodeError, RecipeError):
+        raise RunError(
+            f"{path}: is there already, and no recipe; give another -o, or move it away"
+        ) from None
+    return text
 
 
 def complete(recipe: Recipe) -> Recipe:
