@@ -163,6 +163,9 @@ def _sentence(error: ValidationError, schema: type[BaseModel]) -> str:
         return f"{parent + ': ' if parent else ''}unknown key {loc[-1]!r}{hint}"
     if kind == "missing":
         return f"{parent + ': ' if parent else ''}the key {loc[-1]!r} is missing"
+    if kind == "too_short":
+        least, given = first["ctx"]["min_length"], first["ctx"]["actual_length"]
+        return f"{_path(loc)}: has {given or 'none'}; give at least {least}"
     message = first["msg"].removeprefix("Value error, ")
     given = "" if isinstance(first["input"], dict | list) else f" (it is {first['input']!r})"
     where = f"{_path(loc)}: " if loc else ""

@@ -110,6 +110,11 @@ def test_yaml_tags_build_no_objects() -> None:
         parse_recipe("merge_method: !!python/object/apply:os.system [true]")
 
 
+def test_a_list_that_must_not_be_empty_says_how_many_it_needs() -> None:
+    with pytest.raises(RecipeError, match=r"^recipe: models: has none; give at least 1$"):
+        parse_recipe("merge_method: linear\nmodels: []\n")
+
+
 @pytest.mark.parametrize("method", ["slerp", "passthrough"])
 def test_the_number_of_models_is_checked(method: str) -> None:
     text = f"merge_method: {method}\nbase_model: base\nmodels: [{{model: a}}, {{model: b}}]\n"
