@@ -6,9 +6,11 @@
     python benchmarks/search.py plot --keep FOLDER    # curves as SVG (needs the extra `bench`)
     python benchmarks/search.py overhead              # CPU seconds and memory of proposals
     python benchmarks/search.py real --surfaces A6 --samplers auto random --seeds 0-2 --keep FOLDER
+    python benchmarks/search.py pack --samplers optuna_gp --keep FOLDER --to FOLDER/gp.jsonl.xz
 
 Protocol: docs/benchmarks/search.md. `run` skips what the folder has; kill it when you like. Without
---surfaces and --samplers it takes all of the protocol's. Set OMP_NUM_THREADS=1.
+--surfaces and --samplers it takes all of the protocol's. Set OMP_NUM_THREADS=1. benchmarks/kept has
+published runs of what takes hours, packed: with `--keep benchmarks/kept` they are not run again.
 """
 
 import argparse
@@ -74,6 +76,15 @@ def _plot(given: argparse.Namespace) -> None:
         print(path)
 
 
+def _pack(given: argparse.Namespace) -> None:
+    from benchmarks.quality.records import kept_runs, pack
+
+    labels = {each.label for each in contestants(given.samplers)}
+    runs = [run for run in kept_runs(given.keep).values() if run.label in labels]
+    pack(runs, given.to)
+    print(f"{given.to}: {len(runs)} runs")
+
+
 def _overhead(given: argparse.Namespace) -> None:
     from benchmarks.quality.overhead import overhead
 
@@ -110,6 +121,11 @@ def _parser() -> argparse.ArgumentParser:
     plot.add_argument("--champion", default="auto@shared")
     plot.add_argument("--folder", type=Path, default=ROOT / "docs/benchmarks")
     plot.set_defaults(do=_plot)
+    packs = commands.add_parser("pack", help="put runs kept into one compressed file")
+    packs.add_argument("--keep", type=Path, required=True)
+    packs.add_argument("--samplers", nargs="+", default=["auto", "optuna_gp", "gp_tpe_in_turn"])
+    packs.add_argument("--to", type=Path, required=True, help="a file NAME.jsonl.xz")
+    packs.set_defaults(do=_pack)
     overhead = commands.add_parser("overhead", help="CPU seconds and memory of proposals")
     overhead.add_argument("--samplers", nargs="+", default=["auto", "mmmo", "optuna_gp"])
     overhead.add_argument("--trials", type=int, nargs="+", default=[20, 100, 300, 500])

@@ -1,12 +1,14 @@
 """What is kept of runs: one line of JSON a run, in `runs.jsonl` of a folder.
 
 A line is written whole, under a lock, when its run is done; what a kill left of one is cut off. So
-several processes may write, and a benchmark that was stopped goes on where it was.
+several processes may write, and a benchmark that was stopped goes on where it was. Runs that took
+hours are packed into files beside it, which are read too and never written to.
 """
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping
+import lzma
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from optimerge.space.ranges import Param
 
 FORMAT = 1
 FILE = "runs.jsonl"
+PACKS = "*.jsonl.xz"
 Row = list[float | None] | None
 """A point's numbers, a column an objective; None: its merge failed."""
 
@@ -64,23 +67,37 @@ class Kept:
 def append(folder: Path, run: Kept) -> None:
     """Add a run to a folder's file."""
     folder.mkdir(parents=True, exist_ok=True)
-    append_line(folder / FILE, {"format": FORMAT, **asdict(run)})
+    append_line(folder / FILE, _data(run))
+
+
+def pack(runs: Iterable[Kept], path: Path) -> None:
+    """Write runs into a file that a folder may have beside its own; same runs, same bytes."""
+    with lzma.open(path, "wb", preset=9) as file:
+        for run in sorted(runs, key=lambda run: run.key):
+            file.write(_line(_data(run)))
+
+
+def _data(run: Kept) -> dict[str, Any]:
+    return {"format": FORMAT, **asdict(run)}
+
+
+def _line(data: Mapping[str, Any]) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
 
 
 def append_line(path: Path, data: Mapping[str, Any]) -> None:
     """Add a line of JSON to a file, alone at it; a torn last line is cut off first."""
-    line = json.dumps(data, separators=(",", ":")).encode() + b"\n"
     with path.open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(_whole(file))
-        file.write(line)
+        file.write(_line(data))
 
 
 def whole_lines(path: Path) -> Iterator[dict[str, Any]]:
     """Yield what a file's whole lines say; nothing of a file that there is not."""
     if not path.exists():
         return
-    with path.open("rb") as file:
+    with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
                 yield json.loads(line)
@@ -105,10 +122,11 @@ def kept_runs(folder: Path) -> dict[Key, Kept]:
     RunError for a line of another format.
     """
     found: dict[Key, Kept] = {}
-    for run in _lines(folder / FILE):
-        before = found.get(run.key)
-        if before is None or len(run.values) >= len(before.values):
-            found[run.key] = run
+    for path in (*sorted(folder.glob(PACKS)), folder / FILE):
+        for run in _lines(path):
+            before = found.get(run.key)
+            if before is None or len(run.values) >= len(before.values):
+                found[run.key] = run
     return found
 
 

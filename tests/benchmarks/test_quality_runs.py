@@ -103,6 +103,26 @@ def test_what_is_kept_is_not_run_again_and_more_is(
     assert (tmp_path / FILE).read_bytes().count(b"\n") == 4
 
 
+def test_runs_that_are_packed_are_not_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, other, file = tmp_path / "one", tmp_path / "other", tmp_path / "other" / "random.jsonl.xz"
+    other.mkdir()
+    keep(one)
+    pack = ["pack", "--samplers", "random@native", "--keep", str(one), "--to", str(file)]
+    assert main(pack) == 0
+    assert kept_runs(other) == kept_runs(one)
+    before = file.read_bytes()
+    capsys.readouterr()
+    keep(other)
+    assert "2 of them kept" in capsys.readouterr().err
+    keep(other, trials=6)
+    assert {len(run.values) for run in kept_runs(other).values()} == {6}
+    assert file.read_bytes() == before
+    assert main(pack) == 0
+    assert file.read_bytes() == before
+
+
 def test_a_line_that_a_kill_tore_is_cut_off_and_its_run_done_again(tmp_path: Path) -> None:
     keep(tmp_path)
     whole = (tmp_path / FILE).read_bytes()
