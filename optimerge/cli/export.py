@@ -107,15 +107,14 @@ def command(
         opened = load_run(run, storage)
         choice = opened.choose(how, limits=limits)
         text = opened.export(choice)
-        recipe = parse_recipe(text)
-        if checked:
-            mergekit_for(recipe, mergekit)  # what is not there is said before anything is written
+        if checked:  # what is not there is said before anything is written
+            mergekit_for(parse_recipe(text), mergekit)
         other = file is not None and write_export(text, file)
     click.echo(one_line(choice.reason), err=file is None)
     if file is None:
         click.echo(same_bytes(text), nl=False)
         return 0
-    if recipe.block.task_vectors:
+    if parse_recipe(text).block.task_vectors:
         note(NOTE)
     click.echo(wrote(file, other=other))
     if checked is None:

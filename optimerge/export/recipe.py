@@ -62,9 +62,9 @@ def write_export(text: str, path: Path) -> bool:
     """Write the recipe file whole or not at all; return whether another recipe was there.
 
     RunError if it cannot be written, or what is there is no recipe: a search space is named by
-    mistake easily.
+    mistake easily. A link is replaced, not what it leads to.
     """
-    other = path.is_file() and _recipe_at(path) != text
+    other = path.is_file() and not path.is_symlink() and _recipe_at(path) != text
     write_file(text.encode(), path)
     return other
 
