@@ -10,6 +10,7 @@ import json
 import lzma
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,11 +123,11 @@ def kept_runs(folder: Path) -> dict[Key, Kept]:
     RunError for a line of another format.
     """
     found: dict[Key, Kept] = {}
-    for path in (*sorted(folder.glob(PACKS)), folder / FILE):
-        for run in _lines(path):
-            before = found.get(run.key)
-            if before is None or len(run.values) >= len(before.values):
-                found[run.key] = run
+    files = (*sorted(folder.glob(PACKS)), folder / FILE)
+    for run in chain.from_iterable(map(_lines, files)):
+        before = found.get(run.key)
+        if before is None or len(run.values) >= len(before.values):
+            found[run.key] = run
     return found
 
 

@@ -18,6 +18,7 @@ from optimerge.cli.options import (
 )
 from optimerge.cli.streams import same_bytes
 from optimerge.cli.written import wrote
+from optimerge.errors import RunError
 
 
 @click.command("export")
@@ -86,9 +87,9 @@ def command(
       optimerge export runs/mine --trial 17 -o -
       optimerge export runs/mine --verify --mergekit ~/mergekit/bin/mergekit-yaml
     """
-    from optimerge.cli.verifying import file_of
-
-    checked = file_of(run, output) if verify else None
+    file = None if str(output) == "-" else output or run / "recipe.yaml"
+    if verify and file is None:
+        raise RunError("--verify needs a file, and -o - is none; give -o FILE")
     from optimerge.api.run import load_run
     from optimerge.cli.quiet import quiet
     from optimerge.cli.screen import note
@@ -102,29 +103,29 @@ def command(
     how = f"trial:{trial}" if trial is not None else pick
     limits = [parse_limit(text, "at_least") for text in at_least]
     limits += [parse_limit(text, "at_most") for text in at_most]
-    file = None if str(output) == "-" else output or run / "recipe.yaml"
     with quiet():
         opened = load_run(run, storage)
         choice = opened.choose(how, limits=limits)
         text = opened.export(choice)
-        if checked:  # what is not there is said before anything is written
-            mergekit_for(parse_recipe(text), mergekit)
-        other = file is not None and write_export(text, file)
-    click.echo(one_line(choice.reason), err=file is None)
     if file is None:
+        click.echo(one_line(choice.reason), err=True)
         click.echo(same_bytes(text), nl=False)
         return 0
+    if verify:  # what is not there is said before anything is written
+        mergekit_for(parse_recipe(text), mergekit)
+    other = write_export(text, file)
+    click.echo(one_line(choice.reason))
     if parse_recipe(text).block.task_vectors:
         note(NOTE)
     click.echo(wrote(file, other=other))
-    if checked is None:
+    if not verify:
         return 0
     from optimerge.cli.verifying import verify_export
 
     return verify_export(
         opened,
         choice,
-        checked,
+        file,
         mergekit,
         device=chosen_device(device),
         allow_code=allow_code,

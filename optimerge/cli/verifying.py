@@ -5,7 +5,6 @@ from pathlib import Path
 from optimerge.api.run import Run
 from optimerge.cli.quiet import quiet
 from optimerge.cli.screen import out, say
-from optimerge.errors import RunError
 from optimerge.export.compare import Distance
 from optimerge.export.verify import Verified
 from optimerge.front.choose import Choice
@@ -96,10 +95,3 @@ def _why(found: Verified) -> list[str]:
 def _scores(ours: Score, theirs: Score) -> str:
     gap = theirs.value - ours.value
     return f"{ours.value:.4f} and {theirs.value:.4f} ({gap:+.4f})"
-
-
-def file_of(run: Path, output: Path | None) -> Path:
-    """Return the file to verify; RunError for the screen, where there is none."""
-    if str(output) == "-":
-        raise RunError("--verify needs a file, and -o - is none; give -o FILE")
-    return output or run / "recipe.yaml"

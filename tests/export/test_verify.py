@@ -57,6 +57,12 @@ def session(family: Path, tmp_path: Path) -> Callable[[str], Session]:
     return searched
 
 
+@pytest.fixture
+def no_mergekit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave no program on PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
 def program(folder: Path, change: str = "") -> Path:
     file = folder / "mergekit-yaml"
     paths = [p for p in sys.path if p]
@@ -126,14 +132,11 @@ def test_nothing_is_left_after_an_interrupt(
     assert not list(tmp_path.glob(".recipe*"))
 
 
+@pytest.mark.usefixtures("no_mergekit")
 def test_no_mergekit_is_said_in_one_sentence_before_anything_is_written(
-    session: Any,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    session: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = session("dare_ties").run.folder
-    monkeypatch.setenv("PATH", str(tmp_path))
     assert run(["export", str(folder), "--verify"]) == 2
     assert "no mergekit-yaml is on PATH; install mergekit 0.1.5" in capsys.readouterr().err
     assert run(["export", str(folder), "--verify", "--mergekit", "nowhere"]) == 2
@@ -141,14 +144,11 @@ def test_no_mergekit_is_said_in_one_sentence_before_anything_is_written(
     assert not (folder / "recipe.yaml").exists()
 
 
+@pytest.mark.usefixtures("no_mergekit")
 def test_a_method_that_mergekit_lacks_is_verified_without_it(
-    session: Any,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    session: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = session("ties_slack").run.folder
-    monkeypatch.setenv("PATH", str(tmp_path))
     assert run(["export", str(folder), "--verify", "--device", "cpu"]) == 0
     said = capsys.readouterr().out
     assert "optimerge build against what was scored: all" in said

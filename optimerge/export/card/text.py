@@ -109,10 +109,11 @@ def _again(facts: Facts) -> list[str]:
         names = ", ".join(f"`{_code(name)}`" for name in local)
         where += f", beside the folders {names}"
     lines += [f"{where}, and run", "", "```sh", command(block)]
-    if mergekit_builds(recipe) and not block.task_vectors:
+    theirs = mergekit_builds(recipe)
+    if theirs and not block.task_vectors:
         lines.append(f"# or: {mergekit_command(block.seed if is_random(method) else None)}")
     lines += ["```", ""]
-    if mergekit_builds(recipe) and method.stochastic and block.mode != "exact":
+    if theirs and method.stochastic and block.mode != "exact":
         lines += [
             "mergekit draws other random masks from that seed: a sister of this model, not itself.",
             "",
