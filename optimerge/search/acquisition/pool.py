@@ -3,7 +3,8 @@
 An acquisition that is climbed from anywhere runs to the box's corners, where a Gaussian process
 knows least. Here most candidates are moves that a merger would try: some numbers of a good recipe
 changed a little or much, one parameter moved in all layers at once, two good recipes mixed or
-prolonged, MM-MO's weak-to-strong step. The best of them are then moved on for some rounds.
+prolonged, MM-MO's weak-to-strong step. The best of them are moved on for a few rounds: with more,
+proposals are worse merges, though worth more to the acquisition (docs/log.md).
 """
 
 from collections.abc import Callable
@@ -27,7 +28,7 @@ class PoolSizes:
     moved: int = 512
     mixed: int = 128
     crossed: int = 128
-    rounds: int = 6
+    rounds: int = 4
     parents: int = 12
     children: int = 20
 
@@ -77,7 +78,8 @@ def uniform(domain: Domain, count: int, rng: np.random.Generator) -> Rows:
 def moved(domain: Domain, rows: Rows, rng: np.random.Generator, least: float, most: float) -> Rows:
     """Return each row [n, d] with some of its numbers moved, by a normal step of a size of its own.
 
-    A third moves about one number, a third a share of all, a third whole families together.
+    Half move about one number, half a share of all; a third of them whole families together. What
+    would leave its range stops at its end in half of the rows and is folded back in the others.
     """
     n, d = rows.shape
     rows = domain.filled(rows, rng)
@@ -95,17 +97,21 @@ def moved(domain: Domain, rows: Rows, rng: np.random.Generator, least: float, mo
                 rng.standard_normal((len(together), 1)) * size[together]
             )
             chosen[np.ix_(together, columns)] = True
-    numbers = np.where(chosen, reflected(rows + step), rows)
+    numbers = np.where(chosen, ended(rows + step, rng), rows)
     fresh = np.floor(rng.random((n, d)) * np.maximum(domain.levels, 1))
     other = np.where(chosen & (rng.random((n, d)) < 0.5), fresh, rows)
     return np.where(domain.numeric, numbers, other)
 
 
-def reflected(rows: Rows) -> Rows:
-    """Return numbers folded back into [0, 1] at its ends, so that steps do not pile up there."""
+def ended(rows: Rows, rng: np.random.Generator) -> Rows:
+    """Return numbers [n, d] brought back into [0, 1]: half of the rows clipped, half folded back.
+
+    The sparse end of a front is made of numbers at the very ends of their ranges (a weight of 0
+    drops a model), which folding never reaches; clipping alone would pile the steps up there.
+    """
     folded = np.abs(rows)
     folded = np.where(folded > 1, 2 - folded, folded)
-    return np.clip(folded, 0.0, 1.0)
+    return np.clip(np.where(rng.random((len(rows), 1)) < 0.5, rows, folded), 0.0, 1.0)
 
 
 def _crossed(
@@ -122,7 +128,7 @@ def _crossed(
     weak = weak[rng.integers(len(weak), size=sizes.crossed)]
     a, b, c = (some(sizes.crossed) for _ in range(3))
     factor = rng.uniform(0.5, 0.8, size=(sizes.crossed, 1))
-    donor = np.where(domain.numeric, reflected(a + factor * (b - c)), a)
+    donor = np.where(domain.numeric, ended(a + factor * (b - c), rng), a)
     taken = rng.random(weak.shape) < 0.5
     taken[np.arange(len(weak)), rng.integers(weak.shape[1], size=len(weak))] = True
     return np.where(taken, donor, weak)

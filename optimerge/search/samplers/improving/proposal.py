@@ -28,7 +28,7 @@ class Settings:
     families: bool = True
     main_effects: bool = True
     moves: bool = True
-    draws: int = 32
+    draws: int = 64
     directions: int = 128
     elites: float = 0.2
     pool: PoolSizes = field(default_factory=PoolSizes)
