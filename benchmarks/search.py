@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     plot.set_defaults(do=_plot)
     packs = commands.add_parser("pack", help="put runs kept into one compressed file")
     packs.add_argument("--keep", type=Path, required=True)
-    packs.add_argument("--samplers", nargs="+", default=["auto", "optuna_gp", "gp_tpe_in_turn"])
+    packs.add_argument("--samplers", nargs="+", default=["optuna_gp", "gp_tpe_in_turn"])
     packs.add_argument("--to", type=Path, required=True, help="a file NAME.jsonl.xz")
     packs.set_defaults(do=_pack)
     overhead = commands.add_parser("overhead", help="CPU seconds and memory of proposals")

@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from optimerge.cli.here import RUNS, SPACES, runs_in, spaces_in
+from optimerge.recipe.files import EXPORTED, SOUP
 
 Items: TypeAlias = "list[CompletionItem[str]]"  # in click 8.1 it takes no type
 
@@ -38,7 +39,7 @@ def recipes(context: click.Context, parameter: click.Parameter, word: str) -> It
         str(run / name)
         for folder in folders
         for run in runs_in(folder)
-        for name in ("recipe.yaml", "soup.yaml")
+        for name in (EXPORTED, SOUP)
         if (run / name).is_file()
     ]
     return _fitting(found, word) or _files(word)

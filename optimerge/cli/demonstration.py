@@ -13,6 +13,7 @@ from optimerge.cli.searching import run_search
 from optimerge.cli.values import mean_of, task_names
 from optimerge.front.choose import choose
 from optimerge.front.front import front_of
+from optimerge.recipe.files import EXPORTED
 from optimerge.records.keys import LOG
 from optimerge.records.run import Run, make_writable, open_run
 from optimerge.space.read import read_space
@@ -44,7 +45,7 @@ def demonstrate(folder: Path, zoo_folder: Path | None, trials: int | None) -> in
     with quiet(folder / LOG):
         run = open_run(folder)
         print_front(run, most=14)
-        recipe = folder / "recipe.yaml"
+        recipe = folder / EXPORTED
         load_run(folder).export("knee", recipe)
         _judge(run)
     made = (

@@ -19,6 +19,7 @@ from optimerge.cli.options import (
 from optimerge.cli.streams import same_bytes
 from optimerge.cli.written import wrote
 from optimerge.errors import RunError
+from optimerge.recipe.files import EXPORTED
 
 
 @click.command("export")
@@ -87,7 +88,7 @@ def command(
       optimerge export runs/mine --trial 17 -o -
       optimerge export runs/mine --verify --mergekit ~/mergekit/bin/mergekit-yaml
     """
-    file = None if str(output) == "-" else output or run / "recipe.yaml"
+    file = None if str(output) == "-" else output or run / EXPORTED
     if verify and file is None:
         raise RunError("--verify needs a file, and -o - is none; give -o FILE")
     from optimerge.api.run import load_run

@@ -11,6 +11,7 @@ from pathlib import Path
 from optimerge.cli.here import RUNS, SPACES, runs_in, spaces_in
 from optimerge.cli.next_steps import search_command, steps
 from optimerge.errors import RunError
+from optimerge.recipe.files import EXPORTED
 from optimerge.records.glance import Glance, glance
 from optimerge.records.held import held
 from optimerge.records.keys import ENDS, GOAL, JOURNAL
@@ -114,7 +115,7 @@ def _at_rest(run: Path, folder: Path, seen: Glance) -> tuple[str, str]:
     if not _is_over(seen):
         return f"stopped {_progress(seen, 'at', 'after')}", _search(run, seen)
     done = f"finished, {_trials(seen.finished)}"
-    recipe = folder / "recipe.yaml"
+    recipe = folder / EXPORTED
     exported = "exported" if recipe.is_file() else "not exported"
     if not seen.tested:
         return f"{done}; not tested, {exported}", f"optimerge test {named}"

@@ -8,6 +8,7 @@ from optimerge.cli.screen import err, note, out, say
 from optimerge.cli.stopping import stopping
 from optimerge.cli.written import wrote
 from optimerge.export.recipe import export_text, write_export
+from optimerge.recipe.files import SOUP
 from optimerge.records.keys import LOG
 from optimerge.records.run import find_run, mend_journal
 from optimerge.search.listening import listening
@@ -65,7 +66,7 @@ def run_soup(
         if stop.requested:
             err().print("stopped; the same command goes on")
             return stop.code
-        _write(session, steps, experts, file or folder / "soup.yaml")
+        _write(session, steps, experts, file or folder / SOUP)
     return 0
 
 

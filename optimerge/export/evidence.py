@@ -10,13 +10,14 @@ from typing import Any
 
 from optimerge.checkpoint.reference import commit_of
 from optimerge.recipe.block import OptimergeBlock, Parent, Scored
+from optimerge.recipe.files import EXPORTED
 from optimerge.recipe.schema import Recipe
 from optimerge.records.plain import one_line
 from optimerge.records.run import Run, RunInfo
 from optimerge.records.types import Score, Trial
 
-RECIPE, OUT = "recipe.yaml", "merged"
-"""What `command` calls the file and the folder."""
+OUT = "merged"
+"""What `command` calls the folder."""
 
 
 def with_evidence(
@@ -49,13 +50,13 @@ def unnumbered(trial: Trial) -> bool:
     return trial.is_parent or trial.number is None
 
 
-def command(block: OptimergeBlock, file: str = RECIPE, out: str = OUT) -> str:
+def command(block: OptimergeBlock, file: str = EXPORTED, out: str = OUT) -> str:
     """Return the command line that builds the very tensors that were scored."""
     exact = ["--exact"] if block.mode == "exact" else []
     return shlex.join(["optimerge", "build", file, out, "--seed", str(block.seed), *exact])
 
 
-def mergekit_command(seed: int | None, file: str = RECIPE, out: str = OUT) -> str:
+def mergekit_command(seed: int | None, file: str = EXPORTED, out: str = OUT) -> str:
     """Return mergekit's command line; `seed`: of random masks, None for a method without."""
     seeded = [] if seed is None else ["--random-seed", str(seed)]
     return shlex.join(["mergekit-yaml", file, out, *seeded])

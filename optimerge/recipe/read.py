@@ -11,11 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from optimerge.errors import RecipeError, did_you_mean
 from optimerge.recipe.check import check_recipe
+from optimerge.recipe.files import EXPORTED
 from optimerge.recipe.schema import Recipe
 from optimerge.recipe.yaml_limits import check_limits
 
-_EXPORTED = "recipe.yaml"
-"""What `optimerge export` calls a run's recipe."""
 LARGEST_FILE = 1_000_000
 """Bytes; a recipe of a hundred layers is about 100 kB."""
 LONGEST_NUMBER = 40
@@ -122,7 +121,7 @@ def read_recipe(path: Path) -> Recipe:
 
 def _refuse_folder(path: Path) -> None:
     """RecipeError if the path is a folder that a recipe was exported to: it is named."""
-    inside = path / _EXPORTED
+    inside = path / EXPORTED
     if os.path.isfile(inside):  # Path.is_file raises for a name that is too long
         raise RecipeError(f"{path}: is a folder; give the recipe in it, {inside}")
 
