@@ -104,7 +104,7 @@ def resolve(
     try:
         return hub_folder(reference, found.path, found.revision, whole, with_code=with_code)
     except ModelNotFoundError as error:
-        raise ModelNotFoundError(f"{error}{_near(found.path, relative_to)}") from error
+        raise ModelNotFoundError(f"{error}{near_folder(found.path, relative_to)}") from error
 
 
 def find_here(
@@ -137,12 +137,12 @@ def _folder_or_hub_model(reference: str, relative_to: Path | None) -> Path | Mod
         raise ModelNotFoundError(
             f"{reference!r} is no folder (relative names are looked for in "
             f"{' and '.join([*places, str(Path.cwd())])}) and cannot be a model of the Hub; "
-            f"correct the path{_near(model.path, relative_to)}"
+            f"correct the path{near_folder(model.path, relative_to)}"
         )
     return model
 
 
-def _near(name: str, relative_to: Path | None) -> str:
+def near_folder(name: str, relative_to: Path | None) -> str:
     """Return "; did you mean 'x'?" if a folder beside the one that is not there is called alike."""
     path = Path(name).expanduser()
     for start in (relative_to or Path.cwd(), Path.cwd()):

@@ -64,7 +64,7 @@ def _size(each: Size) -> str:
     if each.here and each.parameters is not None:
         return f"{adapter}{count(each.parameters)} parameters, {each.dtype}, on this machine"
     known = "unknown size" if each.parameters is None else f"{count(each.parameters)} by its name"
-    return f"{adapter}{known}"
+    return f"{adapter}{known}{each.near}"
 
 
 def _measured(spec: ObjectiveSpec, space: SearchSpace, found: Offline) -> str:

@@ -81,6 +81,16 @@ def test_a_size_that_no_name_gives_is_unknown(
     assert "time, estimated: unknown, as the models' size is" in out
 
 
+def test_a_folder_that_is_not_there_brings_the_name_of_one_that_is(
+    family: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = family / "space.yaml"
+    base = yaml.safe_load(file.read_text())["base_model"]
+    change(file, base_model=f"{base}e")
+    assert run(["check", "--offline", str(file)]) == 0
+    assert f"(unknown size; did you mean {base!r}?)" in capsys.readouterr().out
+
+
 def test_models_that_are_there_are_measured(
     family: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

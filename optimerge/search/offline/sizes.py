@@ -8,7 +8,12 @@ from pathlib import Path
 from optimerge.checkpoint.dtypes import BITS, FILE_NAMES
 from optimerge.checkpoint.folder import open_checkpoint
 from optimerge.checkpoint.hub import is_whole_adapter
-from optimerge.checkpoint.reference import ModelReference, find_here, split_adapter
+from optimerge.checkpoint.reference import (
+    ModelReference,
+    find_here,
+    near_folder,
+    split_adapter,
+)
 from optimerge.space.space import SearchSpace
 
 ASSUMED = "bfloat16"
@@ -30,6 +35,8 @@ class Size:
     """Whether its headers were read; else the size is that of its name."""
     adapter: bool = False
     """Whether it is another model with a LoRA adapter, which adds little."""
+    near: str = ""
+    """The question whether a folder with a like name was meant, where there is one."""
 
     @property
     def bytes(self) -> int | None:
@@ -63,11 +70,13 @@ def size_in_name(name: str) -> int | None:
 
 def _size(reference: str, folder: Path) -> Size:
     model, plus = split_adapter(reference, folder)
-    whole = find_here(model, folder) is not None
-    whole = whole and (plus is None or find_here(plus, folder, is_whole_adapter) is not None)
-    if whole:
+    missing = model if find_here(model, folder) is None else None
+    if missing is None and plus is not None and find_here(plus, folder, is_whole_adapter) is None:
+        missing = plus
+    if missing is None:
         found = open_checkpoint(reference, folder)
         adapter = found.adapter is not None
         return Size(found.parameters, found.dtype, found.layers, here=True, adapter=adapter)
     name = ModelReference.parse(model).path.rstrip("/").rpartition("/")[2]
-    return Size(size_in_name(name), adapter=plus is not None)
+    near = near_folder(ModelReference.parse(missing).path, folder)
+    return Size(size_in_name(name), adapter=plus is not None, near=near)
