@@ -78,8 +78,8 @@ def uniform(domain: Domain, count: int, rng: np.random.Generator) -> Rows:
 def moved(domain: Domain, rows: Rows, rng: np.random.Generator, least: float, most: float) -> Rows:
     """Return each row [n, d] with some of its numbers moved, by a normal step of a size of its own.
 
-    Half move about one number, half a share of all; a third of them whole families together. What
-    would leave its range stops at its end in half of the rows and is folded back in the others.
+    In half of the rows about one number moves, in half a share of all; in a third whole families
+    move together. What would leave its range is brought back (`brought_back`).
     """
     n, d = rows.shape
     rows = domain.filled(rows, rng)
@@ -97,13 +97,13 @@ def moved(domain: Domain, rows: Rows, rng: np.random.Generator, least: float, mo
                 rng.standard_normal((len(together), 1)) * size[together]
             )
             chosen[np.ix_(together, columns)] = True
-    numbers = np.where(chosen, ended(rows + step, rng), rows)
+    numbers = np.where(chosen, brought_back(rows + step, rng), rows)
     fresh = np.floor(rng.random((n, d)) * np.maximum(domain.levels, 1))
     other = np.where(chosen & (rng.random((n, d)) < 0.5), fresh, rows)
     return np.where(domain.numeric, numbers, other)
 
 
-def ended(rows: Rows, rng: np.random.Generator) -> Rows:
+def brought_back(rows: Rows, rng: np.random.Generator) -> Rows:
     """Return numbers [n, d] brought back into [0, 1]: half of the rows clipped, half folded back.
 
     The sparse end of a front is made of numbers at the very ends of their ranges (a weight of 0
@@ -128,7 +128,7 @@ def _crossed(
     weak = weak[rng.integers(len(weak), size=sizes.crossed)]
     a, b, c = (some(sizes.crossed) for _ in range(3))
     factor = rng.uniform(0.5, 0.8, size=(sizes.crossed, 1))
-    donor = np.where(domain.numeric, ended(a + factor * (b - c), rng), a)
+    donor = np.where(domain.numeric, brought_back(a + factor * (b - c), rng), a)
     taken = rng.random(weak.shape) < 0.5
     taken[np.arange(len(weak)), rng.integers(weak.shape[1], size=len(weak))] = True
     return np.where(taken, donor, weak)

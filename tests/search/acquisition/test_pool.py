@@ -6,7 +6,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 
 from optimerge.search.acquisition.pool import (
     PoolSizes,
-    ended,
+    brought_back,
     first_pool,
     moved,
     search_pool,
@@ -63,7 +63,7 @@ def test_steps_move_one_number_some_or_a_family_together() -> None:
 
 def test_half_of_the_steps_out_of_the_space_stop_at_its_end_and_half_are_folded_back() -> None:
     out = np.tile([-0.1, 0.5, 1.2, 3.0], (400, 1))
-    back = ended(out, np.random.default_rng(0))
+    back = brought_back(out, np.random.default_rng(0))
     stopped = (back == [0.0, 0.5, 1.0, 1.0]).all(axis=1)
     folded = np.isclose(back, [0.1, 0.5, 0.8, 0.0]).all(axis=1)
     assert (stopped ^ folded).all()
