@@ -75,11 +75,20 @@ def uniform(domain: Domain, count: int, rng: np.random.Generator) -> Rows:
     return np.where(domain.numeric, drawn, np.floor(drawn * np.maximum(domain.levels, 1)))
 
 
-def moved(domain: Domain, rows: Rows, rng: np.random.Generator, least: float, most: float) -> Rows:
+def moved(
+    domain: Domain,
+    rows: Rows,
+    rng: np.random.Generator,
+    least: float,
+    most: float,
+    *,
+    stopping: bool = True,
+) -> Rows:
     """Return each row [n, d] with some of its numbers moved, by a normal step of a size of its own.
 
     In half of the rows about one number moves, in half a share of all; in a third whole families
-    move together. What would leave its range is brought back (`brought_back`).
+    move together. What would leave its range is brought back (`brought_back`; without `stopping`
+    it is folded back in every row).
     """
     n, d = rows.shape
     rows = domain.filled(rows, rng)
@@ -97,7 +106,8 @@ def moved(domain: Domain, rows: Rows, rng: np.random.Generator, least: float, mo
                 rng.standard_normal((len(together), 1)) * size[together]
             )
             chosen[np.ix_(together, columns)] = True
-    numbers = np.where(chosen, brought_back(rows + step, rng), rows)
+    inside = brought_back(rows + step, rng) if stopping else folded(rows + step)
+    numbers = np.where(chosen, inside, rows)
     fresh = np.floor(rng.random((n, d)) * np.maximum(domain.levels, 1))
     other = np.where(chosen & (rng.random((n, d)) < 0.5), fresh, rows)
     return np.where(domain.numeric, numbers, other)
@@ -109,9 +119,14 @@ def brought_back(rows: Rows, rng: np.random.Generator) -> Rows:
     The sparse end of a front is made of numbers at the very ends of their ranges (a weight of 0
     drops a model), which folding never reaches; clipping alone would pile the steps up there.
     """
-    folded = np.abs(rows)
-    folded = np.where(folded > 1, 2 - folded, folded)
-    return np.clip(np.where(rng.random((len(rows), 1)) < 0.5, rows, folded), 0.0, 1.0)
+    stops = rng.random((len(rows), 1)) < 0.5
+    return np.where(stops, np.clip(rows, 0.0, 1.0), folded(rows))
+
+
+def folded(rows: Rows) -> Rows:
+    """Return numbers folded back into [0, 1] at its ends, so that steps do not pile up there."""
+    once = np.abs(rows)
+    return np.clip(np.where(once > 1, 2 - once, once), 0.0, 1.0)
 
 
 def _crossed(

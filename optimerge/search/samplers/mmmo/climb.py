@@ -37,7 +37,7 @@ def climb(
     rows = uniform(domain, DRAWS, rng)
     if len(starts):
         near = domain.filled(starts[rng.integers(len(starts), size=_NEAR)], rng)
-        rows = np.concatenate((rows, moved(domain, near, rng, 0.01, 0.3)))
+        rows = np.concatenate((rows, moved(domain, near, rng, 0.01, 0.3, stopping=False)))
     rows = complete(rows)
     values = worth(rows)
     best = np.argsort(-values, kind="stable")[:RESTARTS]
@@ -45,7 +45,7 @@ def climb(
     for turn in range(_ROUNDS):
         reach = 0.3 * 0.6**turn
         parents = domain.filled(np.repeat(rows, _CHILDREN, axis=0), rng)
-        brood = complete(moved(domain, parents, rng, reach / 10, reach))
+        brood = complete(moved(domain, parents, rng, reach / 10, reach, stopping=False))
         found = worth(brood).reshape(len(rows), _CHILDREN)
         own = np.arange(len(rows))
         first = found.argmax(axis=1)
