@@ -106,7 +106,7 @@ def moved(
                 rng.standard_normal((len(together), 1)) * size[together]
             )
             chosen[np.ix_(together, columns)] = True
-    inside = brought_back(rows + step, rng) if stopping else folded(rows + step)
+    inside = brought_back(rows + step, rng) if stopping else reflected(rows + step)
     numbers = np.where(chosen, inside, rows)
     fresh = np.floor(rng.random((n, d)) * np.maximum(domain.levels, 1))
     other = np.where(chosen & (rng.random((n, d)) < 0.5), fresh, rows)
@@ -120,13 +120,14 @@ def brought_back(rows: Rows, rng: np.random.Generator) -> Rows:
     drops a model), which folding never reaches; clipping alone would pile the steps up there.
     """
     stops = rng.random((len(rows), 1)) < 0.5
-    return np.where(stops, np.clip(rows, 0.0, 1.0), folded(rows))
+    return np.where(stops, np.clip(rows, 0.0, 1.0), reflected(rows))
 
 
-def folded(rows: Rows) -> Rows:
+def reflected(rows: Rows) -> Rows:
     """Return numbers folded back into [0, 1] at its ends, so that steps do not pile up there."""
-    once = np.abs(rows)
-    return np.clip(np.where(once > 1, 2 - once, once), 0.0, 1.0)
+    folded = np.abs(rows)
+    folded = np.where(folded > 1, 2 - folded, folded)
+    return np.clip(folded, 0.0, 1.0)
 
 
 def _crossed(
